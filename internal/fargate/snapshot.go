@@ -1,0 +1,123 @@
+package fargate
+
+import "time"
+
+// Ref names the service that is watched, as Terraform's outputs give it.
+type Ref struct {
+	Cluster     string // name
+	Service     string // name
+	TargetGroup string // ARN; empty where there is none
+	LogGroup    string // name; empty where there is none
+	URL         string // of the load balancer; empty where there is none
+}
+
+// Snapshot is what was true at AsOf. It is immutable: a later one replaces it.
+type Snapshot struct {
+	AsOf    time.Time `json:"as_of"`
+	Service Service   `json:"service"`
+	// Tasks are the running ones, oldest first, then the stopped ones, last stopped first.
+	Tasks  []Task           `json:"tasks"`
+	Events []ServiceEvent   `json:"events"` // newest first
+	Stale  error            `json:"-"`      // why the picture could not be renewed; AsOf says since when
+	Calls  CallRate         `json:"-"`
+	Probe  *Probe           `json:"-"` // of the URL; nil before the first
+	Usage  map[string]Usage `json:"-"` // by task id; absent where unknown
+}
+
+// Service is the ECS service.
+type Service struct {
+	Name        string       `json:"name"`
+	ARN         string       `json:"arn"`
+	Status      string       `json:"status"` // ACTIVE, DRAINING, INACTIVE; empty where it does not exist
+	Desired     int          `json:"desired"`
+	Running     int          `json:"running"`
+	Pending     int          `json:"pending"`
+	Rollout     string       `json:"rollout"` // of the primary deployment: IN_PROGRESS, COMPLETED, FAILED
+	Deployments []Deployment `json:"deployments"`
+}
+
+// Deployment is one revision's share of a service; the primary comes first.
+type Deployment struct {
+	ID       string    `json:"id"`
+	Status   string    `json:"status"`   // PRIMARY, ACTIVE, DRAINING
+	Revision string    `json:"revision"` // family:number
+	Desired  int       `json:"desired"`
+	Running  int       `json:"running"`
+	Pending  int       `json:"pending"`
+	Failed   int       `json:"failed"`
+	Rollout  string    `json:"rollout"`
+	Reason   string    `json:"reason"`
+	Created  time.Time `json:"created"`
+	Updated  time.Time `json:"updated"`
+}
+
+// Task is one task of the service.
+type Task struct {
+	ID            string      `json:"id"` // the 32 hex digits
+	ARN           string      `json:"arn"`
+	Status        string      `json:"status"` // lastStatus
+	DesiredStatus string      `json:"desired_status"`
+	Health        string      `json:"health"` // container health: HEALTHY, UNHEALTHY, UNKNOWN
+	Target        string      `json:"target"` // state in the target group: healthy, initial, unhealthy, draining...; empty where not registered
+	TargetReason  string      `json:"target_reason,omitempty"`
+	Zone          string      `json:"zone"`
+	Address       string      `json:"address"` // private IPv4
+	Revision      string      `json:"revision"`
+	Created       time.Time   `json:"created"`
+	Started       *time.Time  `json:"started"`
+	Stopped       *time.Time  `json:"stopped,omitempty"`
+	StopCode      string      `json:"stop_code,omitempty"`
+	StoppedReason string      `json:"stopped_reason"`
+	Containers    []Container `json:"containers"`
+	Answer        *Answer     `json:"answer,omitempty"` // why it stopped, in plain words
+}
+
+// Container is one container of a task.
+type Container struct {
+	Name     string `json:"name"`
+	Image    string `json:"image"`
+	Status   string `json:"status"`
+	ExitCode *int   `json:"exit_code,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// Answer says in plain words why something is as it is, and what to do.
+type Answer struct {
+	What string `json:"what"` // what happened
+	Do   string `json:"do"`   // what to do next
+}
+
+// ServiceEvent is one line of the service's event list.
+type ServiceEvent struct {
+	ID      string    `json:"id"`
+	Time    time.Time `json:"time"`
+	Message string    `json:"message"`
+}
+
+// Usage is a task's share of what it was given.
+type Usage struct {
+	CPU    float64 // percent
+	Memory float64 // MiB
+}
+
+// Probe is the last answer of the service's URL.
+type Probe struct {
+	At      time.Time
+	Status  int // HTTP status; 0 where none came
+	Latency time.Duration
+	Err     error
+}
+
+// CallRate is what watching costs in API calls.
+type CallRate struct {
+	LastMinute int
+	Interval   time.Duration // until the next look
+}
+
+// Line is one log event of a task.
+type Line struct {
+	Time    time.Time `json:"time"`
+	Task    string    `json:"task"`    // task id; the stream's name where it has none
+	Message string    `json:"message"` // cleaned
+	ID      string    `json:"-"`       // CloudWatch's event id, unique in the group
+}

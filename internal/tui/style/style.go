@@ -1,0 +1,85 @@
+// Package style holds the colours and signs of the screens, as roles: a screen
+// asks for "attention", never for yellow.
+package style
+
+import (
+	"image/color"
+
+	"charm.land/lipgloss/v2"
+)
+
+// Theme is one set of styles for a terminal. Bubble Tea brings the colours down
+// to what the terminal has, so a theme never asks for the colour depth. It is
+// a value, safe for concurrent use.
+type Theme struct {
+	Dark    bool
+	Unicode bool // false draws with ASCII only
+
+	Text, Dim, Strong, Heading   lipgloss.Style
+	Accent, Good, Attention, Bad lipgloss.Style
+	Border, Code, Key, Selected  lipgloss.Style
+	SandboxBadge, AWSBadge       lipgloss.Style
+	Signs                        Signs
+}
+
+// Signs are the characters that carry a state, so that no state depends on
+// colour alone.
+type Signs struct {
+	Done, Current, Open, Failed, Warn      string // a step, a check, a resource
+	Running, Stopped, Working              string // a task; Working is a still, not a spinner
+	Folded, Unfolded, Quote, Bullet, Arrow string
+	Full, Empty                            string   // a bar's cells
+	Rule, Divider                          string   // horizontal and vertical line
+	Spark                                  []string // eight heights, lowest first
+	Spinner                                []string
+}
+
+var unicodeSigns = Signs{
+	Done: "✓", Current: "▸", Open: "·", Failed: "✗", Warn: "!",
+	Running: "●", Stopped: "○", Working: "◐",
+	Folded: "▸", Unfolded: "▾", Quote: "│", Bullet: "•", Arrow: "→",
+	Full: "█", Empty: "░", Rule: "─", Divider: "│",
+	Spark:   []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
+	Spinner: []string{"◐", "◓", "◑", "◒"},
+}
+
+var asciiSigns = Signs{
+	Done: "v", Current: ">", Open: ".", Failed: "x", Warn: "!",
+	Running: "*", Stopped: "o", Working: "~",
+	Folded: "+", Unfolded: "-", Quote: "|", Bullet: "-", Arrow: "->",
+	Full: "#", Empty: ".", Rule: "-", Divider: "|",
+	Spark:   []string{".", ".", "-", "-", "=", "=", "#", "#"},
+	Spinner: []string{"|", "/", "-", "\\"},
+}
+
+// New returns the theme for a dark or a light background, drawn with Unicode or
+// with ASCII alone.
+func New(dark, unicode bool) Theme {
+	pick := lipgloss.LightDark(dark)
+	c := func(light, dark string) color.Color { return pick(lipgloss.Color(light), lipgloss.Color(dark)) }
+	fg := func(light, dark string) lipgloss.Style { return lipgloss.NewStyle().Foreground(c(light, dark)) }
+
+	t := Theme{
+		Dark: dark, Unicode: unicode,
+		Text:      lipgloss.NewStyle(),
+		Dim:       fg("#6b7280", "#8b93a1"),
+		Strong:    lipgloss.NewStyle().Bold(true),
+		Accent:    fg("#0b6bcb", "#6cb6ff"),
+		Good:      fg("#1a7f37", "#57c26b"),
+		Attention: fg("#9a6700", "#e3b341"),
+		Bad:       fg("#c4232b", "#ff7b72"),
+		Border:    fg("#d0d7de", "#3d444d"),
+		Code:      fg("#24292f", "#d1d9e0").Background(c("#eff2f5", "#212830")),
+		Signs:     unicodeSigns,
+	}
+	t.Heading = t.Accent.Bold(true)
+	t.Key = t.Accent.Bold(true)
+	t.Selected = t.Strong.Background(c("#ddeeff", "#1f3a5f"))
+	badge := lipgloss.NewStyle().Bold(true).Padding(0, 1)
+	t.SandboxBadge = badge.Foreground(c("#ffffff", "#0d1117")).Background(c("#1a7f37", "#57c26b"))
+	t.AWSBadge = badge.Foreground(c("#ffffff", "#0d1117")).Background(c("#9a6700", "#e3b341"))
+	if !unicode {
+		t.Signs = asciiSigns
+	}
+	return t
+}
