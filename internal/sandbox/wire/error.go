@@ -1,0 +1,54 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/aws/smithy-go"
+)
+
+// Error is a refusal in AWS's terms: the code that clients branch on and the
+// sentence that people read. It satisfies the SDK's smithy.APIError, as the
+// SDK's own error types do; handlers may return either.
+type Error struct {
+	Code    string
+	Message string
+	Status  int // HTTP; 0 stands for 400
+}
+
+// Errorf returns a client's error (HTTP 400).
+func Errorf(code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func (e *Error) Error() string                 { return e.Code + ": " + e.Message }
+func (e *Error) ErrorCode() string             { return e.Code }
+func (e *Error) ErrorMessage() string          { return e.Message }
+func (e *Error) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
+
+// refusal brings any handler's error to the wire's terms. What is no API error
+// is a fault of the sandbox.
+func refusal(err error) *Error {
+	var own *Error
+	if errors.As(err, &own) {
+		e := *own
+		if e.Status == 0 {
+			e.Status = http.StatusBadRequest
+		}
+		return &e
+	}
+	var bad *malformed
+	if errors.As(err, &bad) {
+		return &Error{"SerializationException", bad.Error(), http.StatusBadRequest}
+	}
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		status := http.StatusBadRequest
+		if api.ErrorFault() == smithy.FaultServer {
+			status = http.StatusInternalServerError
+		}
+		return &Error{api.ErrorCode(), api.ErrorMessage(), status}
+	}
+	return &Error{"InternalFailure", err.Error(), http.StatusInternalServerError}
+}

@@ -1,0 +1,337 @@
+// Package wire speaks AWS's protocols: it verifies signatures, decodes requests
+// into typed inputs, dispatches them and encodes the answers or errors.
+//
+// An operation is a typed function that a service registers by name with
+// Handle. Where the AWS SDK has types for its input and output they serve as the
+// model; elsewhere (EC2) a service brings structs of its own, with `wire` tags
+// where a member's name on the wire is not its Go name.
+package wire
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// maxBody bounds a request: the largest that AWS takes here is a PutLogEvents
+// batch of 1 MiB.
+const maxBody = 2 << 20
+
+// Protocol is how a service's requests and answers look.
+type Protocol int
+
+const (
+	JSON  Protocol = iota // JSON 1.1, operation in X-Amz-Target
+	Query                 // form in, XML out
+	EC2                   // Query with EC2's own XML
+)
+
+// Service is a set of operations behind one name.
+type Service struct {
+	Name      string // of the credential scope, e.g. "ecs"
+	Protocol  Protocol
+	Target    string // JSON: what stands before the dot in X-Amz-Target
+	Version   string // Query, EC2: the API's version
+	Namespace string // Query, EC2: of the XML
+	Casing    Casing
+
+	ops map[string]operation
+}
+
+// operation decodes the tree into its input and runs. locked says whether it
+// runs with the sandbox's lock held.
+type operation struct {
+	run    func(ctx context.Context, tree map[string]any) (any, error)
+	locked bool
+}
+
+// Handle registers an operation, which runs with the sandbox's lock held: it
+// must not block. It must be called before the server starts.
+func Handle[In, Out any](s *Service, name string, h func(context.Context, *In) (*Out, error)) {
+	register(s, name, h, true)
+}
+
+// HandleUnlocked registers an operation that takes the lock itself where it
+// needs it, because it waits or because it must not wait for others.
+func HandleUnlocked[In, Out any](s *Service, name string, h func(context.Context, *In) (*Out, error)) {
+	register(s, name, h, false)
+}
+
+func register[In, Out any](s *Service, name string, h func(context.Context, *In) (*Out, error), locked bool) {
+	if s.ops == nil {
+		s.ops = map[string]operation{}
+	}
+	s.ops[name] = operation{locked: locked, run: func(ctx context.Context, tree map[string]any) (any, error) {
+		in := new(In)
+		if err := assign(tree, reflect.ValueOf(in).Elem(), s.Casing, ""); err != nil {
+			return nil, err
+		}
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		if out == nil {
+			out = new(Out)
+		}
+		return out, nil
+	}}
+}
+
+// Operations lists the names of the service's operations.
+func (s *Service) Operations() []string {
+	var names []string
+	for n := range s.ops {
+		names = append(names, n)
+	}
+	return names
+}
+
+// Locker is the sandbox's lock. Flush says whether what was changed is safe.
+type Locker interface {
+	sync.Locker
+	Flush() error
+}
+
+// Server answers for all services on one endpoint. It is an http.Handler, safe
+// for concurrent use.
+type Server struct {
+	Credentials Credentials
+	Lock        Locker
+	Now         func() time.Time
+	Log         *slog.Logger
+
+	byName   map[string]*Service
+	byTarget map[string]*Service
+
+	mu      sync.Mutex
+	unknown map[string]int
+}
+
+// Add registers a service; it must not be called once the server serves.
+func (s *Server) Add(svc *Service) {
+	if s.byName == nil {
+		s.byName, s.byTarget, s.unknown = map[string]*Service{}, map[string]*Service{}, map[string]int{}
+	}
+	s.byName[svc.Name] = svc
+	if svc.Target != "" {
+		s.byTarget[svc.Target] = svc
+	}
+}
+
+// Unknown returns how often operations were asked for that the sandbox does not
+// have, by "service Operation".
+func (s *Server) Unknown() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.unknown)
+}
+
+// call is one request on its way.
+type call struct {
+	id   string
+	svc  *Service
+	op   string
+	tree map[string]any
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{id: uuid.NewString()}
+	out, err := s.answer(w, r, c)
+	if err != nil {
+		e := refusal(err)
+		if e.Status >= http.StatusInternalServerError {
+			s.Log.Error("sandbox", "op", c.op, "error", e.Message)
+		}
+		c.fail(w, r, e)
+		return
+	}
+	c.succeed(w, out)
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, error) {
+	// A browser sends Origin with what a page asks for on its own: no page has
+	// business here, signed or not.
+	if r.Header.Get("Origin") != "" {
+		return nil, denied("AccessDeniedException", "Cross-origin requests are not allowed")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return nil, &Error{"RequestEntityTooLarge", fmt.Sprintf("The request is larger than %d bytes", maxBody), http.StatusRequestEntityTooLarge}
+		}
+		return nil, Errorf("IncompleteBody", "The request's body ended early: %v", err)
+	}
+	if r.ContentLength >= 0 {
+		r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
+	}
+	scope, err := s.Credentials.verify(r, body, s.Now())
+	if err == nil || c.svc == nil {
+		c.svc = s.byName[scope]
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.parse(r, body, c); err != nil {
+		return nil, err
+	}
+	op, ok := c.svc.ops[c.op]
+	if !ok {
+		s.mu.Lock()
+		if len(s.unknown) < 1000 {
+			s.unknown[c.svc.Name+" "+c.op]++
+		}
+		s.mu.Unlock()
+		s.Log.Warn("sandbox: operation not available", "service", c.svc.Name, "operation", c.op)
+		if c.svc.Protocol == JSON {
+			return nil, Errorf("UnknownOperationException", "The sandbox has no operation %s of %s", c.op, c.svc.Name)
+		}
+		return nil, Errorf("InvalidAction", "The action %s is not valid for this web service: the sandbox does not have it", c.op)
+	}
+	return s.run(r.Context(), op, c)
+}
+
+func (s *Server) run(ctx context.Context, op operation, c *call) (out any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.Log.Error("sandbox: operation failed", "service", c.svc.Name, "operation", c.op, "panic", p, "stack", string(debug.Stack()))
+			out, err = nil, fmt.Errorf("the sandbox's %s failed: %v", c.op, p)
+		}
+	}()
+	if !op.locked {
+		return op.run(ctx, c.tree)
+	}
+	s.Lock.Lock()
+	defer s.Lock.Unlock()
+	out, err = op.run(ctx, c.tree)
+	if ferr := s.Lock.Flush(); ferr != nil {
+		return nil, ferr
+	}
+	return out, err
+}
+
+// parse finds the operation and the tree of its input.
+func (s *Server) parse(r *http.Request, body []byte, c *call) error {
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		prefix, op, ok := strings.Cut(target, ".")
+		svc := s.byTarget[prefix]
+		if !ok || svc == nil {
+			return Errorf("UnknownOperationException", "The sandbox has no service %q", prefix)
+		}
+		c.svc, c.op = svc, op
+		tree, err := jsonTree(body)
+		if err != nil {
+			return Errorf("SerializationException", "The request's body is not a JSON structure: %v", err)
+		}
+		c.tree = tree
+		return nil
+	}
+	form := r.URL.Query()
+	if len(body) > 0 {
+		more, err := url.ParseQuery(string(body))
+		if err != nil {
+			return Errorf("MalformedQueryString", "The request's body is not a form: %v", err)
+		}
+		maps.Copy(form, more)
+	}
+	if c.svc == nil {
+		return &Error{"InvalidAction", "The sandbox does not have this service", http.StatusNotFound}
+	}
+	c.op = form.Get("Action")
+	if c.op == "" {
+		return Errorf("MissingAction", "The request names no action")
+	}
+	tree, err := queryTree(form)
+	if err != nil {
+		return err
+	}
+	c.tree = tree
+	return nil
+}
+
+func (c *call) succeed(w http.ResponseWriter, out any) {
+	w.Header().Set("X-Amzn-Requestid", c.id)
+	v := reflect.ValueOf(out).Elem()
+	if c.svc.Protocol == JSON {
+		b := appendJSON(make([]byte, 0, 512), v, c.svc.Casing)
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+		w.Write(b)
+		return
+	}
+	var b bytes.Buffer
+	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<" + c.op + `Response xmlns="` + c.svc.Namespace + `">`)
+	if c.svc.Protocol == EC2 {
+		b.WriteString("<requestId>" + c.id + "</requestId>")
+		if len(fields(v.Type(), Camel)) == 0 {
+			b.WriteString("<return>true</return>")
+		}
+		xmlStyle{Camel, "item"}.members(&b, v)
+	} else {
+		b.WriteString("<" + c.op + "Result>")
+		xmlStyle{Pascal, "member"}.members(&b, v)
+		b.WriteString("</" + c.op + "Result><ResponseMetadata><RequestId>" + c.id + "</RequestId></ResponseMetadata>")
+	}
+	b.WriteString("</" + c.op + "Response>")
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	w.Write(b.Bytes())
+}
+
+func (c *call) fail(w http.ResponseWriter, r *http.Request, e *Error) {
+	w.Header().Set("X-Amzn-Requestid", c.id)
+	isJSON := r.Header.Get("X-Amz-Target") != "" || strings.Contains(r.Header.Get("Content-Type"), "json")
+	if isJSON {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		w.Header().Set("X-Amzn-Errortype", e.Code)
+		w.WriteHeader(e.Status)
+		json.NewEncoder(w).Encode(map[string]string{"__type": e.Code, "message": e.Message})
+		return
+	}
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	w.WriteHeader(e.Status)
+	var b bytes.Buffer
+	text := func(name, s string) {
+		xmlStyle{}.element(&b, name, reflect.ValueOf(s))
+	}
+	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
+	if c.svc != nil && c.svc.Protocol == EC2 {
+		b.WriteString("<Response><Errors><Error>")
+		text("Code", e.Code)
+		text("Message", e.Message)
+		b.WriteString("</Error></Errors>")
+		text("RequestID", c.id)
+		b.WriteString("</Response>")
+	} else {
+		kind, namespace := "Sender", ""
+		if e.Status >= http.StatusInternalServerError {
+			kind = "Receiver"
+		}
+		if c.svc != nil {
+			namespace = ` xmlns="` + c.svc.Namespace + `"`
+		}
+		b.WriteString("<ErrorResponse" + namespace + "><Error>")
+		text("Type", kind)
+		text("Code", e.Code)
+		text("Message", e.Message)
+		b.WriteString("</Error>")
+		text("RequestId", c.id)
+		b.WriteString("</ErrorResponse>")
+	}
+	w.Write(b.Bytes())
+}
