@@ -1,0 +1,109 @@
+package workspace
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"workshop/internal/clean"
+)
+
+const (
+	lockFile   = "lock"
+	holderFile = "lock.json"
+
+	// initialWait is how long Open waits for another process that is making the
+	// same workspace; that takes milliseconds.
+	initialWait = 5 * time.Second
+	lockRetry   = 50 * time.Millisecond
+)
+
+// Lock is held by the one process that may change the workspace. The system
+// lets go of it when the process dies.
+type Lock struct {
+	file   *flock.Flock
+	holder string
+}
+
+// holder is what the lock's holder says of itself, in a file of its own because
+// Windows lets nobody read a locked one.
+type holder struct {
+	PID     int       `json:"pid"`
+	Command string    `json:"command"`
+	Since   time.Time `json:"since"`
+}
+
+// LockedError says that another process holds the workspace's lock. PID is 0
+// where the holder has not said yet who it is.
+type LockedError struct {
+	Dir     string
+	PID     int
+	Command string
+	Since   time.Time
+}
+
+// Error says who holds the lock.
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("another workshop process works in %s", e.Dir)
+	}
+	return fmt.Sprintf("%q (process %d) works in %s since %s", e.Command, e.PID, e.Dir, e.Since.Local().Format("15:04:05"))
+}
+
+// Lock takes the workspace's lock without waiting. If another process (or
+// another Lock of this one) has it, the error is a *LockedError: reading is
+// still possible then.
+func (w *Workspace) Lock() (*Lock, error) { return w.lock(0) }
+
+func (w *Workspace) lock(wait time.Duration) (*Lock, error) {
+	file := flock.New(w.path(lockFile), flock.SetPermissions(fileMode))
+	got, err := file.TryLock()
+	if err == nil && !got && wait > 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), wait)
+		defer cancel()
+		got, err = file.TryLockContext(ctx, lockRetry)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return nil, w.writeError(fmt.Errorf("lock: %w", err))
+	}
+	if !got {
+		var h holder
+		if data, err := os.ReadFile(w.path(holderFile)); err == nil {
+			_ = json.Unmarshal(data, &h) // who it is, is a courtesy
+		}
+		return nil, &LockedError{Dir: w.dir, PID: h.PID, Command: clean.Line(h.Command), Since: h.Since}
+	}
+	l := &Lock{file: file, holder: w.path(holderFile)}
+	data, err := json.Marshal(holder{PID: os.Getpid(), Command: command(), Since: time.Now().UTC()})
+	if err == nil {
+		err = w.writeFile(holderFile, data)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.Unlock())
+	}
+	return l, nil
+}
+
+// Unlock gives the lock back; further calls do nothing.
+func (l *Lock) Unlock() error {
+	if !l.file.Locked() {
+		return nil
+	}
+	return errors.Join(os.Remove(l.holder), l.file.Unlock())
+}
+
+// command is this process as its user typed it, without the program's folder.
+func command() string {
+	args := append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...)
+	return strings.Join(args, " ")
+}

@@ -1,0 +1,404 @@
+package workspace
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/fstest"
+	"time"
+)
+
+func bundle(files ...string) fstest.MapFS {
+	b := fstest.MapFS{}
+	for i := 0; i < len(files); i += 2 {
+		b[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
+	}
+	return b
+}
+
+func open(t *testing.T, dir string, b fs.FS) *Workspace {
+	t.Helper()
+	w, err := Open(dir, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *Workspace) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(w.TerraformDir(), name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// holds checks the configuration on disk; an empty text says that there is no such file.
+func (w *Workspace) holds(t *testing.T, files ...string) {
+	t.Helper()
+	for i := 0; i < len(files); i += 2 {
+		data, err := os.ReadFile(filepath.Join(w.TerraformDir(), files[i]))
+		if files[i+1] == "" && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if string(data) != files[i+1] {
+			t.Errorf("%s holds %q (%v), want %q", files[i], data, err, files[i+1])
+		}
+	}
+}
+
+func TestOpenFollowsTheBundleButNeverTheLearner(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "sandbox")
+	w := open(t, dir, bundle("a.tf", "a1", "b.tf", "b1", "c.tf", "c1", "d.tf", "d1"))
+	w.holds(t, "a.tf", "a1", "b.tf", "b1", "c.tf", "c1", "d.tf", "d1")
+	if len(w.Upgraded) != 0 {
+		t.Errorf("a new workspace says that it upgraded %v", w.Upgraded)
+	}
+	w.write(t, "b.tf", "mine")
+	w.write(t, "own.tf", "own")
+	if err := os.Remove(filepath.Join(w.TerraformDir(), "c.tf")); err != nil {
+		t.Fatal(err)
+	}
+
+	second := bundle("a.tf", "a2", "b.tf", "b2", "c.tf", "c2", "e.tf", "e2")
+	w = open(t, dir, second)
+	w.holds(t, "a.tf", "a2", "b.tf", "mine", "c.tf", "", "d.tf", "", "e.tf", "e2", "own.tf", "own")
+	if want := []string{"a.tf", "d.tf"}; !slices.Equal(w.Upgraded, want) {
+		t.Errorf("upgraded %v, want %v", w.Upgraded, want)
+	}
+	changed, err := w.Changed()
+	if want := []string{"b.tf", "c.tf", "own.tf"}; err != nil || !slices.Equal(changed, want) {
+		t.Errorf("changed %v (%v), want %v", changed, err, want)
+	}
+
+	// Changing a file back makes it follow the bundle again.
+	w.write(t, "b.tf", "b2")
+	open(t, dir, second)
+	open(t, dir, bundle("a.tf", "a2", "b.tf", "b3", "c.tf", "c2", "e.tf", "e2")).holds(t, "b.tf", "b3", "c.tf", "")
+}
+
+func TestOpenFillsAnEmptiedFolder(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, dir, bundle("a.tf", "a1"))
+	if err := os.RemoveAll(w.TerraformDir()); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir, bundle("a.tf", "a1")).holds(t, "a.tf", "a1")
+}
+
+func TestOpenKeepsTheID(t *testing.T) {
+	dir := t.TempDir()
+	b := bundle("a.tf", "a1")
+	id := open(t, dir, b).ID()
+	if !validID.MatchString(id) || len(id) != 8 {
+		t.Errorf("id %q", id)
+	}
+	if again := open(t, dir, b).ID(); again != id {
+		t.Errorf("id %q became %q", id, again)
+	}
+	if other := open(t, t.TempDir(), b).ID(); other == id {
+		t.Errorf("two workspaces have the id %q", id)
+	}
+	if err := os.WriteFile(filepath.Join(dir, idFile), []byte("\x00"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, b); err == nil || !strings.Contains(err.Error(), "Workspace tag") {
+		t.Errorf("a damaged id must not be replaced in silence: %v", err)
+	}
+}
+
+func TestOpenLeavesFilesAloneWhileAnotherWorks(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, dir, bundle("a.tf", "a1"))
+	lock, err := w.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if testing.Short() {
+		t.Skip("waits for a lock")
+	}
+	open(t, dir, bundle("a.tf", "a2")).holds(t, "a.tf", "a1")
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir, bundle("a.tf", "a2")).holds(t, "a.tf", "a2")
+}
+
+func TestModes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such modes")
+	}
+	dir := filepath.Join(t.TempDir(), "w")
+	w := open(t, dir, bundle("a.tf", "a1"))
+	if err := errors.Join(w.SaveProgress(Progress{}), w.Append("x", 1)); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := w.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Unlock()
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReset(t *testing.T) {
+	w := open(t, t.TempDir(), bundle("a.tf", "a1", "b.tf", "b1", "c.tf", "c1"))
+	if dir, changed, err := w.Reset(); dir != "" || changed != nil || err != nil {
+		t.Errorf("nothing was changed, but Reset = %q, %v, %v", dir, changed, err)
+	}
+	w.write(t, "a.tf", "mine")
+	w.write(t, "own.tf", "own")
+	w.write(t, "terraform.tfvars", "vars")
+	w.write(t, "terraform.tfstate", "state")
+	if err := os.Remove(filepath.Join(w.TerraformDir(), "c.tf")); err != nil {
+		t.Fatal(err)
+	}
+	dir, changed, err := w.Reset()
+	if want := []string{"a.tf", "c.tf", "own.tf", "terraform.tfvars"}; err != nil || !slices.Equal(changed, want) {
+		t.Fatalf("Reset = %v, %v, want %v", changed, err, want)
+	}
+	w.holds(t, "a.tf", "a1", "b.tf", "b1", "c.tf", "c1", "own.tf", "", "terraform.tfvars", "", "terraform.tfstate", "state")
+	for name, want := range map[string]string{"a.tf": "mine", "own.tf": "own", "terraform.tfvars": "vars"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != want {
+			t.Errorf("the copy of %s holds %q (%v), want %q", name, got, err, want)
+		}
+	}
+}
+
+func TestWriteErrorSaysWhatToDo(t *testing.T) {
+	w := &Workspace{dir: "/some/dir"}
+	for err, want := range map[error]string{
+		syscall.ENOSPC: "full disk",
+		syscall.EROFS:  "read-only disk",
+		syscall.EACCES: "not yours to write",
+		syscall.EIO:    "cannot be written",
+	} {
+		got := w.writeError(&fs.PathError{Op: "open", Path: "x", Err: err}).Error()
+		if !strings.Contains(got, want) || !strings.Contains(got, "--workspace DIR") {
+			t.Errorf("%v: %q lacks %q or what to do next", err, got, want)
+		}
+	}
+
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var we *WriteError
+	if _, err := Open(file, bundle("a.tf", "a")); !errors.As(err, &we) {
+		t.Errorf("a file in place of the folder: %v", err)
+	}
+}
+
+func TestDefaultDir(t *testing.T) {
+	dir, err := DefaultDir("sandbox")
+	if err != nil || !strings.HasSuffix(dir, filepath.Join("fargate-workshop", "sandbox")) {
+		t.Errorf("DefaultDir = %q, %v", dir, err)
+	}
+	for _, bad := range []string{"", ".", "..", "a/b", "../x"} {
+		if dir, err := DefaultDir(bad); err == nil {
+			t.Errorf("DefaultDir(%q) = %q", bad, dir)
+		}
+	}
+}
+
+func TestProgress(t *testing.T) {
+	w := open(t, t.TempDir(), bundle("a.tf", "a"))
+	p, damaged, err := w.LoadProgress()
+	if err != nil || damaged != "" || p.Steps == nil || len(p.Steps) != 0 {
+		t.Fatalf("the first LoadProgress = %+v, %q, %v", p, damaged, err)
+	}
+	seen := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	p.Current = "deploy"
+	p.Steps["plan"] = StepProgress{Done: true, FirstSeen: seen, DoneAt: seen.Add(time.Minute), Place: json.RawMessage(`{"scroll":3}`)}
+	if err := w.SaveProgress(p); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := w.LoadProgress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := got.Steps["plan"]
+	var place struct{ Scroll int }
+	if err := json.Unmarshal(step.Place, &place); err != nil {
+		t.Fatal(err)
+	}
+	if got.Current != "deploy" || !step.Done || !step.FirstSeen.Equal(seen) || place.Scroll != 3 {
+		t.Errorf("got %+v back", got)
+	}
+
+	if err := os.WriteFile(w.path(progressFile), []byte(`{"steps":`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, damaged, err = w.LoadProgress()
+	if err != nil || damaged == "" || len(got.Steps) != 0 {
+		t.Fatalf("a damaged file: %+v, %q, %v", got, damaged, err)
+	}
+	if kept, err := os.ReadFile(damaged); string(kept) != `{"steps":` {
+		t.Errorf("the damaged file was not kept: %q, %v", kept, err)
+	}
+	if _, damaged, err := w.LoadProgress(); damaged != "" || err != nil {
+		t.Errorf("and afterwards: %q, %v", damaged, err)
+	}
+}
+
+func entries(t *testing.T, w *Workspace, kinds ...string) string {
+	t.Helper()
+	var out []string
+	for e, err := range w.Read(kinds...) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, e.Kind+"="+string(e.Data))
+	}
+	return strings.Join(out, " ")
+}
+
+func TestJournal(t *testing.T) {
+	w := open(t, t.TempDir(), bundle("a.tf", "a"))
+	if got := entries(t, w); got != "" {
+		t.Errorf("a new journal holds %s", got)
+	}
+	for _, kind := range []string{"task", "receipt", "task"} {
+		if err := w.Append(kind, map[string]int{"n": 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := entries(t, w, "task"), `task={"n":1} task={"n":1}`; got != want {
+		t.Errorf("tasks: %s, want %s", got, want)
+	}
+
+	f, err := os.OpenFile(w.path(journalFile), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", maxEntry+10)
+	if _, err := f.WriteString("not json\n{\"kind\":\"\"}\n" + long + "\n" + `{"time":"2026-01-01T00:00:00Z","kind":"to`); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if err := w.Append("after", "the torn line"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := entries(t, w, "receipt", "after"), `receipt={"n":1} after="the torn line"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for range w.Read() {
+		break // stopping early must not hurt
+	}
+	if err := w.Append("big", long); err == nil {
+		t.Error("an entry that readers pass over was written")
+	}
+	if err := w.Append("bad", func() {}); err == nil {
+		t.Error("a value without JSON was written")
+	}
+}
+
+func FuzzJournal(f *testing.F) {
+	f.Add([]byte("{\"time\":\"2026-01-01T00:00:00Z\",\"kind\":\"a\",\"data\":1}\n{"))
+	f.Add([]byte("\n\n\x00"))
+	f.Fuzz(func(t *testing.T, before []byte) {
+		w := &Workspace{dir: t.TempDir()}
+		if err := os.WriteFile(w.path(journalFile), before, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Append("last", "word"); err != nil {
+			t.Fatal(err)
+		}
+		var last Entry
+		for e, err := range w.Read() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = e
+		}
+		if last.Kind != "last" || string(last.Data) != `"word"` {
+			t.Errorf("the last entry is %+v", last)
+		}
+	})
+}
+
+func TestLock(t *testing.T) {
+	w := open(t, t.TempDir(), bundle("a.tf", "a"))
+	lock, err := w.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked *LockedError
+	if _, err := w.Lock(); !errors.As(err, &locked) {
+		t.Fatalf("the second Lock: %v", err)
+	}
+	if locked.PID != os.Getpid() || locked.Command == "" || locked.Since.IsZero() || locked.Dir != w.Dir() {
+		t.Errorf("the holder is %+v", locked)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Errorf("the second Unlock: %v", err)
+	}
+	lock, err = w.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLockEndsWithItsProcess starts this test's own program as the holder.
+func TestLockEndsWithItsProcess(t *testing.T) {
+	if dir := os.Getenv("WORKSPACE_TEST_HOLD"); dir != "" {
+		w := &Workspace{dir: dir}
+		if _, err := w.Lock(); err != nil {
+			t.Fatal(err)
+		}
+		os.Stdout.WriteString("held\n")
+		select {}
+	}
+	w := open(t, t.TempDir(), bundle("a.tf", "a"))
+	child := exec.Command(os.Args[0], "-test.run=^TestLockEndsWithItsProcess$")
+	child.Env = append(os.Environ(), "WORKSPACE_TEST_HOLD="+w.Dir())
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Process.Kill()
+	if _, err := out.Read(make([]byte, 16)); err != nil {
+		t.Fatal(err)
+	}
+	var locked *LockedError
+	if _, err := w.Lock(); !errors.As(err, &locked) || locked.PID != child.Process.Pid {
+		t.Fatalf("while the child holds it: %v", err)
+	}
+	child.Process.Kill()
+	child.Wait()
+	lock, err := w.Lock()
+	if err != nil {
+		t.Fatalf("after the child was killed: %v", err)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+}
