@@ -1,0 +1,240 @@
+// Package diagnose turns what AWS and Terraform say when something fails into
+// plain words: what it means, what to do here, and which step teaches it.
+//
+// The knowledge is one table, in catalogue.go. A new diagnosis is a new entry.
+package diagnose
+
+import (
+	"strconv"
+	"strings"
+
+	"workshop/internal/clean"
+)
+
+// Answer says in plain words why something is as it is, and what to do.
+type Answer struct {
+	ID   string `json:"id"`             // stable name of the diagnosis, e.g. "image-not-found"
+	What string `json:"what"`           // what happened
+	Do   string `json:"do"`             // what to do next
+	Step string `json:"step,omitempty"` // id of the step that teaches it; empty for none
+	// Fine is true where nothing is wrong: the answer only explains.
+	Fine bool `json:"fine,omitempty"`
+}
+
+// Facts are what ECS tells about a stopped task.
+type Facts struct {
+	StopCode   string // e.g. EssentialContainerExited
+	Reason     string // stoppedReason
+	Containers []Container
+}
+
+// Container is one container of a stopped task.
+type Container struct {
+	Name     string
+	Reason   string
+	ExitCode *int // nil where the container never started
+}
+
+// Stopped explains a stopped task. It is false where the catalogue has no
+// answer. Safe for concurrent use, as every function here.
+func Stopped(f Facts) (Answer, bool) {
+	fact := fact{place: stopped, stop: f.StopCode, text: f.Reason}
+	// What a container says is more precise than what its task says, and of
+	// several containers the one that failed tells more than those that were
+	// taken down with it.
+	containers := f.Containers
+	for pass := range 2 {
+		for _, c := range containers {
+			failed := c.Reason != "" || c.ExitCode != nil && *c.ExitCode != 0
+			if failed == (pass == 1) {
+				continue
+			}
+			if c.Reason != "" {
+				fact.text += "\n" + c.Reason
+			}
+			if fact.exit == nil {
+				fact.exit, fact.container = c.ExitCode, c.Name
+			}
+		}
+	}
+	return find(fact)
+}
+
+// Event explains a line of a service's event list, the words between "(service
+// NAME)" and the end.
+func Event(message string) (Answer, bool) {
+	return find(fact{place: event, text: message})
+}
+
+// Target explains why a target group does not send requests to a target. State,
+// reason and description are TargetHealth's; a healthy target has an answer too.
+func Target(state, reason, description string) (Answer, bool) {
+	return find(fact{place: target, text: strings.Join([]string{"state=" + state, reason, description}, "\n")})
+}
+
+// Deployment explains a deployment's rollout state and its reason.
+func Deployment(state, reason string) (Answer, bool) {
+	return find(fact{place: deployment, text: "state=" + state + "\n" + reason})
+}
+
+// Text explains an error in Terraform's or AWS's own words: a diagnostic's
+// summary and detail together, or an SDK error's text.
+func Text(message string) (Answer, bool) {
+	return find(fact{place: api, text: message})
+}
+
+// place is where a text comes from: the same words can mean different things.
+type place int
+
+const (
+	stopped place = 1 << iota
+	event
+	target
+	deployment
+	api
+)
+
+// fact is what one entry is held against.
+type fact struct {
+	place     place
+	stop      string
+	text      string
+	exit      *int
+	container string
+}
+
+// entry is one diagnosis. It applies where everything that it names is true;
+// the first that applies is the answer, so the precise come before the general.
+type entry struct {
+	id    string
+	place place
+	stop  string // stopCode; empty for any
+	exit  []int  // exit codes; none for any
+	// says are patterns of which one must be found in the text; none for any. A
+	// pattern is the message's own words, letter case aside, in which * stands
+	// for anything and <name> too, whose text replaces {name} in what and do.
+	says []string
+
+	what, do, step string
+	fine           bool
+}
+
+func find(f fact) (Answer, bool) {
+	f.text = clean.Text(f.text)
+	lower := strings.ToLower(f.text)
+	if len(lower) != len(f.text) {
+		// Offsets in lower must be offsets in text.
+		f.text = lower
+	}
+	for i := range catalogue {
+		if found, ok := catalogue[i].applies(f, lower); ok {
+			return catalogue[i].answer(f, found), true
+		}
+	}
+	return Answer{}, false
+}
+
+func (e *entry) applies(f fact, lower string) (map[string]string, bool) {
+	if e.place&f.place == 0 || e.stop != "" && e.stop != f.stop {
+		return nil, false
+	}
+	if len(e.exit) > 0 {
+		if f.exit == nil {
+			return nil, false
+		}
+		among := false
+		for _, code := range e.exit {
+			among = among || code == *f.exit
+		}
+		if !among {
+			return nil, false
+		}
+	}
+	if len(e.says) == 0 {
+		return nil, true
+	}
+	for _, pattern := range e.says {
+		if found, ok := match(strings.ToLower(pattern), lower, f.text); ok {
+			return found, true
+		}
+	}
+	return nil, false
+}
+
+func (e *entry) answer(f fact, found map[string]string) Answer {
+	old := make([]string, 0, 2*len(found)+4)
+	for name, value := range found {
+		old = append(old, "{"+name+"}", value)
+	}
+	container := f.container
+	if container == "" {
+		container = "The container"
+	}
+	old = append(old, "{container}", container)
+	if f.exit != nil {
+		old = append(old, "{exit}", strconv.Itoa(*f.exit))
+	}
+	r := strings.NewReplacer(old...)
+	return Answer{ID: e.id, What: r.Replace(e.what), Do: r.Replace(e.do), Step: e.step, Fine: e.fine}
+}
+
+// longest is how much of a captured text goes into an answer, in bytes.
+const longest = 200
+
+// match looks for the pattern anywhere in lower, and takes what the names stand
+// for out of text, which is lower before its letters were made small.
+func match(pattern, lower, text string) (map[string]string, bool) {
+	var found map[string]string
+	pos, name := 0, ""
+	for {
+		literal, next, more := cut(pattern)
+		at := strings.Index(lower[pos:], literal)
+		if at < 0 {
+			return nil, false
+		}
+		if name != "" {
+			end := pos + at
+			if literal == "" && !more {
+				end = lineEnd(lower, pos)
+			}
+			if found == nil {
+				found = map[string]string{}
+			}
+			value := strings.TrimSpace(text[pos:end])
+			if len(value) > longest {
+				value = strings.ToValidUTF8(value[:longest], "") + "…"
+			}
+			found[name] = clean.Line(value)
+		}
+		pos += at + len(literal)
+		if !more {
+			return found, true
+		}
+		name, pattern = next.name, next.rest
+	}
+}
+
+type gap struct{ name, rest string }
+
+// cut splits a pattern at its first * or <name>.
+func cut(pattern string) (literal string, next gap, more bool) {
+	i := strings.IndexAny(pattern, "*<")
+	if i < 0 {
+		return pattern, gap{}, false
+	}
+	if pattern[i] == '*' {
+		return pattern[:i], gap{rest: pattern[i+1:]}, true
+	}
+	name, rest, ok := strings.Cut(pattern[i+1:], ">")
+	if !ok {
+		return pattern, gap{}, false
+	}
+	return pattern[:i], gap{name, rest}, true
+}
+
+func lineEnd(s string, from int) int {
+	if i := strings.IndexByte(s[from:], '\n'); i >= 0 {
+		return from + i
+	}
+	return len(s)
+}
