@@ -77,6 +77,10 @@ resource "aws_ecs_task_definition" "app" {
   }])
 
   lifecycle {
+    # Retire the old revision only after the service has left it: until then
+    # the service may have to go back.
+    create_before_destroy = true
+
     precondition {
       condition     = contains(local.memory_sizes[var.cpu], var.memory)
       error_message = "Fargate has no task of ${var.cpu} CPU units and ${var.memory} MiB. With this CPU, memory can be: ${join(", ", local.memory_sizes[var.cpu])}."
