@@ -296,7 +296,7 @@ var catalogue = []entry{
 	{
 		id: "exit-killed", place: stopped, exit: []int{137},
 		what: "{container} was killed (exit code 137). Without an OutOfMemoryError beside it, it means that the program did not end within the stop timeout after it was asked to.",
-		do:   "Make the program end on SIGTERM, or raise `stopTimeout` of the container in service.tf (30 s by default, 120 s at most). Press 4 for its last lines.",
+		do:   "Make the program end on SIGTERM, or raise `stopTimeout` of the container in service.tf (120 s at most). Press 4 for its last lines.",
 		step: "explore",
 	},
 	{
@@ -348,7 +348,7 @@ var catalogue = []entry{
 		id: "target-timeout", place: event,
 		says: []string{"is unhealthy in (target-group*Request timed out"},
 		what: "The load balancer's health check got no answer in time: its requests do not arrive at the task, or the app is too slow.",
-		do:   "Check in network.tf that the tasks' security group lets the load balancer's group in on the container's port. If it does, press 4: the app may be busy.",
+		do:   "Check in load_balancer.tf that the security group of the tasks lets the load balancer's group in on the container's port. If it does, press 4: the app may be busy.",
 		step: "architecture",
 	},
 	{
@@ -515,7 +515,7 @@ var catalogue = []entry{
 		id: "target-timeout", place: target,
 		says: []string{"Target.Timeout", "Request timed out"},
 		what: "The health check's request got no answer in time. When nothing at all arrives, a security group is in the way.",
-		do:   "Check in network.tf that the tasks' security group lets the load balancer's group in on the container's port, then press 4 to see whether the app is busy.",
+		do:   "Check in load_balancer.tf that the security group of the tasks lets the load balancer's group in on the container's port, then press 4 to see whether the app is busy.",
 		step: "architecture",
 	},
 	{

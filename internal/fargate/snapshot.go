@@ -1,6 +1,12 @@
+// Package fargate is the live picture of what runs on Fargate: the service, its
+// deployments and tasks, target health, events and logs.
 package fargate
 
-import "time"
+import (
+	"time"
+
+	"workshop/internal/diagnose"
+)
 
 // Ref names the service that is watched, as Terraform's outputs give it.
 type Ref struct {
@@ -15,6 +21,11 @@ type Ref struct {
 type Snapshot struct {
 	AsOf    time.Time `json:"as_of"`
 	Service Service   `json:"service"`
+	// TasksAsOf is when tasks and targets were read. While a service is steady a
+	// Watcher renews the service more often than its tasks: nothing about them
+	// changes without the service's counts, deployments or events changing, except
+	// the reason of a target's state.
+	TasksAsOf time.Time `json:"tasks_as_of"`
 	// Tasks are the running ones, oldest first, then the stopped ones, last stopped first.
 	Tasks  []Task           `json:"tasks"`
 	Events []ServiceEvent   `json:"events"` // newest first
@@ -53,23 +64,27 @@ type Deployment struct {
 
 // Task is one task of the service.
 type Task struct {
-	ID            string      `json:"id"` // the 32 hex digits
-	ARN           string      `json:"arn"`
-	Status        string      `json:"status"` // lastStatus
-	DesiredStatus string      `json:"desired_status"`
-	Health        string      `json:"health"` // container health: HEALTHY, UNHEALTHY, UNKNOWN
-	Target        string      `json:"target"` // state in the target group: healthy, initial, unhealthy, draining...; empty where not registered
-	TargetReason  string      `json:"target_reason,omitempty"`
-	Zone          string      `json:"zone"`
-	Address       string      `json:"address"` // private IPv4
-	Revision      string      `json:"revision"`
-	Created       time.Time   `json:"created"`
-	Started       *time.Time  `json:"started"`
-	Stopped       *time.Time  `json:"stopped,omitempty"`
-	StopCode      string      `json:"stop_code,omitempty"`
-	StoppedReason string      `json:"stopped_reason"`
-	Containers    []Container `json:"containers"`
-	Answer        *Answer     `json:"answer,omitempty"` // why it stopped, in plain words
+	ID            string `json:"id"` // the 32 hex digits
+	ARN           string `json:"arn"`
+	Status        string `json:"status"` // lastStatus
+	DesiredStatus string `json:"desired_status"`
+	// Health is what a person means by it: HEALTHY, UNHEALTHY or UNKNOWN. The
+	// container's own health where it has a check, else what the load balancer
+	// thinks of it.
+	Health          string      `json:"health"`
+	ContainerHealth string      `json:"container_health"` // healthStatus as ECS gives it; UNKNOWN without a check
+	Target          string      `json:"target"`           // state in the target group: healthy, initial, unhealthy, draining...; empty where not registered
+	TargetReason    string      `json:"target_reason,omitempty"`
+	Zone            string      `json:"zone"`
+	Address         string      `json:"address"` // private IPv4
+	Revision        string      `json:"revision"`
+	Created         time.Time   `json:"created"`
+	Started         *time.Time  `json:"started"`
+	Stopped         *time.Time  `json:"stopped,omitempty"`
+	StopCode        string      `json:"stop_code,omitempty"`
+	StoppedReason   string      `json:"stopped_reason"`
+	Containers      []Container `json:"containers"`
+	Answer          *Answer     `json:"answer,omitempty"` // why it stopped, in plain words
 }
 
 // Container is one container of a task.
@@ -82,10 +97,7 @@ type Container struct {
 }
 
 // Answer says in plain words why something is as it is, and what to do.
-type Answer struct {
-	What string `json:"what"` // what happened
-	Do   string `json:"do"`   // what to do next
-}
+type Answer = diagnose.Answer
 
 // ServiceEvent is one line of the service's event list.
 type ServiceEvent struct {

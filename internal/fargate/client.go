@@ -1,0 +1,138 @@
+package fargate
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/smithy-go/middleware"
+
+	"workshop/internal/diagnose"
+)
+
+// callTimeout bounds every question to AWS, its retry included.
+const callTimeout = 15 * time.Second
+
+// attempts is how often one call is sent at most: a screen that is asked to
+// wait should say so rather than try on in silence.
+const attempts = 2
+
+// Clients asks AWS about a service and counts what it asks. It is safe for
+// concurrent use.
+type Clients struct {
+	ecs   *ecs.Client
+	elb   *elb.Client
+	calls *meter
+}
+
+// NewClients returns clients for the account, region and endpoint of cfg.
+func NewClients(cfg aws.Config) *Clients {
+	m := &meter{}
+	cfg = cfg.Copy()
+	cfg.RetryMaxAttempts = attempts
+	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), m.count)
+	return &Clients{ecs: ecs.NewFromConfig(cfg), elb: elb.NewFromConfig(cfg), calls: m}
+}
+
+// CallsLastMinute is the number of requests sent in the last minute, retries
+// included.
+func (c *Clients) CallsLastMinute() int { return c.calls.lastMinute() }
+
+// ForceDeploy starts a new deployment of the service's present revision: every
+// task is replaced, none of the service's settings changes.
+func (c *Clients) ForceDeploy(ctx context.Context, ref Ref) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{
+		Cluster: &ref.Cluster, Service: &ref.Service, ForceNewDeployment: true,
+	})
+	return diagnose.Explain("start a new deployment of "+ref.Service, err)
+}
+
+// StopTask stops one task; the service starts another in its place. The reason
+// (up to 255 characters) becomes the task's stopped reason.
+func (c *Clients) StopTask(ctx context.Context, ref Ref, id, reason string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := c.ecs.StopTask(ctx, &ecs.StopTaskInput{Cluster: &ref.Cluster, Task: &id, Reason: &reason})
+	return diagnose.Explain("stop task "+id, err)
+}
+
+// Scale sets how many tasks the service wants. Terraform's next plan sees the
+// difference from its configuration as drift.
+func (c *Clients) Scale(ctx context.Context, ref Ref, n int) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	desired := int32(n)
+	_, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{
+		Cluster: &ref.Cluster, Service: &ref.Service, DesiredCount: &desired,
+	})
+	return diagnose.Explain("scale "+ref.Service, err)
+}
+
+// RefFromOutputs reads the service's name and place from Terraform's outputs
+// url, cluster, service, target_group and log_group. It is false where cluster
+// or service is missing: then nothing is deployed.
+func RefFromOutputs(outputs map[string]any) (Ref, bool) {
+	text := func(name string) string {
+		s, _ := outputs[name].(string)
+		return s
+	}
+	ref := Ref{
+		Cluster:     last(text("cluster")),
+		Service:     last(text("service")),
+		TargetGroup: text("target_group"),
+		LogGroup:    text("log_group"),
+		URL:         text("url"),
+	}
+	return ref, ref.Cluster != "" && ref.Service != ""
+}
+
+// last is the part of an ARN, or of a stream's name, after the last slash.
+func last(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
+
+// meter counts requests over the last minute.
+type meter struct {
+	mu   sync.Mutex
+	sent []time.Time // oldest first
+	all  int
+}
+
+func (m *meter) count(stack *middleware.Stack) error {
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("workshop.CountCalls",
+		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+			m.mu.Lock()
+			m.sent = append(m.trim(), time.Now())
+			m.all++
+			m.mu.Unlock()
+			return next.HandleDeserialize(ctx, in)
+		}), middleware.After)
+}
+
+// trim forgets what is older than a minute. It needs the lock.
+func (m *meter) trim() []time.Time {
+	old := time.Now().Add(-time.Minute)
+	i := 0
+	for i < len(m.sent) && !m.sent[i].After(old) {
+		i++
+	}
+	m.sent = append(m.sent[:0], m.sent[i:]...)
+	return m.sent
+}
+
+func (m *meter) lastMinute() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.trim())
+}
+
+func (m *meter) sum() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.all
+}

@@ -1,0 +1,280 @@
+package fargate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"workshop/internal/clean"
+	"workshop/internal/diagnose"
+)
+
+// ErrNoLogGroup says that the log group does not exist. While following it
+// means "not yet".
+var ErrNoLogGroup = errors.New("the log group does not exist")
+
+// Retrying is an error that Tail gets over by itself: it is yielded so that
+// someone can say so, and lines follow when the cause has gone.
+type Retrying struct {
+	After time.Duration // until the next attempt
+	Err   error
+}
+
+func (e *Retrying) Error() string {
+	return fmt.Sprintf("%v; trying again in %s", e.Err, e.After.Round(time.Second))
+}
+
+func (e *Retrying) Unwrap() error { return e.Err }
+
+// TailOptions say which lines Tail reads.
+type TailOptions struct {
+	Group string
+	// Since is the time of the earliest line; the zero value is the group's beginning.
+	Since time.Time
+	// Follow goes on for new lines until the context ends.
+	Follow bool
+	// Filter is a CloudWatch filter pattern, matched by the server; empty for all.
+	Filter string
+	// Task is the beginning of a task's id; empty for all tasks.
+	Task string
+	// Interval is the least time between two polls while following; 0 is a second.
+	// While nothing comes it grows to three times that.
+	Interval time.Duration
+}
+
+const (
+	// CloudWatch shows an event some seconds after its time, streams differing:
+	// each poll reads again what may have had such a late neighbour. The overlap
+	// follows the delay that was seen.
+	overlapLeast = 30 * time.Second
+	overlapMost  = 5 * time.Minute
+	// seenMost bounds the memory of lines already given out; reached only by more
+	// than 6,000 lines a second.
+	seenMost = 200_000
+)
+
+// Tail yields the lines of all streams of a log group, each once. Lines that
+// CloudWatch has when it is asked come in the order of their times; one that
+// reaches CloudWatch later comes late, with its own time, and is not lost as
+// long as its delay stays below the overlap (30 s, or twice the longest delay
+// seen, up to 5 min).
+//
+// An error ends the sequence unless it is a *Retrying. A missing group is
+// ErrNoLogGroup. When ctx ends the sequence ends without an error. The sequence
+// may be used once.
+//
+// It polls FilterLogEvents; see the CloudWatch Logs API Reference for what a
+// page holds. The quota is 5 calls a second for an account.
+func Tail(ctx context.Context, cfg aws.Config, opts TailOptions) iter.Seq2[Line, error] {
+	cfg = cfg.Copy()
+	cfg.RetryMaxAttempts = attempts
+	t := &tail{
+		client: cloudwatchlogs.NewFromConfig(cfg),
+		opts:   opts,
+		hash:   maphash.MakeSeed(),
+		seen:   map[uint64]int64{},
+		tasks:  map[string]string{},
+	}
+	if !opts.Since.IsZero() {
+		t.start = opts.Since.UnixMilli()
+	}
+	if t.opts.Interval <= 0 {
+		t.opts.Interval = time.Second
+	}
+	return func(yield func(Line, error) bool) { t.run(ctx, yield) }
+}
+
+// tail is the state of one Tail. Times are CloudWatch's: Unix milliseconds.
+type tail struct {
+	client *cloudwatchlogs.Client
+	opts   TailOptions
+	start  int64 // of the window that the next poll reads
+	newest int64 // time of the newest event
+	lag    int64 // longest delay seen between an event and its arrival
+	hash   maphash.Seed
+	seen   map[uint64]int64  // hashed event ids of the window, with their times
+	tasks  map[string]string // task ids by stream name, so that lines share them
+}
+
+func (t *tail) run(ctx context.Context, yield func(Line, error) bool) {
+	wait, failures := t.opts.Interval, 0
+	for {
+		n, stopped, err := t.poll(ctx, yield)
+		if stopped || ctx.Err() != nil {
+			return
+		}
+		switch {
+		case err == nil:
+			failures = 0
+			if n > 0 {
+				wait = t.opts.Interval
+			} else {
+				wait = min(wait+t.opts.Interval/2, 3*t.opts.Interval)
+			}
+		case t.opts.Follow && passing(err):
+			failures++
+			pause := backOff(err, failures)
+			if errors.Is(err, ErrNoLogGroup) {
+				pause = 2 * t.opts.Interval
+			}
+			// Once is enough for "not yet".
+			if !errors.Is(err, ErrNoLogGroup) || failures == 1 {
+				if !yield(Line{}, &Retrying{After: pause, Err: err}) {
+					return
+				}
+			}
+			wait = pause
+		default:
+			yield(Line{}, err)
+			return
+		}
+		if !t.opts.Follow {
+			return
+		}
+		if err == nil {
+			t.slide()
+		}
+		timer := time.NewTimer(wait + rand.N(wait/10+1))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// passing reports errors that may go away without anybody doing anything.
+func passing(err error) bool {
+	return errors.Is(err, ErrNoLogGroup) || errors.Is(err, diagnose.ErrThrottled) || errors.Is(err, diagnose.ErrUnreachable) || internal(err)
+}
+
+func internal(err error) bool {
+	var unavailable *types.ServiceUnavailableException
+	return errors.As(err, &unavailable)
+}
+
+// poll reads the window to its end and gives out what is new. Stopped means
+// that the receiver wants no more.
+func (t *tail) poll(ctx context.Context, yield func(Line, error) bool) (n int, stopped bool, err error) {
+	in := &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &t.opts.Group}
+	if t.start > 0 {
+		in.StartTime = &t.start
+	}
+	if t.opts.Filter != "" {
+		in.FilterPattern = &t.opts.Filter
+	}
+	for {
+		page, err := t.page(ctx, in)
+		if err != nil {
+			return n, false, err
+		}
+		// CloudWatch sorts by time already; an emulation may not.
+		slices.SortStableFunc(page.Events, func(a, b types.FilteredLogEvent) int {
+			return int(aws.ToInt64(a.Timestamp) - aws.ToInt64(b.Timestamp))
+		})
+		for i := range page.Events {
+			line, ok := t.line(&page.Events[i])
+			if !ok {
+				continue
+			}
+			n++
+			if !yield(line, nil) {
+				return n, true, nil
+			}
+		}
+		if aws.ToString(page.NextToken) == "" {
+			return n, false, nil
+		}
+		in.NextToken = page.NextToken
+	}
+}
+
+func (t *tail) page(ctx context.Context, in *cloudwatchlogs.FilterLogEventsInput) (*cloudwatchlogs.FilterLogEventsOutput, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	page, err := t.client.FilterLogEvents(ctx, in)
+	var missing *types.ResourceNotFoundException
+	if errors.As(err, &missing) {
+		return nil, fmt.Errorf("%w: %s; it is made when the stack is deployed", ErrNoLogGroup, t.opts.Group)
+	}
+	return page, diagnose.Explain("read the logs in "+t.opts.Group, err)
+}
+
+// line is the event as a line; it is false for one that was given out already
+// or is not asked for.
+func (t *tail) line(e *types.FilteredLogEvent) (Line, bool) {
+	at := aws.ToInt64(e.Timestamp)
+	if t.opts.Follow {
+		key := maphash.String(t.hash, aws.ToString(e.EventId))
+		if _, again := t.seen[key]; again {
+			return Line{}, false
+		}
+		t.seen[key] = at
+		t.newest = max(t.newest, at)
+		if arrived := aws.ToInt64(e.IngestionTime); arrived > at {
+			t.lag = max(t.lag, arrived-at)
+		}
+	}
+	stream := aws.ToString(e.LogStreamName)
+	task, ok := t.tasks[stream]
+	if !ok {
+		task = strings.Clone(taskOf(stream))
+		t.tasks[strings.Clone(stream)] = task
+	}
+	if !strings.HasPrefix(task, t.opts.Task) {
+		return Line{}, false
+	}
+	return Line{
+		Time:    time.UnixMilli(at),
+		Task:    task,
+		Message: clean.Line(strings.TrimRight(aws.ToString(e.Message), "\r\n")),
+		ID:      aws.ToString(e.EventId),
+	}, true
+}
+
+// slide moves the window on to where late events may still appear, and forgets
+// what lies before it.
+func (t *tail) slide() {
+	overlap := min(max(overlapLeast.Milliseconds(), 2*t.lag), overlapMost.Milliseconds())
+	start := max(t.start, t.newest-overlap)
+	if len(t.seen) > seenMost {
+		// Never to repeat a line goes before never to miss a very late one.
+		times := make([]int64, 0, len(t.seen))
+		for _, at := range t.seen {
+			times = append(times, at)
+		}
+		slices.Sort(times)
+		start = max(start, times[len(times)-seenMost/2])
+	}
+	if start == t.start {
+		return
+	}
+	t.start = start
+	for key, at := range t.seen {
+		if at < start {
+			delete(t.seen, key)
+		}
+	}
+}
+
+// taskOf is the task id in the name that the awslogs driver gives a stream:
+// prefix/container/task-id. Any other name is kept whole.
+func taskOf(stream string) string {
+	if strings.Count(stream, "/") >= 2 {
+		if id := last(stream); id != "" {
+			return clean.Line(id)
+		}
+	}
+	return clean.Line(stream)
+}

@@ -1,0 +1,310 @@
+package fargate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"golang.org/x/sync/errgroup"
+
+	"workshop/internal/clean"
+	"workshop/internal/diagnose"
+)
+
+// describeAtMost is the number of tasks that DescribeTasks takes at once.
+const describeAtMost = 100
+
+// Look is one whole look at the service: five calls, more only where there are
+// over a hundred tasks. A service or cluster that does not exist is not an
+// error: Service.Status is empty then. Errors are *diagnose.Error.
+func Look(ctx context.Context, c *Clients, ref Ref) (Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var o observer
+	var service Service
+	var events []ServiceEvent
+	var tasks []Task
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		service, events, err = c.service(gctx, ref)
+		return err
+	})
+	g.Go(func() (err error) {
+		tasks, err = o.tasks(gctx, c, ref)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return Snapshot{}, err
+	}
+	now := time.Now()
+	return Snapshot{AsOf: now, TasksAsOf: now, Service: service, Tasks: tasks, Events: events,
+		Calls: CallRate{LastMinute: c.CallsLastMinute()}}, nil
+}
+
+// service asks for the service alone: one call.
+func (c *Clients) service(ctx context.Context, ref Ref) (Service, []ServiceEvent, error) {
+	out, err := c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &ref.Cluster, Services: []string{ref.Service}})
+	if missing(err) {
+		return Service{Name: ref.Service}, nil, nil
+	}
+	if err != nil {
+		return Service{}, nil, diagnose.Explain("describe the service "+ref.Service, err)
+	}
+	if len(out.Services) == 0 {
+		return Service{Name: ref.Service}, nil, nil
+	}
+	s := out.Services[0]
+	service := Service{
+		Name:    clean.Line(aws.ToString(s.ServiceName)),
+		ARN:     aws.ToString(s.ServiceArn),
+		Status:  aws.ToString(s.Status),
+		Desired: int(s.DesiredCount),
+		Running: int(s.RunningCount),
+		Pending: int(s.PendingCount),
+	}
+	for _, d := range s.Deployments {
+		service.Deployments = append(service.Deployments, Deployment{
+			ID:       aws.ToString(d.Id),
+			Status:   aws.ToString(d.Status),
+			Revision: last(aws.ToString(d.TaskDefinition)),
+			Desired:  int(d.DesiredCount),
+			Running:  int(d.RunningCount),
+			Pending:  int(d.PendingCount),
+			Failed:   int(d.FailedTasks),
+			Rollout:  string(d.RolloutState),
+			Reason:   clean.Line(aws.ToString(d.RolloutStateReason)),
+			Created:  aws.ToTime(d.CreatedAt),
+			Updated:  aws.ToTime(d.UpdatedAt),
+		})
+	}
+	slices.SortStableFunc(service.Deployments, func(a, b Deployment) int {
+		if pa, pb := a.Status == "PRIMARY", b.Status == "PRIMARY"; pa != pb {
+			if pa {
+				return -1
+			}
+			return 1
+		}
+		return b.Created.Compare(a.Created)
+	})
+	if len(service.Deployments) > 0 && service.Deployments[0].Status == "PRIMARY" {
+		service.Rollout = service.Deployments[0].Rollout
+	}
+	events := make([]ServiceEvent, 0, len(s.Events))
+	for _, e := range s.Events {
+		events = append(events, ServiceEvent{
+			ID:      aws.ToString(e.Id),
+			Time:    aws.ToTime(e.CreatedAt),
+			Message: clean.Line(aws.ToString(e.Message)),
+		})
+	}
+	slices.SortStableFunc(events, func(a, b ServiceEvent) int { return b.Time.Compare(a.Time) })
+	return service, events, nil
+}
+
+// observer remembers the tasks that have stopped: they do not change any more,
+// so they are described once.
+type observer struct {
+	stopped map[string]Task // by ARN
+}
+
+// tasks asks for the service's tasks, running and stopped, with their health in
+// the target group.
+func (o *observer) tasks(ctx context.Context, c *Clients, ref Ref) ([]Task, error) {
+	var running, stopped []string
+	var targets map[string]elbtypes.TargetHealth
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		running, err = c.list(gctx, ref, ecstypes.DesiredStatusRunning)
+		return err
+	})
+	g.Go(func() (err error) {
+		stopped, err = c.list(gctx, ref, ecstypes.DesiredStatusStopped)
+		return err
+	})
+	g.Go(func() (err error) {
+		targets, err = c.targets(gctx, ref)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+
+	known := make(map[string]Task, len(stopped))
+	ask := running
+	var tasks []Task
+	for _, arn := range stopped {
+		if t, ok := o.stopped[arn]; ok {
+			known[arn] = t
+			tasks = append(tasks, t)
+			continue
+		}
+		// A task that stopped between the two lists is in both.
+		if !slices.Contains(running, arn) {
+			ask = append(ask, arn)
+		}
+	}
+	o.stopped = known
+	for batch := range slices.Chunk(ask, describeAtMost) {
+		out, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &ref.Cluster, Tasks: batch})
+		if missing(err) {
+			break
+		}
+		if err != nil {
+			return nil, diagnose.Explain("describe the tasks of "+ref.Service, err)
+		}
+		for i := range out.Tasks {
+			t := task(&out.Tasks[i], targets)
+			if t.Status == "STOPPED" {
+				known[t.ARN] = t
+			}
+			tasks = append(tasks, t)
+		}
+	}
+	slices.SortStableFunc(tasks, order)
+	return tasks, nil
+}
+
+func (c *Clients) list(ctx context.Context, ref Ref, desired ecstypes.DesiredStatus) ([]string, error) {
+	var arns []string
+	pages := ecs.NewListTasksPaginator(c.ecs, &ecs.ListTasksInput{
+		Cluster: &ref.Cluster, ServiceName: &ref.Service, DesiredStatus: desired,
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if missing(err) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, diagnose.Explain("list the tasks of "+ref.Service, err)
+		}
+		arns = append(arns, page.TaskArns...)
+	}
+	return arns, nil
+}
+
+// targets are the healths in the target group by private address.
+func (c *Clients) targets(ctx context.Context, ref Ref) (map[string]elbtypes.TargetHealth, error) {
+	if ref.TargetGroup == "" {
+		return nil, nil
+	}
+	out, err := c.elb.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &ref.TargetGroup})
+	if missing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, diagnose.Explain("ask the load balancer for its targets' health", err)
+	}
+	targets := make(map[string]elbtypes.TargetHealth, len(out.TargetHealthDescriptions))
+	for _, d := range out.TargetHealthDescriptions {
+		if d.Target != nil && d.TargetHealth != nil {
+			targets[aws.ToString(d.Target.Id)] = *d.TargetHealth
+		}
+	}
+	return targets, nil
+}
+
+// missing reports that what was asked for is not there, or not any more.
+func missing(err error) bool {
+	var cluster *ecstypes.ClusterNotFoundException
+	var service *ecstypes.ServiceNotFoundException
+	var group *elbtypes.TargetGroupNotFoundException
+	return errors.As(err, &cluster) || errors.As(err, &service) || errors.As(err, &group)
+}
+
+// order puts what runs first, oldest first, then what stopped, last stopped first.
+func order(a, b Task) int {
+	sa, sb := a.Status == "STOPPED", b.Status == "STOPPED"
+	switch {
+	case sa != sb && sb:
+		return -1
+	case sa != sb:
+		return 1
+	case sa && a.Stopped != nil && b.Stopped != nil && !a.Stopped.Equal(*b.Stopped):
+		return b.Stopped.Compare(*a.Stopped)
+	}
+	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+}
+
+func task(t *ecstypes.Task, targets map[string]elbtypes.TargetHealth) Task {
+	task := Task{
+		ID:              last(aws.ToString(t.TaskArn)),
+		ARN:             aws.ToString(t.TaskArn),
+		Status:          aws.ToString(t.LastStatus),
+		DesiredStatus:   aws.ToString(t.DesiredStatus),
+		ContainerHealth: cmp.Or(string(t.HealthStatus), string(ecstypes.HealthStatusUnknown)),
+		Zone:            aws.ToString(t.AvailabilityZone),
+		Revision:        last(aws.ToString(t.TaskDefinitionArn)),
+		Created:         aws.ToTime(t.CreatedAt),
+		Started:         t.StartedAt,
+		Stopped:         t.StoppedAt,
+		StopCode:        string(t.StopCode),
+		StoppedReason:   clean.Line(aws.ToString(t.StoppedReason)),
+	}
+	for _, a := range t.Attachments {
+		for _, d := range a.Details {
+			if aws.ToString(d.Name) == "privateIPv4Address" {
+				task.Address = aws.ToString(d.Value)
+			}
+		}
+	}
+	for i := range t.Containers {
+		c := &t.Containers[i]
+		if task.Address == "" && len(c.NetworkInterfaces) > 0 {
+			task.Address = aws.ToString(c.NetworkInterfaces[0].PrivateIpv4Address)
+		}
+		container := Container{
+			Name:   clean.Line(aws.ToString(c.Name)),
+			Image:  clean.Line(aws.ToString(c.Image)),
+			Status: aws.ToString(c.LastStatus),
+			Reason: clean.Line(aws.ToString(c.Reason)),
+		}
+		if c.ExitCode != nil {
+			code := int(*c.ExitCode)
+			container.ExitCode = &code
+		}
+		task.Containers = append(task.Containers, container)
+	}
+	// An address is given out again soon: a stopped task's may be another's now.
+	if h, ok := targets[task.Address]; ok && task.Address != "" && task.Status != "STOPPED" {
+		task.Target = string(h.State)
+		task.TargetReason = clean.Line(aws.ToString(h.Description))
+	}
+	task.Health = health(task)
+	if task.Status == "STOPPED" || task.StopCode != "" {
+		task.Answer = why(task)
+	}
+	return task
+}
+
+// health is the container's own where it has a check, and else what the load
+// balancer found.
+func health(t Task) string {
+	if t.ContainerHealth != string(ecstypes.HealthStatusUnknown) {
+		return t.ContainerHealth
+	}
+	switch t.Target {
+	case string(elbtypes.TargetHealthStateEnumHealthy):
+		return string(ecstypes.HealthStatusHealthy)
+	case string(elbtypes.TargetHealthStateEnumUnhealthy), string(elbtypes.TargetHealthStateEnumUnhealthyDraining):
+		return string(ecstypes.HealthStatusUnhealthy)
+	}
+	return string(ecstypes.HealthStatusUnknown)
+}
+
+func why(t Task) *Answer {
+	facts := diagnose.Facts{StopCode: t.StopCode, Reason: t.StoppedReason}
+	for _, c := range t.Containers {
+		facts.Containers = append(facts.Containers, diagnose.Container{Name: c.Name, Reason: c.Reason, ExitCode: c.ExitCode})
+	}
+	if a, ok := diagnose.Stopped(facts); ok {
+		return &a
+	}
+	return nil
+}
