@@ -1,8 +1,14 @@
 // Package lesson reads the workshop's steps: Markdown in the dialect of MkDocs
 // Material, with YAML front matter, into blocks that a screen can draw.
+//
+// Everything that it hands out is clean: no text, code, link or path in a Step
+// holds an escape sequence or a control character, apart from newlines.
 package lesson
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Course is a workshop: its steps in the order in which they are taught. It is
 // immutable once loaded.
@@ -24,7 +30,7 @@ func (c *Course) Step(id string) (*Step, bool) {
 // Step is one page of the workshop. It is immutable once parsed.
 type Step struct {
 	ID       string // from the file's name, without the number: 04-deploy.md is "deploy"
-	Title    string
+	Title    string // Blocks do not repeat it
 	Estimate Estimate
 	Goals    []string
 	Page     string // the screen that this step works with: deploy, live, logs, cleanup; empty for none
@@ -36,21 +42,33 @@ type Step struct {
 // author gave one number; both are 0 where none was given.
 type Estimate struct{ Min, Max int }
 
+// String returns the estimate for people, "15 min" or "15-20 min", empty where
+// none was given.
+func (e Estimate) String() string {
+	switch {
+	case e.Max == 0:
+		return ""
+	case e.Min == e.Max:
+		return fmt.Sprintf("%d min", e.Max)
+	}
+	return fmt.Sprintf("%d-%d min", e.Min, e.Max)
+}
+
 // Kind names what a Block is.
 type Kind string
 
 const (
 	Heading    Kind = "heading"    // Level, Text
 	Paragraph  Kind = "paragraph"  // Text
-	List       Kind = "list"       // Ordered, Items; an item's Blocks may nest
-	Code       Kind = "code"       // Lang, Source, Run
-	Image      Kind = "image"      // Source is the path below steps/, Text the alternative text
-	Table      Kind = "table"      // Rows, the first is the head
+	List       Kind = "list"       // Ordered, Start, Loose, Items; an item's Blocks may nest
+	Code       Kind = "code"       // Lang, Source, Run, Text is the title if it has one
+	Image      Kind = "image"      // Source is the path below steps/ or a URL, Text the alternative text
+	Table      Kind = "table"      // Rows, the first is the head; Align
 	Admonition Kind = "admonition" // Style, Text is the title, Foldable, Open, Blocks
 	Tabs       Kind = "tabs"       // Items: Text is the label
 	Quote      Kind = "quote"      // Blocks
 	Rule       Kind = "rule"
-	Footnotes  Kind = "footnotes" // Items
+	Footnotes  Kind = "footnotes" // Items: Text is the mark that the text refers to
 )
 
 // Block is one part of a step. Which fields are set depends on Kind.
@@ -63,6 +81,8 @@ type Block struct {
 	Lang     string
 	Run      bool // the code block may be run in place
 	Ordered  bool
+	Start    int    // an ordered list's first number
+	Loose    bool   // a list whose items have blank lines between them
 	Style    string // of an admonition: info, tip, warning, note, danger, ...
 	Foldable bool
 	Open     bool
@@ -81,7 +101,8 @@ type Item struct {
 	Blocks []Block
 }
 
-// Span is a run of inline text in one style.
+// Span is a run of inline text in one style. A newline in Text is a line break
+// that the author asked for.
 type Span struct {
 	Text   string // may hold {{ name }} until Expand has filled it in
 	Bold   bool
@@ -89,6 +110,18 @@ type Span struct {
 	Code   bool
 	Strike bool
 	Link   string // target of a link
+}
+
+// Text returns the text of spans without their styles.
+func Text(spans []Span) string {
+	if len(spans) == 1 {
+		return spans[0].Text
+	}
+	var b strings.Builder
+	for _, s := range spans {
+		b.WriteString(s.Text)
+	}
+	return b.String()
 }
 
 // Error is a fault in a step, with the place to mend it.
