@@ -1,0 +1,254 @@
+// Package autoscaling keeps scalable targets and their policies. It does not
+// act on them yet: nothing scales by itself.
+package autoscaling
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	aas "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
+	"github.com/google/uuid"
+
+	"workshop/internal/sandbox/account"
+	"workshop/internal/sandbox/store"
+	"workshop/internal/sandbox/wire"
+)
+
+// AutoScaling holds one account's scalable targets. Its exported methods need
+// the sandbox's lock.
+type AutoScaling struct {
+	account  *account.Account
+	targets  *store.Table[target]
+	policies *store.Table[types.ScalingPolicy] // by ARN
+}
+
+type target struct {
+	types.ScalableTarget
+	Tags map[string]string
+}
+
+// New opens the account's scalable targets.
+func New(a *account.Account) (*AutoScaling, error) {
+	targets, err := store.NewTable[target](a.Store, "autoscaling.target")
+	if err != nil {
+		return nil, err
+	}
+	policies, err := store.NewTable[types.ScalingPolicy](a.Store, "autoscaling.policy")
+	if err != nil {
+		return nil, err
+	}
+	return &AutoScaling{a, targets, policies}, nil
+}
+
+// Tagged lists the scalable targets that have tags.
+func (s *AutoScaling) Tagged() []account.Tagged {
+	var out []account.Tagged
+	for _, t := range s.targets.Find(func(t target) bool { return len(t.Tags) > 0 }) {
+		out = append(out, account.Tagged{ARN: *t.ScalableTargetARN, Tags: t.Tags})
+	}
+	return out
+}
+
+func key(namespace types.ServiceNamespace, id *string, dimension types.ScalableDimension) string {
+	return string(namespace) + "|" + aws.ToString(id) + "|" + string(dimension)
+}
+
+func noTarget(namespace types.ServiceNamespace, id *string, dimension types.ScalableDimension) error {
+	return &types.ObjectNotFoundException{Message: aws.String("No scalable target found for service namespace: " +
+		string(namespace) + ", resource ID: " + aws.ToString(id) + ", scalable dimension: " + string(dimension))}
+}
+
+func invalid(format string, args ...any) error {
+	return wire.Errorf("ValidationException", format, args...)
+}
+
+// Service returns the API.
+func (s *AutoScaling) Service() *wire.Service {
+	w := &wire.Service{Name: "application-autoscaling", Protocol: wire.JSON, Target: "AnyScaleFrontendService", Casing: wire.Pascal}
+	wire.Handle(w, "RegisterScalableTarget", s.register)
+	wire.Handle(w, "DescribeScalableTargets", s.describeTargets)
+	wire.Handle(w, "DeregisterScalableTarget", s.deregister)
+	wire.Handle(w, "PutScalingPolicy", s.putPolicy)
+	wire.Handle(w, "DescribeScalingPolicies", s.describePolicies)
+	wire.Handle(w, "DeleteScalingPolicy", s.deletePolicy)
+	wire.Handle(w, "DescribeScalingActivities", func(context.Context, *aas.DescribeScalingActivitiesInput) (*aas.DescribeScalingActivitiesOutput, error) {
+		return &aas.DescribeScalingActivitiesOutput{ScalingActivities: []types.ScalingActivity{}}, nil
+	})
+	wire.Handle(w, "DescribeScheduledActions", func(context.Context, *aas.DescribeScheduledActionsInput) (*aas.DescribeScheduledActionsOutput, error) {
+		return &aas.DescribeScheduledActionsOutput{ScheduledActions: []types.ScheduledAction{}}, nil
+	})
+	wire.Handle(w, "ListTagsForResource", func(_ context.Context, in *aas.ListTagsForResourceInput) (*aas.ListTagsForResourceOutput, error) {
+		t, err := s.byARN(in.ResourceARN)
+		out := map[string]string{}
+		maps.Copy(out, t.Tags)
+		return &aas.ListTagsForResourceOutput{Tags: out}, err
+	})
+	wire.Handle(w, "TagResource", func(_ context.Context, in *aas.TagResourceInput) (*aas.TagResourceOutput, error) {
+		t, err := s.byARN(in.ResourceARN)
+		if err != nil {
+			return nil, err
+		}
+		tags := map[string]string{}
+		maps.Copy(tags, t.Tags)
+		maps.Copy(tags, in.Tags)
+		t.Tags = tags
+		s.put(t)
+		return nil, nil
+	})
+	wire.Handle(w, "UntagResource", func(_ context.Context, in *aas.UntagResourceInput) (*aas.UntagResourceOutput, error) {
+		t, err := s.byARN(in.ResourceARN)
+		if err != nil {
+			return nil, err
+		}
+		t.Tags = maps.Clone(t.Tags)
+		for _, k := range in.TagKeys {
+			delete(t.Tags, k)
+		}
+		s.put(t)
+		return nil, nil
+	})
+	return w
+}
+
+func (s *AutoScaling) put(t target) {
+	s.targets.Put(key(t.ServiceNamespace, t.ResourceId, t.ScalableDimension), t)
+}
+
+func (s *AutoScaling) byARN(arn *string) (target, error) {
+	for _, t := range s.targets.Find(nil) {
+		if *t.ScalableTargetARN == aws.ToString(arn) {
+			return t, nil
+		}
+	}
+	return target{}, &types.ResourceNotFoundException{Message: aws.String("The specified resource doesn't exist."), ResourceName: arn}
+}
+
+func (s *AutoScaling) register(_ context.Context, in *aas.RegisterScalableTargetInput) (*aas.RegisterScalableTargetOutput, error) {
+	if in.ServiceNamespace != types.ServiceNamespaceEcs || in.ScalableDimension != types.ScalableDimensionECSServiceDesiredCount {
+		return nil, invalid("The sandbox scales ecs:service:DesiredCount only, not %s of %s", in.ScalableDimension, in.ServiceNamespace)
+	}
+	if !strings.HasPrefix(aws.ToString(in.ResourceId), "service/") {
+		return nil, invalid("ECS service resource id must be of the form service/cluster/name: %s", aws.ToString(in.ResourceId))
+	}
+	t, known := s.targets.Get(key(in.ServiceNamespace, in.ResourceId, in.ScalableDimension))
+	if !known {
+		if in.MinCapacity == nil || in.MaxCapacity == nil {
+			return nil, invalid("MinCapacity and MaxCapacity are required to register a new scalable target")
+		}
+		t.ScalableTarget = types.ScalableTarget{
+			ServiceNamespace: in.ServiceNamespace, ResourceId: in.ResourceId, ScalableDimension: in.ScalableDimension,
+			CreationTime:      aws.Time(s.account.Now().UTC().Truncate(time.Millisecond)),
+			ScalableTargetARN: aws.String(s.account.ARN("application-autoscaling", "scalable-target/0ec5"+account.Hex(32))),
+			RoleARN:           aws.String(s.account.GlobalARN("iam", "role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService")),
+			SuspendedState:    &types.SuspendedState{DynamicScalingInSuspended: aws.Bool(false), DynamicScalingOutSuspended: aws.Bool(false), ScheduledScalingSuspended: aws.Bool(false)},
+		}
+		t.Tags = in.Tags
+	}
+	if in.MinCapacity != nil {
+		t.MinCapacity = in.MinCapacity
+	}
+	if in.MaxCapacity != nil {
+		t.MaxCapacity = in.MaxCapacity
+	}
+	if in.SuspendedState != nil {
+		t.SuspendedState = in.SuspendedState
+	}
+	if *t.MinCapacity < 0 || *t.MinCapacity > *t.MaxCapacity {
+		return nil, invalid("Minimum capacity cannot be greater than maximum capacity")
+	}
+	s.put(t)
+	return &aas.RegisterScalableTargetOutput{ScalableTargetARN: t.ScalableTargetARN}, nil
+}
+
+func (s *AutoScaling) describeTargets(_ context.Context, in *aas.DescribeScalableTargetsInput) (*aas.DescribeScalableTargetsOutput, error) {
+	out := []types.ScalableTarget{}
+	for _, t := range s.targets.Find(nil) {
+		if t.ServiceNamespace != in.ServiceNamespace || len(in.ResourceIds) > 0 && !slices.Contains(in.ResourceIds, *t.ResourceId) ||
+			in.ScalableDimension != "" && t.ScalableDimension != in.ScalableDimension {
+			continue
+		}
+		out = append(out, t.ScalableTarget)
+	}
+	page, next, err := wire.Page(out, in.NextToken, int(aws.ToInt32(in.MaxResults)), "InvalidNextTokenException")
+	return &aas.DescribeScalableTargetsOutput{ScalableTargets: page, NextToken: next}, err
+}
+
+func (s *AutoScaling) deregister(_ context.Context, in *aas.DeregisterScalableTargetInput) (*aas.DeregisterScalableTargetOutput, error) {
+	k := key(in.ServiceNamespace, in.ResourceId, in.ScalableDimension)
+	if _, ok := s.targets.Get(k); !ok {
+		return nil, noTarget(in.ServiceNamespace, in.ResourceId, in.ScalableDimension)
+	}
+	s.targets.Delete(k)
+	for arn, p := range s.policies.All() { // a target takes its policies with it
+		if key(p.ServiceNamespace, p.ResourceId, p.ScalableDimension) == k {
+			s.policies.Delete(arn)
+		}
+	}
+	return nil, nil
+}
+
+func (s *AutoScaling) policyFor(k string, name *string) (types.ScalingPolicy, bool) {
+	for _, p := range s.policies.Find(nil) {
+		if key(p.ServiceNamespace, p.ResourceId, p.ScalableDimension) == k && *p.PolicyName == aws.ToString(name) {
+			return p, true
+		}
+	}
+	return types.ScalingPolicy{}, false
+}
+
+func (s *AutoScaling) putPolicy(_ context.Context, in *aas.PutScalingPolicyInput) (*aas.PutScalingPolicyOutput, error) {
+	k := key(in.ServiceNamespace, in.ResourceId, in.ScalableDimension)
+	if _, ok := s.targets.Get(k); !ok {
+		return nil, noTarget(in.ServiceNamespace, in.ResourceId, in.ScalableDimension)
+	}
+	p, known := s.policyFor(k, in.PolicyName)
+	if !known {
+		id := uuid.NewString()
+		p = types.ScalingPolicy{
+			PolicyName: in.PolicyName, ServiceNamespace: in.ServiceNamespace, ResourceId: in.ResourceId, ScalableDimension: in.ScalableDimension,
+			PolicyARN:    aws.String(s.account.ARN("autoscaling", "scalingPolicy:"+id+":resource/ecs/"+*in.ResourceId+":policyName/"+*in.PolicyName)),
+			CreationTime: aws.Time(s.account.Now().UTC().Truncate(time.Millisecond)),
+		}
+	}
+	p.PolicyType = in.PolicyType
+	if p.PolicyType == "" {
+		p.PolicyType = types.PolicyTypeStepScaling
+	}
+	p.TargetTrackingScalingPolicyConfiguration = in.TargetTrackingScalingPolicyConfiguration
+	p.StepScalingPolicyConfiguration = in.StepScalingPolicyConfiguration
+	if c := p.TargetTrackingScalingPolicyConfiguration; c != nil && c.DisableScaleIn == nil {
+		copied := *c
+		copied.DisableScaleIn = aws.Bool(false)
+		p.TargetTrackingScalingPolicyConfiguration = &copied
+	}
+	s.policies.Put(*p.PolicyARN, p)
+	return &aas.PutScalingPolicyOutput{PolicyARN: p.PolicyARN, Alarms: []types.Alarm{}}, nil
+}
+
+func (s *AutoScaling) describePolicies(_ context.Context, in *aas.DescribeScalingPoliciesInput) (*aas.DescribeScalingPoliciesOutput, error) {
+	out := s.policies.Find(func(p types.ScalingPolicy) bool {
+		return p.ServiceNamespace == in.ServiceNamespace &&
+			(in.ResourceId == nil || *p.ResourceId == *in.ResourceId) &&
+			(in.ScalableDimension == "" || p.ScalableDimension == in.ScalableDimension) &&
+			(len(in.PolicyNames) == 0 || slices.Contains(in.PolicyNames, *p.PolicyName))
+	})
+	page, next, err := wire.Page(out, in.NextToken, int(aws.ToInt32(in.MaxResults)), "InvalidNextTokenException")
+	if page == nil {
+		page = []types.ScalingPolicy{}
+	}
+	return &aas.DescribeScalingPoliciesOutput{ScalingPolicies: page, NextToken: next}, err
+}
+
+func (s *AutoScaling) deletePolicy(_ context.Context, in *aas.DeleteScalingPolicyInput) (*aas.DeleteScalingPolicyOutput, error) {
+	p, ok := s.policyFor(key(in.ServiceNamespace, in.ResourceId, in.ScalableDimension), in.PolicyName)
+	if !ok {
+		return nil, &types.ObjectNotFoundException{Message: aws.String("No scaling policy found for service namespace: " + string(in.ServiceNamespace) + ", resource ID: " + aws.ToString(in.ResourceId) + ", scalable dimension: " + string(in.ScalableDimension) + ", policy name: " + aws.ToString(in.PolicyName))}
+	}
+	s.policies.Delete(*p.PolicyARN)
+	return nil, nil
+}

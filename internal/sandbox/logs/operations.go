@@ -1,0 +1,437 @@
+package logs
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	cwl "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+
+	"workshop/internal/sandbox/wire"
+)
+
+// A page of events holds at most so many, and so many bytes (CloudWatch Logs
+// API reference, FilterLogEvents and GetLogEvents).
+const (
+	pageEvents = 10_000
+	pageBytes  = 1 << 20
+)
+
+// Service returns the API.
+func (l *Logs) Service() *wire.Service {
+	s := &wire.Service{Name: "logs", Protocol: wire.JSON, Target: "Logs_20140328", Casing: wire.Camel}
+	handle(l, s, "CreateLogGroup", l.createLogGroup)
+	handle(l, s, "DeleteLogGroup", l.deleteLogGroup)
+	handle(l, s, "DescribeLogGroups", l.describeLogGroups)
+	handle(l, s, "PutRetentionPolicy", l.putRetentionPolicy)
+	handle(l, s, "DeleteRetentionPolicy", l.deleteRetentionPolicy)
+	handle(l, s, "ListTagsForResource", l.listTagsForResource)
+	handle(l, s, "TagResource", l.tagResource)
+	handle(l, s, "UntagResource", l.untagResource)
+	handle(l, s, "CreateLogStream", l.createLogStream)
+	handle(l, s, "DeleteLogStream", l.deleteLogStream)
+	handle(l, s, "DescribeLogStreams", l.describeLogStreams)
+	handle(l, s, "GetLogEvents", l.getLogEvents)
+	handle(l, s, "FilterLogEvents", l.filterLogEvents)
+	wire.HandleUnlocked(s, "PutLogEvents", l.putLogEvents)
+	return s
+}
+
+// handle registers an operation that runs with the lock of the logs.
+func handle[In, Out any](l *Logs, s *wire.Service, name string, h func(*In) (*Out, error)) {
+	wire.HandleUnlocked(s, name, func(_ context.Context, in *In) (*Out, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return h(in)
+	})
+}
+
+func invalid(format string, args ...any) error {
+	return wire.Errorf("InvalidParameterException", format, args...)
+}
+
+var groupName = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
+
+func (l *Logs) createLogGroup(in *cwl.CreateLogGroupInput) (*cwl.CreateLogGroupOutput, error) {
+	name := aws.ToString(in.LogGroupName)
+	if !groupName.MatchString(name) {
+		return nil, invalid("1 validation error detected: Value '%s' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+", name)
+	}
+	if l.groups[name] != nil {
+		return nil, &types.ResourceAlreadyExistsException{Message: aws.String("The specified log group already exists")}
+	}
+	g := &group{streams: map[string]*stream{}, meta: groupMeta{
+		Name: name, Created: l.account.Now().UnixMilli(), Class: string(in.LogGroupClass), Tags: in.Tags,
+	}}
+	if g.meta.Class == "" {
+		g.meta.Class = string(types.LogGroupClassStandard)
+	}
+	l.groups[name] = g
+	return nil, l.write(g, line{Group: &g.meta})
+}
+
+func (l *Logs) deleteLogGroup(in *cwl.DeleteLogGroupInput) (*cwl.DeleteLogGroupOutput, error) {
+	g, err := l.byName(in.LogGroupName)
+	if err != nil {
+		return nil, err
+	}
+	return nil, l.remove(g)
+}
+
+func (l *Logs) describeLogGroups(in *cwl.DescribeLogGroupsInput) (*cwl.DescribeLogGroupsOutput, error) {
+	if in.LogGroupNamePrefix != nil && in.LogGroupNamePattern != nil {
+		return nil, invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
+	}
+	all := []types.LogGroup{}
+	for _, g := range l.sorted() {
+		m := g.meta
+		if !strings.HasPrefix(m.Name, aws.ToString(in.LogGroupNamePrefix)) ||
+			!strings.Contains(strings.ToLower(m.Name), strings.ToLower(aws.ToString(in.LogGroupNamePattern))) {
+			continue
+		}
+		out := types.LogGroup{
+			LogGroupName: &m.Name, CreationTime: &m.Created, LogGroupClass: types.LogGroupClass(m.Class),
+			Arn: aws.String(l.arn(m.Name) + ":*"), LogGroupArn: aws.String(l.arn(m.Name)),
+			MetricFilterCount: aws.Int32(0), StoredBytes: aws.Int64(g.bytes()),
+		}
+		if m.Retention > 0 {
+			out.RetentionInDays = &m.Retention
+		}
+		all = append(all, out)
+	}
+	page, next, err := wire.Page(all, in.NextToken, limit(in.Limit, 50), "InvalidParameterException")
+	return &cwl.DescribeLogGroupsOutput{LogGroups: page, NextToken: next}, err
+}
+
+func (g *group) bytes() int64 {
+	var n int64
+	for _, s := range g.streams {
+		n += s.bytes()
+	}
+	return n
+}
+
+// bytes counts as CloudWatch bills: 26 for each event beside its text.
+func (s *stream) bytes() int64 {
+	var n int64
+	for _, e := range s.events {
+		n += int64(len(e.message)) + 26
+	}
+	return n
+}
+
+func limit(p *int32, most int) int {
+	if p == nil || *p <= 0 || int(*p) > most {
+		return most
+	}
+	return int(*p)
+}
+
+// retentions are the days that CloudWatch Logs takes.
+var retentions = []int32{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+
+func (l *Logs) putRetentionPolicy(in *cwl.PutRetentionPolicyInput) (*cwl.PutRetentionPolicyOutput, error) {
+	if !slices.Contains(retentions, aws.ToInt32(in.RetentionInDays)) {
+		return nil, invalid("1 validation error detected: Value '%d' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: %v", aws.ToInt32(in.RetentionInDays), retentions)
+	}
+	return nil, l.changeGroup(in.LogGroupName, func(m *groupMeta) { m.Retention = *in.RetentionInDays })
+}
+
+func (l *Logs) deleteRetentionPolicy(in *cwl.DeleteRetentionPolicyInput) (*cwl.DeleteRetentionPolicyOutput, error) {
+	return nil, l.changeGroup(in.LogGroupName, func(m *groupMeta) { m.Retention = 0 })
+}
+
+func (l *Logs) changeGroup(name *string, change func(*groupMeta)) error {
+	g, err := l.byName(name)
+	if err != nil {
+		return err
+	}
+	change(&g.meta)
+	return l.write(g, line{Group: &g.meta})
+}
+
+func (l *Logs) listTagsForResource(in *cwl.ListTagsForResourceInput) (*cwl.ListTagsForResourceOutput, error) {
+	g, err := l.byARN(in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	maps.Copy(out, g.meta.Tags)
+	return &cwl.ListTagsForResourceOutput{Tags: out}, nil
+}
+
+func (l *Logs) tagResource(in *cwl.TagResourceInput) (*cwl.TagResourceOutput, error) {
+	g, err := l.byARN(in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	return nil, l.changeGroup(&g.meta.Name, func(m *groupMeta) {
+		tags := map[string]string{}
+		maps.Copy(tags, m.Tags)
+		maps.Copy(tags, in.Tags)
+		m.Tags = tags
+	})
+}
+
+func (l *Logs) untagResource(in *cwl.UntagResourceInput) (*cwl.UntagResourceOutput, error) {
+	g, err := l.byARN(in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	return nil, l.changeGroup(&g.meta.Name, func(m *groupMeta) {
+		tags := maps.Clone(m.Tags)
+		for _, k := range in.TagKeys {
+			delete(tags, k)
+		}
+		m.Tags = tags
+	})
+}
+
+func (l *Logs) createLogStream(in *cwl.CreateLogStreamInput) (*cwl.CreateLogStreamOutput, error) {
+	g, err := l.byName(in.LogGroupName)
+	if err != nil {
+		return nil, err
+	}
+	name := aws.ToString(in.LogStreamName)
+	if name == "" || len(name) > 512 || strings.ContainsAny(name, ":*") {
+		return nil, invalid("1 validation error detected: Value '%s' at 'logStreamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [^:*]*", name)
+	}
+	if g.streams[name] != nil {
+		return nil, &types.ResourceAlreadyExistsException{Message: aws.String("The specified log stream already exists")}
+	}
+	return nil, l.createStream(g, name)
+}
+
+func (l *Logs) deleteLogStream(in *cwl.DeleteLogStreamInput) (*cwl.DeleteLogStreamOutput, error) {
+	g, err := l.byName(in.LogGroupName)
+	if err != nil {
+		return nil, err
+	}
+	if g.streams[aws.ToString(in.LogStreamName)] == nil {
+		return nil, errNoStream
+	}
+	delete(g.streams, *in.LogStreamName)
+	return nil, l.write(g, line{Stream: *in.LogStreamName, Deleted: true})
+}
+
+func (l *Logs) describeLogStreams(in *cwl.DescribeLogStreamsInput) (*cwl.DescribeLogStreamsOutput, error) {
+	g, err := l.byName(cmp.Or(in.LogGroupName, in.LogGroupIdentifier))
+	if err != nil {
+		return nil, err
+	}
+	byTime := in.OrderBy == types.OrderByLastEventTime
+	if byTime && in.LogStreamNamePrefix != nil {
+		return nil, invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
+	}
+	all := []types.LogStream{}
+	for _, s := range g.streams {
+		if !strings.HasPrefix(s.name, aws.ToString(in.LogStreamNamePrefix)) {
+			continue
+		}
+		out := types.LogStream{
+			LogStreamName: aws.String(s.name), CreationTime: aws.Int64(s.created), StoredBytes: aws.Int64(0),
+			Arn: aws.String(l.arn(g.meta.Name) + ":log-stream:" + s.name), UploadSequenceToken: aws.String("0"),
+		}
+		if n := len(s.events); n > 0 {
+			out.FirstEventTimestamp = aws.Int64(s.events[0].time)
+			out.LastEventTimestamp = aws.Int64(s.events[n-1].time)
+			out.LastIngestionTime = aws.Int64(s.events[n-1].ingested)
+		}
+		all = append(all, out)
+	}
+	slices.SortFunc(all, func(a, b types.LogStream) int {
+		if byTime {
+			return cmp.Or(cmp.Compare(aws.ToInt64(a.LastEventTimestamp), aws.ToInt64(b.LastEventTimestamp)), strings.Compare(*a.LogStreamName, *b.LogStreamName))
+		}
+		return strings.Compare(*a.LogStreamName, *b.LogStreamName)
+	})
+	if aws.ToBool(in.Descending) {
+		slices.Reverse(all)
+	}
+	page, next, err := wire.Page(all, in.NextToken, limit(in.Limit, 50), "InvalidParameterException")
+	return &cwl.DescribeLogStreamsOutput{LogStreams: page, NextToken: next}, err
+}
+
+// putLogEvents holds to the limits of the API reference: batches in order of
+// time, none of 14 days ago or of two hours ahead.
+func (l *Logs) putLogEvents(_ context.Context, in *cwl.PutLogEventsInput) (*cwl.PutLogEventsOutput, error) {
+	if len(in.LogEvents) == 0 || len(in.LogEvents) > pageEvents {
+		return nil, invalid("A batch must have 1 to %d log events", pageEvents)
+	}
+	now := l.account.Now()
+	oldest, newest := now.AddDate(0, 0, -14).UnixMilli(), now.Add(2*time.Hour).UnixMilli()
+	var rejected types.RejectedLogEventsInfo
+	var events []Event
+	size, last := 0, int64(0)
+	for i, e := range in.LogEvents {
+		at := aws.ToInt64(e.Timestamp)
+		if at < last {
+			return nil, invalid("Log events in a single PutLogEvents request must be in chronological order.")
+		}
+		last = at
+		size += len(aws.ToString(e.Message)) + 26
+		switch {
+		case at < oldest:
+			rejected.TooOldLogEventEndIndex = aws.Int32(int32(i + 1))
+		case at > newest:
+			if rejected.TooNewLogEventStartIndex == nil {
+				rejected.TooNewLogEventStartIndex = aws.Int32(int32(i))
+			}
+		default:
+			events = append(events, Event{time.UnixMilli(at), aws.ToString(e.Message)})
+		}
+	}
+	if size > pageBytes {
+		return nil, invalid("Upload too large: %d bytes exceeds limit of %d", size, pageBytes)
+	}
+	if err := l.Append(aws.ToString(in.LogGroupName), aws.ToString(in.LogStreamName), events...); err != nil {
+		return nil, err
+	}
+	out := &cwl.PutLogEventsOutput{NextSequenceToken: aws.String("0")}
+	if rejected.TooOldLogEventEndIndex != nil || rejected.TooNewLogEventStartIndex != nil {
+		out.RejectedLogEventsInfo = &rejected
+	}
+	return out, nil
+}
+
+// getLogEvents reads one stream. A token is a direction and the id of the event
+// beside which the page ends, so that it stays true while events come in; at the
+// end the token that was given comes back, as the API promises.
+func (l *Logs) getLogEvents(in *cwl.GetLogEventsInput) (*cwl.GetLogEventsOutput, error) {
+	g, err := l.byName(cmp.Or(in.LogGroupName, in.LogGroupIdentifier))
+	if err != nil {
+		return nil, err
+	}
+	s := g.streams[aws.ToString(in.LogStreamName)]
+	if s == nil {
+		return nil, errNoStream
+	}
+	g.expire(l.account.Now())
+	events := within(s.events, in.StartTime, in.EndTime)
+	forward := aws.ToBool(in.StartFromHead)
+	if t := aws.ToString(in.NextToken); t != "" {
+		direction, id, ok := strings.Cut(t, "/")
+		if !ok || direction != "f" && direction != "b" {
+			return nil, invalid("The specified nextToken is invalid.")
+		}
+		forward = direction == "f"
+		at, found := slices.BinarySearchFunc(events, id, func(e event, id string) int { return strings.Compare(e.id(), id) })
+		if forward {
+			if found {
+				at++
+			}
+			events = events[at:]
+		} else {
+			events = events[:at]
+		}
+	}
+	most, n, size := limit(in.Limit, pageEvents), 0, 0
+	for n < len(events) && n < most {
+		e := events[n]
+		if !forward {
+			e = events[len(events)-1-n]
+		}
+		if size += len(e.message) + 26; size > pageBytes && n > 0 {
+			break
+		}
+		n++
+	}
+	if forward {
+		events = events[:n]
+	} else {
+		events = events[len(events)-n:]
+	}
+	out := &cwl.GetLogEventsOutput{Events: []types.OutputLogEvent{}}
+	for _, e := range events {
+		out.Events = append(out.Events, types.OutputLogEvent{Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested), Message: aws.String(e.message)})
+	}
+	head, tail := event{}.id(), event{}.id()
+	if t := aws.ToString(in.NextToken); t != "" {
+		head, tail = t[2:], t[2:]
+	}
+	if len(events) > 0 {
+		head, tail = events[0].id(), events[len(events)-1].id()
+	}
+	out.NextForwardToken, out.NextBackwardToken = aws.String("f/"+tail), aws.String("b/"+head)
+	return out, nil
+}
+
+// within cuts events to start <= time < end, in ms; nil leaves a side open.
+func within(events []event, start, end *int64) []event {
+	at := func(t int64) int {
+		n, _ := slices.BinarySearchFunc(events, t, func(e event, t int64) int { return cmp.Compare(e.time, t) })
+		return n
+	}
+	from, to := 0, len(events)
+	if start != nil {
+		from = at(*start)
+	}
+	if end != nil {
+		to = at(*end)
+	}
+	return events[from:max(from, to)]
+}
+
+func (l *Logs) filterLogEvents(in *cwl.FilterLogEventsInput) (*cwl.FilterLogEventsOutput, error) {
+	g, err := l.byName(cmp.Or(in.LogGroupName, in.LogGroupIdentifier))
+	if err != nil {
+		return nil, err
+	}
+	if len(in.LogStreamNames) > 0 && in.LogStreamNamePrefix != nil {
+		return nil, invalid("LogStreamNames and LogStreamNamePrefix are mutually exclusive parameters.")
+	}
+	matches, err := ParsePattern(aws.ToString(in.FilterPattern))
+	if err != nil {
+		return nil, invalid("Invalid filter pattern: %v", err)
+	}
+	g.expire(l.account.Now())
+	after, hasToken := strings.CutPrefix(aws.ToString(in.NextToken), "a/")
+	if in.NextToken != nil && !hasToken {
+		return nil, invalid("The specified nextToken is invalid.")
+	}
+	type found struct {
+		event
+		id     string
+		stream *string
+	}
+	var all []found
+	for _, name := range in.LogStreamNames {
+		if g.streams[name] == nil {
+			return nil, errNoStream
+		}
+	}
+	for _, s := range g.streams {
+		if len(in.LogStreamNames) > 0 && !slices.Contains(in.LogStreamNames, s.name) || !strings.HasPrefix(s.name, aws.ToString(in.LogStreamNamePrefix)) {
+			continue
+		}
+		var end *int64
+		if in.EndTime != nil {
+			end = aws.Int64(*in.EndTime + 1)
+		}
+		for _, e := range within(s.events, in.StartTime, end) {
+			if id := e.id(); (!hasToken || id > after) && matches(e.message) {
+				all = append(all, found{e, id, &s.name})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b found) int { return strings.Compare(a.id, b.id) })
+	out := &cwl.FilterLogEventsOutput{Events: []types.FilteredLogEvent{}, SearchedLogStreams: []types.SearchedLogStream{}}
+	most, size := limit(in.Limit, pageEvents), 0
+	for i, e := range all {
+		if size += len(e.message) + 26; i == most || size > pageBytes && i > 0 {
+			out.NextToken = aws.String("a/" + all[i-1].id)
+			break
+		}
+		out.Events = append(out.Events, types.FilteredLogEvent{
+			EventId: aws.String(e.id), LogStreamName: e.stream, Message: aws.String(e.message),
+			Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested),
+		})
+	}
+	return out, nil
+}
