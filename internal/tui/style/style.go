@@ -19,6 +19,7 @@ type Theme struct {
 	Accent, Good, Attention, Bad lipgloss.Style
 	Border, Code, Key, Selected  lipgloss.Style
 	SandboxBadge, AWSBadge       lipgloss.Style
+	Tasks                        []lipgloss.Style // tell tasks apart in merged logs; the id is always beside it
 	Signs                        Signs
 }
 
@@ -28,9 +29,12 @@ type Signs struct {
 	Done, Current, Open, Failed, Warn      string // a step, a check, a resource
 	Running, Stopped, Working              string // a task; Working is a still, not a spinner
 	Folded, Unfolded, Quote, Bullet, Arrow string
-	Full, Empty                            string   // a bar's cells
-	Rule, Divider                          string   // horizontal and vertical line
-	Spark                                  []string // eight heights, lowest first
+	Full, Empty                            string    // a bar's cells
+	Rule, Divider                          string    // horizontal and vertical line
+	Corners                                [4]string // of a box: top left, top right, bottom left, bottom right
+	Sep                                    string    // between the parts of a sentence on one line, with its spaces
+	Ellipsis                               string    // where text was cut
+	Spark                                  []string  // eight heights, lowest first
 	Spinner                                []string
 }
 
@@ -38,7 +42,7 @@ var unicodeSigns = Signs{
 	Done: "✓", Current: "▸", Open: "·", Failed: "✗", Warn: "!",
 	Running: "●", Stopped: "○", Working: "◐",
 	Folded: "▸", Unfolded: "▾", Quote: "│", Bullet: "•", Arrow: "→",
-	Full: "█", Empty: "░", Rule: "─", Divider: "│",
+	Full: "█", Empty: "░", Rule: "─", Divider: "│", Corners: [4]string{"╭", "╮", "╰", "╯"}, Sep: " · ", Ellipsis: "…",
 	Spark:   []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	Spinner: []string{"◐", "◓", "◑", "◒"},
 }
@@ -47,7 +51,7 @@ var asciiSigns = Signs{
 	Done: "v", Current: ">", Open: ".", Failed: "x", Warn: "!",
 	Running: "*", Stopped: "o", Working: "~",
 	Folded: "+", Unfolded: "-", Quote: "|", Bullet: "-", Arrow: "->",
-	Full: "#", Empty: ".", Rule: "-", Divider: "|",
+	Full: "#", Empty: ".", Rule: "-", Divider: "|", Corners: [4]string{"+", "+", "+", "+"}, Sep: " - ", Ellipsis: "..",
 	Spark:   []string{".", ".", "-", "-", "=", "=", "#", "#"},
 	Spinner: []string{"|", "/", "-", "\\"},
 }
@@ -71,6 +75,10 @@ func New(dark, unicode bool) Theme {
 		Border:    fg("#d0d7de", "#3d444d"),
 		Code:      fg("#24292f", "#d1d9e0").Background(c("#eff2f5", "#212830")),
 		Signs:     unicodeSigns,
+	}
+	t.Tasks = []lipgloss.Style{
+		fg("#0b6bcb", "#6cb6ff"), fg("#8250df", "#c297ff"), fg("#0f7b7b", "#56d4d4"),
+		fg("#9a6700", "#d9a94a"), fg("#bf3989", "#f28fc7"), fg("#4d7c0f", "#a6c96a"),
 	}
 	t.Heading = t.Accent.Bold(true)
 	t.Key = t.Accent.Bold(true)

@@ -1,0 +1,497 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"workshop/internal/clean"
+	"workshop/internal/lesson"
+	"workshop/internal/tui/style"
+)
+
+// stepView draws one step of the workshop and answers its keys.
+type stepView interface {
+	SetSize(w, h int)
+	SetTheme(t style.Theme)
+	SetVars(vars func(name string) (string, bool))
+	View() string
+	Update(msg tea.Msg) tea.Cmd
+	State() []byte
+	Restore(state []byte)
+}
+
+// guide is the page that teaches: the list of steps and the one that is read.
+type guide struct {
+	*shared
+	open     func(*lesson.Step, style.Theme) stepView
+	at       int // index of the current step
+	done     map[string]bool
+	begun    map[string]time.Time
+	places   map[string][]byte
+	reader   stepView
+	size     rect
+	onRail   bool
+	railAt   int
+	railTop  int
+	output   *output
+	onOutput bool
+	faults   []error
+
+	saving, unsaved bool
+}
+
+// output is what a code block printed when it was run.
+type output struct {
+	command string
+	lines   []string
+	dropped int
+	gen     int
+	began   time.Time
+	took    time.Duration
+	code    int
+	err     error
+	running bool
+	scroll  view
+}
+
+// outputHeld bounds the lines that are kept of a run.
+const outputHeld = 5_000
+
+func newGuide(s *shared, open func(*lesson.Step, style.Theme) stepView) *guide {
+	return &guide{shared: s, open: open, done: map[string]bool{}, begun: map[string]time.Time{}, places: map[string][]byte{}}
+}
+
+// load takes the learner to where they were.
+func (g *guide) load(o Opening) {
+	p := o.Progress
+	g.faults = o.Faults
+	for _, id := range p.Done {
+		g.done[id] = true
+	}
+	for id, t := range p.Begun {
+		g.begun[id] = t
+	}
+	for id, b := range p.Places {
+		g.places[id] = b
+	}
+	for i, s := range g.course.Steps {
+		if s.ID == p.Step {
+			g.at = i
+		}
+	}
+	g.show(g.at)
+}
+
+func (g *guide) step() *lesson.Step {
+	if g.course == nil || len(g.course.Steps) == 0 {
+		return nil
+	}
+	return g.course.Steps[g.at]
+}
+
+// show opens a step at the place where it was left.
+func (g *guide) show(i int) {
+	if g.course == nil || len(g.course.Steps) == 0 {
+		return
+	}
+	g.keepPlace()
+	g.at = min(max(i, 0), len(g.course.Steps)-1)
+	g.railAt = g.at
+	s := g.step()
+	if g.begun[s.ID].IsZero() {
+		g.begun[s.ID] = g.now()
+	}
+	g.reader = g.open(s, g.theme)
+	g.reader.SetVars(g.vars)
+	g.size = rect{}
+	g.resize()
+	if b, ok := g.places[s.ID]; ok {
+		g.reader.Restore(b)
+	}
+}
+
+func (g *guide) keepPlace() {
+	if g.reader != nil {
+		g.places[g.step().ID] = g.reader.State()
+	}
+}
+
+// vars fills in {{ name }} in a step's text.
+func (g *guide) vars(name string) (string, bool) {
+	switch name {
+	case "account":
+		return g.info.Account, g.info.Account != ""
+	case "region":
+		return g.info.Region, g.info.Region != ""
+	case "workspace":
+		return g.info.Workspace, true
+	case "target":
+		return map[bool]string{true: "sandbox", false: "aws"}[g.info.Sandbox], true
+	}
+	if out, ok := strings.CutPrefix(name, "outputs."); ok {
+		v, ok := g.stack.Outputs[out]
+		if !ok && out == "url" && g.stack.URL != "" {
+			return g.stack.URL, true
+		}
+		return fmt.Sprint(v), ok
+	}
+	return "", false
+}
+
+// renew makes the step's text fit what is known now.
+func (g *guide) renew() {
+	if g.reader != nil {
+		g.reader.SetTheme(g.theme)
+		g.reader.SetVars(g.vars)
+	}
+}
+
+func (g *guide) resize() {
+	r := g.lay.read
+	r.h -= 2 // the heading line and the one below it
+	if g.reader != nil && r != g.size {
+		g.size = r
+		g.reader.SetSize(max(r.w, 1), max(r.h, 1))
+	}
+}
+
+func (g *guide) progress() Progress {
+	g.keepPlace()
+	p := Progress{Begun: map[string]time.Time{}, Places: map[string][]byte{}}
+	if s := g.step(); s != nil {
+		p.Step = s.ID
+	}
+	for id := range g.done {
+		p.Done = append(p.Done, id)
+	}
+	slices.Sort(p.Done)
+	for id, t := range g.begun {
+		p.Begun[id] = t
+	}
+	for id, b := range g.places {
+		p.Places[id] = b
+	}
+	return p
+}
+
+// save keeps the learner's place on disk, one write at a time and the last one last.
+func (g *guide) save() {
+	if g.info.ReadOnly || g.course == nil {
+		return
+	}
+	if g.saving {
+		g.unsaved = true
+		return
+	}
+	g.saving, g.unsaved = true, false
+	p := g.progress()
+	g.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
+		return nil, g.session.Save(ctx, p)
+	}, func(m any) tea.Cmd {
+		g.saving = false
+		if err := m.(ended).err; err != nil {
+			g.say(noteBad, "Your place could not be saved: "+err.Error())
+		} else if g.unsaved {
+			g.save()
+		}
+		return nil
+	})
+}
+
+func (g *guide) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if g.step() == nil {
+		return nil, false
+	}
+	key := k.String()
+	if g.onOutput {
+		switch key {
+		case "esc", "o":
+			g.onOutput = false
+			return nil, true
+		case "X":
+			if !g.output.running {
+				g.output, g.onOutput = nil, false
+			}
+			return nil, true
+		}
+		if g.output.scroll.key(k) {
+			return nil, true
+		}
+	}
+	if g.onRail {
+		switch key {
+		case "up", "k":
+			g.railAt = max(0, g.railAt-1)
+			return nil, true
+		case "down", "j":
+			g.railAt = min(len(g.course.Steps)-1, g.railAt+1)
+			return nil, true
+		case "enter":
+			g.onRail = false
+			if g.railAt != g.at {
+				g.show(g.railAt)
+				g.save()
+			}
+			return nil, true
+		case "esc", "right", "l", "tab", "s":
+			g.onRail, g.railAt = false, g.at
+			return nil, true
+		}
+	}
+	switch key {
+	case "n":
+		s := g.step()
+		g.done[s.ID] = true
+		if g.at+1 < len(g.course.Steps) {
+			g.show(g.at + 1)
+		} else {
+			g.say(noteGood, "That was the last step: well done")
+		}
+		g.save()
+		return nil, true
+	case "p":
+		if g.at > 0 {
+			g.show(g.at - 1)
+			g.save()
+		}
+		return nil, true
+	case "s":
+		g.onRail, g.railAt = true, g.at
+		return nil, true
+	case "o":
+		if g.output != nil {
+			g.onOutput = true
+		}
+		return nil, true
+	}
+	return g.reader.Update(k), true
+}
+
+// runBlock runs a code block of the step.
+func (g *guide) runBlock(command, lang string) {
+	if g.output != nil && g.output.running {
+		g.say(noteAttention, "A command runs still; ctrl+c stops it")
+		return
+	}
+	if !g.ready.done {
+		g.say(noteAttention, "The workshop is still getting ready; try again in a moment")
+		return
+	}
+	o := &output{command: command, began: g.now(), running: true, scroll: view{follow: true}}
+	g.output = o
+	o.gen = g.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
+		return g.session.Run(ctx, command, lang, func(line string) { say(line) })
+	}, func(m any) tea.Cmd {
+		switch m := m.(type) {
+		case string:
+			if len(o.lines) >= outputHeld {
+				o.lines = o.lines[outputHeld/10:]
+				o.dropped += outputHeld / 10
+			}
+			o.lines = append(o.lines, clean.Line(m))
+		case ended:
+			o.running, o.err, o.took = false, m.err, g.now().Sub(o.began)
+			o.code, _ = m.value.(int)
+		}
+		return nil
+	})
+}
+
+// stopRun stops the command that a block runs; false where none does.
+func (g *guide) stopRun() bool {
+	o := g.output
+	if o == nil || !o.running {
+		return false
+	}
+	g.jobs.drop(o.gen)
+	o.running, o.err, o.took = false, context.Canceled, g.now().Sub(o.began)
+	return true
+}
+
+func (g *guide) paste(string) {}
+func (g *guide) typing() bool { return false }
+
+func (g *guide) moving() time.Duration {
+	if g.output != nil && g.output.running {
+		return spinTime
+	}
+	if g.step() != nil {
+		return 30 * time.Second // "2 min in"
+	}
+	return 0
+}
+
+func (g *guide) view(w, h int) []string {
+	t := g.theme
+	if g.course == nil {
+		return nil
+	}
+	s := g.step()
+	if s == nil {
+		lines := []string{"", " " + t.Bad.Render(t.Signs.Failed+" No step of the workshop could be read"), ""}
+		for _, f := range g.faults {
+			lines = append(lines, indent(3, paragraphs(w-6, t.Text, clean.Line(f.Error())))...)
+		}
+		return lines
+	}
+	g.resize()
+	read := g.viewStep(s)
+	if g.output != nil {
+		read = append(read, g.output.view(g.lay.output.w, g.lay.output.h, t, g.onOutput, g.spinner(), g.now())...)
+	}
+	if g.lay.compact {
+		if g.onRail {
+			return indent(1, g.viewRail(w-2, h))
+		}
+		lines := []string{" " + g.viewFoldedRail(w-2), ""}
+		return append(lines, indent(g.lay.read.x, read)...)
+	}
+	rail := block(g.viewRail(railWidth, h), h)
+	read = block(read, h)
+	gap := strings.Repeat(" ", g.lay.read.x-railWidth-3)
+	out := make([]string, h)
+	for i := range out {
+		out[i] = " " + fit(rail[i], railWidth+1, t) + t.Border.Render(t.Signs.Divider) + gap + read[i]
+	}
+	return out
+}
+
+func (g *guide) viewStep(s *lesson.Step) []string {
+	t := g.theme
+	var info []string
+	if e := estimate(s.Estimate); e != "" {
+		info = append(info, e)
+	}
+	if b := g.begun[s.ID]; !b.IsZero() {
+		if in := g.now().Sub(b); in >= time.Minute && in < 3*time.Hour {
+			info = append(info, span(in)+" in")
+		}
+	}
+	mark := ""
+	if g.done[s.ID] {
+		mark = t.Good.Render(" " + t.Signs.Done)
+	}
+	lines := []string{ends(t.Heading.Render(clean.Line(s.Title))+mark, t.Dim.Render(strings.Join(info, t.Signs.Sep)), g.lay.read.w, t), ""}
+	text := strings.Split(g.reader.View(), "\n")
+	return append(lines, block(text, g.lay.read.h-2)...)
+}
+
+func estimate(e lesson.Estimate) string {
+	switch {
+	case e.Max == 0:
+		return ""
+	case e.Min == e.Max:
+		return fmt.Sprintf("%d min", e.Max)
+	}
+	return fmt.Sprintf("%d to %d min", e.Min, e.Max)
+}
+
+func (g *guide) viewFoldedRail(w int) string {
+	t := g.theme
+	return ends(t.Dim.Render(fmt.Sprintf("%d of %d ", g.at+1, len(g.course.Steps)))+t.Key.Render(t.Signs.Current)+" "+t.Strong.Render(clean.Line(g.step().Title)),
+		t.Dim.Render(fmt.Sprintf("%d done", len(g.done))), w, t)
+}
+
+func (g *guide) viewRail(w, h int) []string {
+	t := g.theme
+	steps := g.course.Steps
+	room := h - 2
+	if g.railAt < g.railTop {
+		g.railTop = g.railAt
+	}
+	if g.railAt >= g.railTop+room {
+		g.railTop = g.railAt - room + 1
+	}
+	g.railTop = max(0, min(g.railTop, len(steps)-room))
+	var lines []string
+	for i := g.railTop; i < min(len(steps), g.railTop+room); i++ {
+		s := steps[i]
+		mark, name := t.Dim.Render(t.Signs.Open), clean.Line(s.Title)
+		switch {
+		case i == g.at:
+			mark, name = t.Key.Render(t.Signs.Current), t.Strong.Render(name)
+		case g.done[s.ID]:
+			mark = t.Good.Render(t.Signs.Done)
+			name = t.Dim.Render(name)
+		}
+		line := mark + " " + name
+		if g.onRail && i == g.railAt {
+			line = t.Selected.Render(fit(strip(mark)+" "+clean.Line(s.Title), w, t))
+			if e := estimate(s.Estimate); e != "" {
+				line = t.Selected.Render(ends(strip(mark)+" "+clean.Line(s.Title), strings.TrimSuffix(e, "in"), w, t))
+			}
+		}
+		lines = append(lines, cut(line, w, t))
+	}
+	left := 0
+	for i, s := range steps {
+		if !g.done[s.ID] && i >= g.at {
+			left += s.Estimate.Max
+		}
+	}
+	if left > 0 && len(lines) < h-1 {
+		lines = append(block(lines, h-1), t.Dim.Render(fmt.Sprintf("about %s to go", span(time.Duration(left)*time.Minute))))
+	}
+	if len(g.faults) > 0 && len(lines) >= 2 {
+		lines[len(lines)-2] = t.Attention.Render(fmt.Sprintf("%s %s unreadable", t.Signs.Warn, count(len(g.faults), "step")))
+	}
+	return lines
+}
+
+func (o *output) view(w, h int, t style.Theme, focused bool, spinner string, now time.Time) []string {
+	state := ""
+	switch {
+	case o.running:
+		state = t.Accent.Render(spinner+" runs ") + t.Dim.Render(watch(now.Sub(o.began)))
+	case o.err == context.Canceled:
+		state = t.Attention.Render("stopped")
+	case o.err != nil:
+		state = t.Bad.Render(t.Signs.Failed + " " + clean.Line(o.err.Error()))
+	case o.code != 0:
+		state = t.Bad.Render(fmt.Sprintf("%s ended with code %d", t.Signs.Failed, o.code))
+	default:
+		state = t.Good.Render(t.Signs.Done+" done") + t.Dim.Render(" in "+span(o.took))
+	}
+	st := t.Border
+	if focused {
+		st = t.Accent
+	}
+	command := clean.Line(strings.ReplaceAll(o.command, "\n", "; "))
+	title := st.Render(strings.Repeat(t.Signs.Rule, 2)) + " " + t.Dim.Render("$ ") + t.Strong.Render(cut(command, max(10, w/2), t)) + " "
+	title += st.Render(strings.Repeat(t.Signs.Rule, max(0, w-width(title)-width(state)-1))) + " " + state
+	out := []string{cut(title, w, t)}
+	from, to := o.scroll.window(len(o.lines), h-1)
+	for _, l := range o.lines[from:to] {
+		out = append(out, cut(l, w, t))
+	}
+	if len(o.lines) == 0 && !o.running {
+		out = append(out, t.Dim.Render("it printed nothing"))
+	}
+	return block(out, h)
+}
+
+func (g *guide) hints() []hint {
+	if g.onOutput {
+		return []hint{{"esc", "back"}, {"X", "close the output"}}
+	}
+	if g.onRail {
+		return []hint{{"enter", "open"}, {"esc", "back"}}
+	}
+	h := []hint{{"tab", "focus"}, {"enter", "run or fold"}, {"n", "done, next"}}
+	if s := g.step(); s != nil && s.Page != "" {
+		if id, ok := pageOf(s.Page); ok && id != guidePage {
+			h = append([]hint{{fmt.Sprint(int(id) + 1), strings.ToLower(pageNames[id])}}, h...)
+		}
+	}
+	if g.output != nil {
+		h = append(h, hint{"o", "output"})
+	}
+	return h
+}
+
+var _ page = (*guide)(nil)

@@ -1,0 +1,47 @@
+package tui
+
+// The least terminal that has room for what matters.
+const (
+	leastWidth  = 60
+	leastHeight = 16
+	// below foldWidth the rail is one line
+	foldWidth = 100
+	// readWidth is the widest text that reads well.
+	readWidth = 92
+	railWidth = 20
+)
+
+// rect is a part of the screen, in cells from the top left.
+type rect struct{ x, y, w, h int }
+
+// layout says where everything is. It is the only place that knows.
+type layout struct {
+	w, h     int
+	tooSmall bool
+	compact  bool // the rail is folded to one line
+	body     rect // between the two rules
+	rail     rect // of the guide; one line where compact
+	read     rect // the step's text, its heading line included
+	output   rect // of the block that was run last; empty where none was
+}
+
+// lay computes the rectangles for a screen of w by h; output asks for a pane
+// under the step's text.
+func lay(w, h int, output bool) layout {
+	l := layout{w: w, h: h, tooSmall: w < leastWidth || h < leastHeight, compact: w < foldWidth}
+	l.body = rect{0, 2, w, max(0, h-4)}
+	if l.compact {
+		l.rail = rect{1, 2, w - 2, 1}
+		l.read = rect{1, 4, min(w-2, readWidth), max(0, l.body.h-2)}
+	} else {
+		l.rail = rect{1, 2, railWidth, l.body.h}
+		x := railWidth + 4
+		l.read = rect{x, 2, min(w-x-2, readWidth), l.body.h}
+	}
+	if output {
+		oh := min(max(l.body.h/3, 5), 16)
+		l.read.h -= oh
+		l.output = rect{l.read.x, l.read.y + l.read.h, l.read.w, oh}
+	}
+	return l
+}

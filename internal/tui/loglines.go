@@ -1,0 +1,140 @@
+package tui
+
+import (
+	"strings"
+	"time"
+
+	"workshop/internal/fargate"
+)
+
+// logsHeld is how many log lines the page holds; the oldest go first.
+const logsHeld = 100_000
+
+// scanned is how many lines one Update looks through for a filter: a screen
+// never waits for the whole of them.
+const scanned = 4_000
+
+// logLine is what the page keeps of a line.
+type logLine struct {
+	time    time.Time
+	task    string
+	message string
+}
+
+// logRing holds the last lines. A line's number never changes while it is held.
+type logRing struct {
+	lines []logLine
+	first int // number of the oldest that is held
+	next  int // number that the next one gets
+}
+
+func (r *logRing) add(l fargate.Line) {
+	x := logLine{l.Time, l.Task, l.Message}
+	if len(r.lines) < logsHeld {
+		r.lines = append(r.lines, x)
+	} else {
+		r.lines[r.next%logsHeld] = x
+		r.first++
+	}
+	r.next++
+}
+
+func (r *logRing) at(n int) *logLine { return &r.lines[n%logsHeld] }
+
+func (r *logRing) len() int { return r.next - r.first }
+
+// matches are the numbers of the lines that a filter lets through. The lines
+// are looked through from the newest back, a part at a time, while new ones
+// are added at the other end.
+type matches struct {
+	needle string // lower case; empty lets all through
+	older  []int  // newest first
+	newer  []int  // oldest first
+	down   int    // lines below this number are still to be looked at
+	up     int    // lines from this number on are still to be looked at
+}
+
+func newMatches(needle string, r *logRing) matches {
+	return matches{needle: strings.ToLower(needle), down: r.next, up: r.next}
+}
+
+// scan looks at a part of what is still to be looked at, and reports whether
+// something is left.
+func (m *matches) scan(r *logRing) bool {
+	budget := scanned
+	for ; m.up < r.next && budget > 0; budget-- {
+		if m.passes(r.at(m.up)) {
+			m.newer = append(m.newer, m.up)
+		}
+		m.up++
+	}
+	for ; m.down > r.first && budget > 0; budget-- {
+		m.down--
+		if m.passes(r.at(m.down)) {
+			m.older = append(m.older, m.down)
+		}
+	}
+	m.forget(r.first)
+	return m.up < r.next || m.down > r.first
+}
+
+// forget drops numbers that are no longer held.
+func (m *matches) forget(first int) {
+	for len(m.older) > 0 && m.older[len(m.older)-1] < first {
+		m.older = m.older[:len(m.older)-1]
+	}
+	i := 0
+	for i < len(m.newer) && m.newer[i] < first {
+		i++
+	}
+	m.newer = m.newer[i:]
+	m.up = max(m.up, first)
+}
+
+func (m *matches) passes(l *logLine) bool {
+	return containsFold(l.message, m.needle) || strings.HasPrefix(l.task, m.needle)
+}
+
+func (m *matches) len() int { return len(m.older) + len(m.newer) }
+
+// number returns the number of the i-th match, oldest first.
+func (m *matches) number(i int) int {
+	if i < len(m.older) {
+		return m.older[len(m.older)-1-i]
+	}
+	return m.newer[i-len(m.older)]
+}
+
+// containsFold is strings.Contains without regard to ASCII case; needle is in
+// lower case. It does not allocate.
+func containsFold(s, needle string) bool {
+	n := len(needle)
+	if n == 0 {
+		return true
+	}
+	lo := needle[0]
+	up := lo
+	if 'a' <= lo && lo <= 'z' {
+		up = lo - 'a' + 'A'
+	}
+	for i := 0; i+n <= len(s); i++ {
+		if c := s[i]; c != lo && c != up {
+			continue
+		}
+		j := 1
+		for j < n {
+			c := s[i+j]
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			if c != needle[j] {
+				break
+			}
+			j++
+		}
+		if j == n {
+			return true
+		}
+	}
+	return false
+}

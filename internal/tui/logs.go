@@ -1,0 +1,405 @@
+package tui
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"workshop/internal/clean"
+	"workshop/internal/fargate"
+	"workshop/internal/tui/style"
+)
+
+// fast is how many lines a second outrun the eye.
+const fast = 100
+
+// logs is the page of what the tasks say, all in one stream.
+type logs struct {
+	*shared
+	ring  logRing
+	found matches // of the filter
+
+	follow bool
+	bottom int // number of the last line on the screen, while not following
+	paused int // number that the next line had when following ended
+
+	filter  field
+	editing bool
+	wrapped bool
+	raw     bool // JSON as it came
+
+	lost   int       // lines that never got here
+	second time.Time // begin of the second in which rate is counted
+	count  int
+	rate   int // lines in the last whole second
+
+	colours map[string]int
+	rows    map[int][]string // drawn lines by number, for drawn
+	drawn   drawnFor
+	height  int
+}
+
+// drawnFor is what a drawn line depends on beside itself.
+type drawnFor struct {
+	w            int
+	wrapped, raw bool
+	dark, ascii  bool
+}
+
+// rowsKept bounds the drawn lines that are kept.
+const rowsKept = 2_000
+
+func newLogs(s *shared) *logs {
+	return &logs{shared: s, follow: true, colours: map[string]int{}, rows: map[int][]string{}}
+}
+
+// more takes in lines; it reports whether looking through them goes on.
+func (l *logs) more(lines []fargate.Line, lost int) bool {
+	for _, x := range lines {
+		l.ring.add(x)
+		if _, known := l.colours[x.Task]; !known {
+			l.colours[x.Task] = len(l.colours)
+		}
+	}
+	l.lost += lost
+	now := l.now()
+	switch d := now.Sub(l.second); {
+	case d >= 2*time.Second:
+		l.rate, l.count, l.second = 0, 0, now
+	case d >= time.Second:
+		l.rate, l.count, l.second = l.count, 0, now
+	}
+	l.count += len(lines) + lost
+	return l.scan()
+}
+
+// scan goes on looking for the filter's matches.
+func (l *logs) scan() bool {
+	return l.filtering() && l.found.scan(&l.ring)
+}
+
+func (l *logs) filtering() bool { return l.filter.value != "" }
+
+// len and number are the list that is shown.
+func (l *logs) len() int {
+	if l.filtering() {
+		return l.found.len()
+	}
+	return l.ring.len()
+}
+
+func (l *logs) number(i int) int {
+	if l.filtering() {
+		return l.found.number(i)
+	}
+	return l.ring.first + i
+}
+
+// last is the index of the last line on the screen.
+func (l *logs) last() int {
+	n := l.len()
+	if l.follow || n == 0 {
+		return n - 1
+	}
+	i := sort.Search(n, func(i int) bool { return l.number(i) > l.bottom }) - 1
+	return max(i, l.least())
+}
+
+// least is the smallest index that may be last on the screen: the first lines fill it then.
+func (l *logs) least() int {
+	n, rows := l.len(), 0
+	for i := range n {
+		rows += l.rowsOf(i)
+		if rows >= l.height {
+			return i
+		}
+	}
+	return n - 1
+}
+
+func (l *logs) rowsOf(i int) int {
+	if !l.wrapped {
+		return 1
+	}
+	return len(l.draw(l.number(i)))
+}
+
+func (l *logs) move(by int) {
+	n := l.len()
+	if n == 0 {
+		return
+	}
+	to := min(max(l.last()+by, l.least()), n-1)
+	if l.follow && to < n-1 {
+		l.paused = l.ring.next
+	}
+	l.follow = to == n-1
+	l.bottom = l.number(to)
+}
+
+func (l *logs) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	key := k.String()
+	if l.editing {
+		switch key {
+		case "enter":
+			l.editing = false
+		case "esc":
+			l.editing = false
+			return l.setFilter(""), true
+		case "up", "down", "pgup", "pgdown":
+			l.editing = false
+			return l.key(k)
+		default:
+			f := l.filter
+			if f.update(k) {
+				return l.setFilter(f.value), true
+			}
+		}
+		return nil, true
+	}
+	switch key {
+	case "/":
+		l.editing = true
+	case "esc":
+		switch {
+		case l.filtering():
+			return l.setFilter(""), true
+		case !l.follow:
+			l.follow = true
+		default:
+			return nil, false
+		}
+	case "up", "k":
+		l.move(-1)
+	case "down", "j":
+		l.move(1)
+	case "pgup", "ctrl+b":
+		l.move(-max(1, l.height-1))
+	case "pgdown", "ctrl+f", "space":
+		l.move(max(1, l.height-1))
+	case "g", "home":
+		l.move(-l.len())
+	case "G", "end":
+		l.follow = true
+	case "w":
+		l.wrapped = !l.wrapped
+	case "r":
+		l.raw = !l.raw
+	case "y":
+		if i := l.last(); i >= 0 {
+			return l.copy(l.ring.at(l.number(i)).message, "The last line on the screen"), true
+		}
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+func (l *logs) paste(text string) {
+	if l.editing {
+		l.filter.add(text)
+		l.setFilter(l.filter.value)
+	}
+}
+
+func (l *logs) setFilter(s string) tea.Cmd {
+	l.filter.value = s
+	l.found = newMatches(s, &l.ring)
+	if l.scan() {
+		return scanOn
+	}
+	return nil
+}
+
+// scanMsg asks the logs to go on looking.
+type scanMsg struct{}
+
+func scanOn() tea.Msg { return scanMsg{} }
+
+func (l *logs) typing() bool { return l.editing }
+
+func (l *logs) moving() time.Duration { return 0 }
+
+func (l *logs) view(w, h int) []string {
+	t := l.theme
+	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode}
+	if want != l.drawn || len(l.rows) > rowsKept {
+		l.drawn = want
+		clear(l.rows)
+	}
+	head := l.viewHead(w)
+	l.height = h - len(head)
+	if l.ring.len() == 0 {
+		return append(head, l.viewNothing(w)...)
+	}
+	if l.len() == 0 {
+		says := " No line so far has " + t.Strong.Render(l.filter.value) + " in it."
+		if l.found.down > l.ring.first {
+			says = " " + t.Dim.Render("Looking through "+thousands(l.ring.len())+" lines")
+		}
+		return append(head, says, "", " "+t.Key.Render("esc")+t.Dim.Render(" shows all lines again"))
+	}
+	rows := make([]string, 0, l.height)
+	for i := l.last(); i >= 0 && len(rows) < l.height; i-- {
+		drawn := l.draw(l.number(i))
+		for j := len(drawn) - 1; j >= 0 && len(rows) < l.height; j-- {
+			rows = append(rows, drawn[j])
+		}
+	}
+	slices.Reverse(rows)
+	return append(head, rows...)
+}
+
+func (l *logs) viewHead(w int) []string {
+	t := l.theme
+	left := " " + t.Strong.Render("Logs of all tasks")
+	lines := count(l.ring.len(), "line")
+	if l.ring.first > 0 {
+		lines = "the last " + lines
+	}
+	switch {
+	case l.editing:
+		left = " " + t.Key.Render("/") + l.filter.view(t)
+	case l.filtering():
+		left = " " + t.Key.Render("/") + t.Accent.Render(l.filter.value)
+	}
+	if l.filtering() {
+		lines = fmt.Sprintf("%s of %s", thousands(l.found.len()), lines)
+	}
+	left += t.Dim.Render("   " + lines)
+	right := t.Good.Render(t.Signs.Running + " following ")
+	if !l.follow {
+		right = t.Attention.Render("paused")
+		if n := l.ring.next - l.paused; n > 0 {
+			right += t.Attention.Render(fmt.Sprintf(", %s new", thousands(n)))
+		}
+		right += t.Dim.Render(t.Signs.Sep) + t.Key.Render("G") + t.Dim.Render(" follows ")
+	}
+	second := ""
+	switch {
+	case l.lost > 0:
+		second = t.Attention.Render(fmt.Sprintf(" %s %s came too fast to be kept", t.Signs.Warn, count(l.lost, "line")))
+	case l.rate > fast && l.follow:
+		second = t.Attention.Render(fmt.Sprintf(" %s lines a second: faster than the eye, so only some pass the screen; all are kept", thousands(l.rate)))
+	}
+	return []string{ends(left, right, w, t), cut(second, w, t)}
+}
+
+func (l *logs) viewNothing(w int) []string {
+	t := l.theme
+	if l.stack.Exists {
+		return []string{" " + t.Dim.Render(t.Signs.Working+" No line yet. What the tasks print appears here within seconds.")}
+	}
+	return []string{" " + t.Heading.Render("Nothing runs yet"), "", " Press " + t.Key.Render("2") + " to deploy. What the tasks print appears here."}
+}
+
+// draw returns the rows of a line, at least one.
+func (l *logs) draw(n int) []string {
+	if rows, ok := l.rows[n]; ok {
+		return rows
+	}
+	t, x, w := l.theme, l.ring.at(n), l.drawn.w
+	id := l.task(x.task)
+	lead := " " + t.Dim.Render(x.time.Local().Format("15:04:05.000")) + " " + id + "  "
+	leadWidth := width(lead)
+	text := x.message
+	if !l.raw {
+		text = pretty(text, t)
+	}
+	room := max(w-leadWidth, 10)
+	var rows []string
+	if l.wrapped {
+		for i, s := range wrap(text, room) {
+			if i == 0 {
+				rows = append(rows, lead+s)
+			} else {
+				rows = append(rows, strings.Repeat(" ", leadWidth)+s)
+			}
+		}
+	} else {
+		rows = []string{lead + cut(text, room, t)}
+	}
+	l.rows[n] = rows
+	return rows
+}
+
+func (l *logs) task(id string) string {
+	c := l.theme.Tasks
+	return c[l.colours[id]%len(c)].Render(fit(short(id), 4, l.theme))
+}
+
+// pretty draws a JSON log line as level, message and the rest; any other line
+// is returned as it is.
+func pretty(s string, t style.Theme) string {
+	if len(s) < 2 || s[0] != '{' {
+		return s
+	}
+	d := json.NewDecoder(strings.NewReader(s))
+	d.UseNumber()
+	if tok, err := d.Token(); err != nil || tok != json.Delim('{') {
+		return s
+	}
+	var level, msg string
+	var rest []string
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return s
+		}
+		var v json.RawMessage
+		if err := d.Decode(&v); err != nil {
+			return s
+		}
+		text := string(v)
+		var str string
+		if len(v) > 0 && v[0] == '"' && json.Unmarshal(v, &str) == nil {
+			text = str
+		} else if b := (bytes.Buffer{}); json.Compact(&b, v) == nil {
+			text = b.String()
+		}
+		text = clean.Line(text)
+		switch name {
+		case "level", "severity", "lvl":
+			level = text
+		case "msg", "message":
+			msg = text
+		case "ts", "time", "timestamp", "@timestamp", "caller":
+		default:
+			rest = append(rest, clean.Line(fmt.Sprint(name))+"="+text)
+		}
+	}
+	if _, err := d.Token(); err != nil || msg == "" && level == "" {
+		return s
+	}
+	st := t.Dim
+	switch strings.ToLower(level) {
+	case "error", "fatal", "panic", "dpanic", "critical":
+		st = t.Bad
+	case "warn", "warning":
+		st = t.Attention
+	}
+	out := st.Render(fit(level, 5, t)) + "  " + msg
+	if len(rest) > 0 {
+		out += "  " + t.Dim.Render(strings.Join(rest, " "))
+	}
+	return out
+}
+
+func (l *logs) hints() []hint {
+	if l.editing {
+		return []hint{{"enter", "keep"}, {"esc", "all lines"}}
+	}
+	h := []hint{{"/", "filter"}, {"w", map[bool]string{true: "cut long lines", false: "wrap"}[l.wrapped]}, {"r", map[bool]string{true: "pretty", false: "raw"}[l.raw]}}
+	if !l.follow {
+		h = append([]hint{{"G", "follow"}}, h...)
+	}
+	return h
+}
+
+var _ page = (*logs)(nil)

@@ -1,0 +1,500 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"workshop/internal/clean"
+	"workshop/internal/fargate"
+	"workshop/internal/lesson"
+	"workshop/internal/stack"
+	"workshop/internal/tui/style"
+)
+
+// model is the one root model. The event loop alone touches it and its pages.
+type model struct {
+	*shared
+	guide   *guide
+	deploy  *deploy
+	live    *live
+	logs    *logs
+	cleanup *cleanup
+	pages   [pages]page
+	page    pageID
+	help    bool
+	helpAt  view
+
+	watching, tailing int // generations of the jobs
+	asking            int // of the job that asks what is up
+	again             bool
+
+	ticking bool
+	stale   bool // the frame has to be drawn again
+	frame   string
+	fatal   error
+	leaving bool
+}
+
+type tickMsg time.Time
+
+func newModel(ctx context.Context, s Session, o Options) *model {
+	sh := &shared{session: s, jobs: newJobs(ctx), theme: style.New(!o.Light, !o.ASCII), now: time.Now}
+	m := &model{shared: sh, stale: true}
+	open := o.openStep
+	if open == nil {
+		open = newPlainStep
+	}
+	m.guide = newGuide(sh, func(st *lesson.Step, t style.Theme) stepView { return open(st, t) })
+	m.deploy = newDeploy(sh)
+	m.live = newLive(sh)
+	m.logs = newLogs(sh)
+	m.cleanup = newCleanup(sh)
+	m.pages = [pages]page{m.guide, m.deploy, m.live, m.logs, m.cleanup}
+	if id, ok := pageOf(o.Page); ok {
+		m.page = id
+	}
+	sh.goTo = m.show
+	sh.stackMoved = m.stackMovedNow
+	sh.ready.says = "The workshop is getting ready"
+	return m
+}
+
+// Init asks for everything that may take time, and for none of it to be there
+// before the first frame.
+func (m *model) Init() tea.Cmd {
+	m.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
+		return m.session.Open(ctx)
+	}, m.opened)
+	return tea.Batch(tea.RequestBackgroundColor, m.jobs.box.wait(m.jobs.ctx, time.Time{}))
+}
+
+func (m *model) opened(what any) tea.Cmd {
+	e := what.(ended)
+	if e.err != nil {
+		m.fatal = e.err
+		return tea.Quit
+	}
+	o := e.value.(Opening)
+	m.info, m.course = o.Info, o.Course
+	if m.course == nil {
+		m.course = &lesson.Course{}
+	}
+	m.cost = m.session.Cost(nil)
+	m.layOut(m.lay.w, m.lay.h)
+	m.guide.load(o)
+	m.getReady()
+	m.stackMovedNow()
+	return nil
+}
+
+func (m *model) getReady() {
+	m.ready = readiness{says: m.ready.says}
+	m.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
+		return m.session.Ready(ctx, func(e stack.Event) { say(e) })
+	}, func(what any) tea.Cmd {
+		switch w := what.(type) {
+		case stack.Event:
+			if w.Message != "" {
+				m.ready.says = clean.Line(w.Message)
+			}
+			m.ready.part = share(w.Progress)
+		case ended:
+			if w.err != nil {
+				m.ready.err = w.err
+				m.say(noteBad, "Not ready: "+clean.Line(w.err.Error()))
+				return nil
+			}
+			m.ready.done = true
+			m.info = w.value.(Info)
+			m.guide.renew()
+			m.stackMovedNow()
+			return tea.Batch(m.deploy.readyNow(), m.cleanup.readyNow())
+		}
+		return nil
+	})
+}
+
+// stackMovedNow looks at what is up, and watches it where something is.
+func (m *model) stackMovedNow() tea.Cmd {
+	if m.jobs.alive(m.asking) {
+		m.again = true
+		return nil
+	}
+	m.again = false
+	m.asking = m.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
+		return m.session.Stack(ctx)
+	}, func(what any) tea.Cmd {
+		if m.again {
+			m.stackMovedNow()
+		}
+		e := what.(ended)
+		if e.err != nil {
+			m.say(noteBad, "What is up could not be read: "+clean.Line(e.err.Error()))
+			return nil
+		}
+		m.stack = e.value.(Stack)
+		m.guide.renew()
+		if m.stack.Exists && m.deploy.phase == phaseIdle || !m.stack.Exists {
+			m.deploy.reset()
+		}
+		if m.stack.Exists {
+			m.cleanup.reset()
+			m.watch()
+		} else {
+			m.unwatch()
+		}
+		return nil
+	})
+	return nil
+}
+
+func (m *model) watch() {
+	if !m.ready.done {
+		return
+	}
+	if !m.jobs.alive(m.watching) {
+		m.watched = nil
+		m.watching = m.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
+			return nil, m.session.Watch(ctx, func(s fargate.Snapshot) { say(s) })
+		}, func(what any) tea.Cmd {
+			switch w := what.(type) {
+			case fargate.Snapshot:
+				m.live.changed(m.snap, &w)
+				m.snap = &w
+			case ended:
+				m.watched = w.err
+			}
+			return nil
+		})
+	}
+	if !m.jobs.alive(m.tailing) {
+		m.tailing = m.jobs.start(func(ctx context.Context, gen int, _ func(any)) (any, error) {
+			return nil, m.session.Tail(ctx, func(l []fargate.Line) { m.jobs.box.putLines(gen, l) })
+		}, func(what any) tea.Cmd {
+			if e := what.(ended); e.err != nil {
+				m.say(noteAttention, "The logs cannot be followed: "+clean.Line(e.err.Error()))
+			}
+			return nil
+		})
+	}
+}
+
+func (m *model) unwatch() {
+	m.jobs.drop(m.watching)
+	m.jobs.drop(m.tailing)
+	m.snap, m.watched = nil, nil
+}
+
+func (m *model) show(p pageID) tea.Cmd {
+	if m.page == guidePage && p != guidePage {
+		m.guide.save()
+	}
+	m.page, m.help = p, false
+	return nil
+}
+
+func (m *model) layOut(w, h int) {
+	m.lay = lay(w, h, m.guide.output != nil)
+}
+
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.update(msg)
+	if m.lay.w > 0 && (m.lay.output.h > 0) != (m.guide.output != nil) {
+		m.layOut(m.lay.w, m.lay.h)
+	}
+	return m, tea.Batch(cmd, m.tick())
+}
+
+func (m *model) update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.stale = true
+		m.layOut(msg.Width, msg.Height)
+	case tea.BackgroundColorMsg:
+		if msg.IsDark() != m.theme.Dark {
+			m.stale = true
+			m.theme = style.New(msg.IsDark(), m.theme.Unicode)
+			m.guide.renew()
+		}
+	case tickMsg:
+		m.ticking = false
+		m.stale = true
+		m.spin++
+	case mailMsg:
+		return tea.Batch(m.mail(msg), m.jobs.box.wait(m.jobs.ctx, m.now()))
+	case scanMsg:
+		m.stale = m.stale || m.page == logsPage
+		if m.logs.scan() {
+			return scanOn
+		}
+	case runMsg:
+		m.stale = true
+		m.guide.runBlock(msg.Command, msg.Lang)
+	case copyMsg:
+		m.stale = true
+		return m.copy(msg.Text, "The text")
+	case tea.PasteMsg:
+		m.stale = true
+		if m.dialog != nil {
+			m.dialog.input.add(msg.Content)
+		} else {
+			m.pages[m.page].paste(msg.Content)
+		}
+	case tea.KeyPressMsg:
+		m.stale = true
+		return m.press(msg)
+	case tea.ResumeMsg:
+		m.stale = true
+	default:
+		if m.guide.reader != nil { // what a step's own commands bring
+			m.stale = m.stale || m.page == guidePage
+			return m.guide.reader.Update(msg)
+		}
+	}
+	return nil
+}
+
+func (m *model) mail(mail mailMsg) tea.Cmd {
+	var cmds []tea.Cmd
+	for _, l := range mail.letters {
+		cmds = append(cmds, m.jobs.deliver(l))
+		m.stale = true
+	}
+	if len(mail.lines) > 0 && mail.lineGen == m.tailing {
+		m.stale = m.stale || m.page == logsPage
+		if m.logs.more(mail.lines, mail.dropped) {
+			cmds = append(cmds, scanOn)
+		}
+	}
+	return tea.Batch(cmds...)
+}
+
+// tick asks for the next moment at which the screen looks different by time
+// alone; there is never more than one asked for.
+func (m *model) tick() tea.Cmd {
+	if m.ticking || m.lay.w == 0 {
+		return nil
+	}
+	d := m.pages[m.page].moving()
+	if m.notice.text != "" {
+		if left := m.notice.until.Sub(m.now()); left > 0 && (d == 0 || left < d) {
+			d = left
+		}
+	}
+	if m.op != nil && (d == 0 || d > time.Second) {
+		d = time.Second
+	}
+	if d == 0 {
+		return nil
+	}
+	m.ticking = true
+	return tea.Tick(d, func(t time.Time) tea.Msg { return tickMsg(t) })
+}
+
+func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
+	key := k.String()
+	if key == "ctrl+c" {
+		return m.interrupt()
+	}
+	if m.dialog != nil {
+		d := m.dialog
+		cmd, over := d.update(k)
+		if over && m.dialog == d {
+			m.dialog = nil
+		}
+		return cmd
+	}
+	if m.lay.tooSmall {
+		if key == "q" {
+			return m.quit()
+		}
+		return nil
+	}
+	if m.help {
+		switch key {
+		case "?", "esc", "q":
+			m.help = false
+			return nil
+		}
+		if m.helpAt.key(k) {
+			return nil
+		}
+	}
+	p := m.pages[m.page]
+	if p.typing() {
+		cmd, _ := p.key(k)
+		return cmd
+	}
+	switch key {
+	case "1", "2", "3", "4", "5":
+		return m.show(pageID(key[0] - '1'))
+	case "?":
+		m.help, m.helpAt = !m.help, view{}
+		return nil
+	case "q":
+		return m.quit()
+	case "ctrl+z":
+		return tea.Suspend
+	case "ctrl+l":
+		return tea.ClearScreen
+	case "r":
+		if m.ready.err != nil {
+			m.getReady()
+			return nil
+		}
+		if m.page == livePage && m.watched != nil {
+			m.watch()
+			return nil
+		}
+	}
+	if m.help {
+		return nil
+	}
+	cmd, handled := p.key(k)
+	if !handled && key == "esc" && m.page != guidePage {
+		return m.show(guidePage)
+	}
+	return cmd
+}
+
+// interrupt is ctrl+c: it asks once when something runs.
+func (m *model) interrupt() tea.Cmd {
+	if m.op != nil {
+		return m.stopOperation()
+	}
+	if m.guide.stopRun() {
+		m.say(noteAttention, "The command was stopped")
+		return nil
+	}
+	if m.leaving {
+		return m.leave()
+	}
+	return m.quit()
+}
+
+func (m *model) stopOperation() tea.Cmd {
+	m.op.stops++
+	switch {
+	case m.op.op == stack.OpPlan:
+		m.session.Stop(m.op.stops > 1)
+		m.say(noteAttention, "Terraform is asked to stop planning; nothing was changed")
+	case m.op.stops == 1:
+		m.session.Stop(false)
+		m.say(noteAttention, "Terraform is asked to stop: it ends what it has begun and keeps its state. This may take a minute")
+	default:
+		gen := m.op.gen
+		m.op.stops = 1
+		m.dialog = &dialog{
+			title:  "Stop Terraform the hard way?",
+			danger: true,
+			body: []string{
+				"Terraform was asked to stop and is ending what it has begun. That is the safe way, and it may take a minute.",
+				"",
+				"Stopped the hard way, it may not get to write down what it has just created. That would stay in " + m.where() + " with nobody to remember it, and would have to be found and deleted by hand.",
+			},
+			choices: []choice{
+				{label: "Wait for it", key: "n"},
+				{label: "Stop it now", key: "y", do: func(*dialog) tea.Cmd {
+					if m.op != nil && m.op.gen == gen {
+						m.op.stops = 2
+						m.session.Stop(true)
+						m.say(noteBad, "Terraform was stopped the hard way; page 5 can look for what is left")
+					}
+					return nil
+				}},
+			},
+		}
+	}
+	return nil
+}
+
+// quit leaves when nothing is at stake, and else asks.
+func (m *model) quit() tea.Cmd {
+	switch {
+	case m.op != nil:
+		m.dialog = &dialog{
+			title: "Terraform is at work",
+			body:  []string{"Leaving now asks it to stop safely: it ends what it has begun, keeps its state, and then the workshop closes. You can go on from there the next time."},
+			choices: []choice{
+				{label: "Stay", key: "n"},
+				{label: "Stop safely and leave", key: "y", do: func(*dialog) tea.Cmd { return m.leave() }},
+			},
+		}
+	case m.stack.Exists:
+		body := []string{"It stays as it is until you delete it. While it stands: " + m.cost.Whole + "."}
+		if m.info.Sandbox {
+			body = []string{"The sandbox keeps it on disk: its tasks stop with this program and start again with the next. It costs nothing here."}
+		}
+		m.leaving = true
+		m.dialog = &dialog{
+			title: fmt.Sprintf("Your stack is still up: %s", count(m.stack.Resources, "resource")),
+			body:  body,
+			choices: []choice{
+				{label: "Stay", do: func(*dialog) tea.Cmd { m.leaving = false; return nil }},
+				{label: "Clean up first", key: "c", do: func(*dialog) tea.Cmd { m.leaving = false; return m.show(cleanupPage) }},
+				{label: "Leave it up and quit", key: "q", do: func(*dialog) tea.Cmd { return m.leave() }},
+			},
+		}
+	default:
+		return m.leave()
+	}
+	return nil
+}
+
+// leave saves the learner's place and ends the program.
+func (m *model) leave() tea.Cmd {
+	m.guide.save()
+	m.leaving = true
+	return tea.Quit
+}
+
+func (m *model) View() tea.View {
+	if m.stale {
+		m.stale = false
+		m.frame = m.draw()
+	}
+	v := tea.NewView(m.frame)
+	v.AltScreen = true
+	v.WindowTitle = "workshop"
+	return v
+}
+
+func (m *model) draw() string {
+	l := m.lay
+	switch {
+	case l.w == 0 || l.h == 0:
+		return ""
+	case l.tooSmall:
+		return m.drawTooSmall()
+	}
+	t := m.theme
+	rule := t.Border.Render(strings.Repeat(t.Signs.Rule, l.w))
+	var body []string
+	if m.help {
+		body = m.viewHelp(l.body.w, l.body.h)
+	} else {
+		body = m.pages[m.page].view(l.body.w, l.body.h)
+	}
+	body = block(body, l.body.h)
+	if m.dialog != nil {
+		body = over(body, m.dialog.view(l.body.w, l.body.h, t), l.body.w, t)
+	}
+	var b strings.Builder
+	b.Grow(l.w * l.h * 2)
+	b.WriteString(m.top(l.w))
+	b.WriteByte('\n')
+	b.WriteString(rule)
+	for _, line := range body {
+		b.WriteByte('\n')
+		b.WriteString(line)
+	}
+	b.WriteByte('\n')
+	b.WriteString(m.noticeLine(l.w))
+	b.WriteByte('\n')
+	b.WriteString(m.bottom(l.w))
+	return b.String()
+}

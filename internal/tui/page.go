@@ -1,0 +1,169 @@
+package tui
+
+import (
+	"context"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"workshop/internal/fargate"
+	"workshop/internal/lesson"
+	"workshop/internal/stack"
+	"workshop/internal/tui/style"
+)
+
+// page is one of the five screens. Its methods belong to the event loop.
+type page interface {
+	// key answers a key press; handled is false where the key means nothing here.
+	key(k tea.KeyPressMsg) (cmd tea.Cmd, handled bool)
+	// typing reports that keys are text now, so that digits do not change the page.
+	typing() bool
+	// moving reports that something on the page changes with time alone, and how
+	// soon it looks different; 0 means never.
+	moving() time.Duration
+	view(w, h int) []string
+	// hints are the few keys that matter now, most important first.
+	hints() []hint
+	paste(text string)
+}
+
+// hint is a key with what it does.
+type hint struct{ key, does string }
+
+type pageID int
+
+const (
+	guidePage pageID = iota
+	deployPage
+	livePage
+	logsPage
+	cleanupPage
+	pages
+)
+
+var pageNames = [pages]string{"Guide", "Deploy", "Live", "Logs", "Clean up"}
+
+// pageOf is the page that a step or a command line names.
+func pageOf(name string) (pageID, bool) {
+	switch name {
+	case "guide":
+		return guidePage, true
+	case "deploy":
+		return deployPage, true
+	case "live":
+		return livePage, true
+	case "logs":
+		return logsPage, true
+	case "cleanup":
+		return cleanupPage, true
+	}
+	return guidePage, false
+}
+
+// shared is what the pages have in common; it belongs to the event loop.
+type shared struct {
+	session Session
+	jobs    *jobs
+	theme   style.Theme
+	now     func() time.Time
+	lay     layout
+
+	info    Info
+	course  *lesson.Course
+	ready   readiness
+	stack   Stack
+	cost    Cost
+	snap    *fargate.Snapshot
+	watched error // why watching ended, nil while it goes on
+	op      *operation
+	dialog  *dialog
+	notice  notice
+	spin    int // turns while something moves
+
+	goTo       func(pageID) tea.Cmd
+	stackMoved func() tea.Cmd // what is up has changed: look again
+}
+
+// readiness is how far the session is from being able to work.
+type readiness struct {
+	done bool
+	err  error
+	says string // what it does, in words
+	part float64
+}
+
+type noticeKind int
+
+const (
+	noteGood noticeKind = iota
+	noteAttention
+	noteBad
+)
+
+// notice is said in passing, on the line above the keys.
+type notice struct {
+	text  string
+	kind  noticeKind
+	until time.Time
+}
+
+const noticeTime = 6 * time.Second
+
+func (s *shared) say(kind noticeKind, text string) {
+	s.notice = notice{text, kind, s.now().Add(noticeTime)}
+}
+
+func (s *shared) spinner() string {
+	f := s.theme.Signs.Spinner
+	return f[s.spin%len(f)]
+}
+
+// where names the target for a sentence.
+func (s *shared) where() string {
+	if s.info.Sandbox {
+		return "the sandbox"
+	}
+	return "AWS account " + s.info.Account + ", " + s.info.Region
+}
+
+// service reports how many tasks run and are wanted; ok is false where nothing is known.
+func (s *shared) service() (running, desired int, ok bool) {
+	if s.snap == nil || s.snap.Service.Status == "" {
+		return 0, 0, false
+	}
+	return s.snap.Service.Running, s.snap.Service.Desired, true
+}
+
+// do runs something short and tells how it ended.
+func (s *shared) do(what string, f func(ctx context.Context) error, good string) {
+	s.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, actionTime)
+		defer cancel()
+		return nil, f(ctx)
+	}, func(m any) tea.Cmd {
+		if e := m.(ended); e.err != nil {
+			s.say(noteBad, what+": "+e.err.Error())
+		} else {
+			s.say(noteGood, good)
+		}
+		return nil
+	})
+}
+
+const actionTime = 30 * time.Second
+
+func (s *shared) copy(text, what string) tea.Cmd {
+	s.say(noteGood, what+" is in the clipboard, if your terminal allows it")
+	return tea.SetClipboard(text)
+}
+
+// operation is one run of Terraform: the plan, or the apply of it.
+type operation struct {
+	gen     int
+	op      stack.Op
+	destroy bool
+	began   time.Time
+	stops   int // how often it was asked to stop
+}
+
+const stackApply = stack.OpApply

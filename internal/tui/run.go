@@ -1,0 +1,389 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"workshop/internal/clean"
+	"workshop/internal/stack"
+)
+
+// phase is how far a run has come.
+type phase int
+
+const (
+	phaseIdle phase = iota
+	phaseWaiting
+	phasePlanning
+	phasePlanned
+	phaseApplying
+	phaseDone
+	phaseFailed
+)
+
+// run is one plan and its apply: the part that Deploy and Clean up share. The
+// plan that was shown is the plan that is applied.
+type run struct {
+	*shared
+	destroy bool
+	phase   phase
+	plan    *stack.Plan
+	tree    planTree
+	story   *story
+	diags   []stack.Diagnostic
+	err     error
+	errs    view // scroll of the diagnostics
+	summary *stack.Summary
+	says    string // what planning does now
+	part    float64
+	log     opLog
+	showLog bool
+	gen     int
+	applied func() tea.Cmd // after a good apply
+}
+
+// begin makes a plan, or remembers to as soon as the session is ready.
+func (r *run) begin() tea.Cmd {
+	if r.op != nil {
+		r.say(noteAttention, "Terraform is at work already; wait until it is done")
+		return nil
+	}
+	if r.info.ReadOnly {
+		r.say(noteAttention, "You can look but not change: "+clean.Line(r.info.Holder)+" works in this workspace")
+		return nil
+	}
+	if !r.ready.done {
+		r.phase = phaseWaiting
+		return nil
+	}
+	r.phase, r.plan, r.story, r.diags, r.err, r.summary = phasePlanning, nil, nil, nil, nil, nil
+	r.says, r.part, r.showLog = "Terraform reads the configuration", 0, false
+	r.log.reset()
+	r.gen = r.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
+		return r.session.Plan(ctx, r.destroy, func(e stack.Event) { say(e) })
+	}, r.hearPlan)
+	r.op.set(r.shared, r.gen, stack.OpPlan, r.destroy)
+	return nil
+}
+
+// set makes this operation the running one.
+func (*operation) set(s *shared, gen int, op stack.Op, destroy bool) {
+	s.op = &operation{gen: gen, op: op, destroy: destroy, began: s.now()}
+}
+
+func (r *run) readyNow() tea.Cmd {
+	if r.phase != phaseWaiting {
+		return nil
+	}
+	r.phase = phaseIdle
+	return r.begin()
+}
+
+func (r *run) hearPlan(m any) tea.Cmd {
+	switch m := m.(type) {
+	case stack.Event:
+		r.hear(m)
+	case ended:
+		r.op = nil
+		if m.err != nil {
+			r.fail(m.err)
+			return nil
+		}
+		r.plan = m.value.(*stack.Plan)
+		r.tree = newPlanTree(r.plan)
+		r.phase = phasePlanned
+	}
+	return nil
+}
+
+func (r *run) fail(err error) {
+	r.phase, r.err, r.errs = phaseFailed, err, view{}
+	if r.story != nil {
+		r.story.end()
+	}
+}
+
+// apply starts the plan that is on the screen. Only a dialog calls it.
+func (r *run) apply() tea.Cmd {
+	if r.phase != phasePlanned || r.op != nil {
+		return nil
+	}
+	plan := r.plan
+	r.phase, r.diags, r.err = phaseApplying, nil, nil
+	r.story = newStory(r.shared, plan)
+	r.gen = r.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
+		return nil, r.session.Apply(ctx, plan, func(e stack.Event) { say(e) })
+	}, r.hearApply)
+	r.op.set(r.shared, r.gen, stack.OpApply, r.destroy)
+	return nil
+}
+
+func (r *run) hearApply(m any) tea.Cmd {
+	switch m := m.(type) {
+	case stack.Event:
+		r.hear(m)
+	case ended:
+		r.op = nil
+		moved := r.stackMoved()
+		if m.err != nil {
+			r.fail(m.err)
+			return moved
+		}
+		r.story.end()
+		r.phase = phaseDone
+		return tea.Batch(moved, r.applied())
+	}
+	return nil
+}
+
+func (r *run) hear(e stack.Event) {
+	if e.Message != "" {
+		r.log.add(e.Time, clean.Line(e.Message))
+	}
+	switch e.Type {
+	case stack.EventDiagnostic:
+		if e.Diagnostic != nil {
+			r.diags = append(r.diags, *e.Diagnostic)
+		}
+	case stack.EventSummary:
+		r.summary = e.Summary
+	case stack.EventDownload:
+		r.says, r.part = clean.Line(e.Message), share(e.Progress)
+	case stack.EventLog:
+		if r.phase == phasePlanning && e.Message != "" {
+			r.says, r.part = inWords(e), 0
+		}
+	}
+	if r.story != nil {
+		r.story.hear(e)
+	}
+}
+
+func share(p *stack.Progress) float64 {
+	if p == nil || p.Total <= 0 {
+		return 0
+	}
+	return float64(p.Done) / float64(p.Total)
+}
+
+// inWords says what Terraform does in words that need no Terraform.
+func inWords(e stack.Event) string {
+	switch m := strings.ToLower(e.Message); {
+	case strings.Contains(m, "initializing provider"), strings.Contains(m, "finding "):
+		return "Terraform looks for the AWS provider, the part that talks to AWS"
+	case strings.Contains(m, "installing "):
+		return "Terraform installs the AWS provider: once, it is kept for the next time"
+	case strings.Contains(m, "initializing"):
+		return "Terraform prepares the folder"
+	case strings.Contains(m, "refreshing"), strings.Contains(m, "reading..."):
+		return "Terraform asks AWS how things are now"
+	}
+	if e.Op == stack.OpInit {
+		return "Terraform prepares the folder"
+	}
+	return "Terraform compares the configuration with what exists"
+}
+
+// reset forgets a plan that no longer fits what is up.
+func (r *run) reset() {
+	if r.phase == phasePlanned || r.phase == phaseFailed || r.phase == phaseDone {
+		r.phase, r.plan = phaseIdle, nil
+	}
+}
+
+func (r *run) moving() time.Duration {
+	switch r.phase {
+	case phaseWaiting, phasePlanning, phaseApplying:
+		return spinTime
+	}
+	return 0
+}
+
+// spinTime is how long one picture of a spinner stays.
+const spinTime = 125 * time.Millisecond
+
+// keyCommon answers the keys that mean the same on both pages.
+func (r *run) keyCommon(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if r.showLog {
+		switch k.String() {
+		case "l", "esc":
+			r.showLog = false
+			return nil, true
+		}
+		return nil, r.log.scroll.key(k)
+	}
+	if k.String() == "L" || k.String() == "l" && r.phase != phasePlanned {
+		if r.log.len() > 0 {
+			r.showLog = true
+			r.log.scroll.follow = true
+			return nil, true
+		}
+	}
+	if r.phase == phaseFailed {
+		if k.String() == "r" || k.String() == "enter" {
+			return r.begin(), true
+		}
+		return nil, r.errs.key(k)
+	}
+	return nil, false
+}
+
+// viewCommon draws the phases that look the same on both pages; ok is false for the others.
+func (r *run) viewCommon(w, h int) (lines []string, ok bool) {
+	t := r.theme
+	if r.showLog {
+		return r.log.view(w, h, t, r.phase == phaseApplying || r.phase == phasePlanning), true
+	}
+	switch r.phase {
+	case phaseWaiting, phasePlanning:
+		what := "Planning"
+		if r.destroy {
+			what = "Planning the clean-up"
+		}
+		says, part := r.says, r.part
+		if r.phase == phaseWaiting {
+			if r.ready.err != nil {
+				return r.viewNotReady(w), true
+			}
+			what, says, part = "Getting ready", r.ready.says, r.ready.part
+		}
+		lines = append(lines, "", "  "+t.Accent.Render(r.spinner())+" "+t.Strong.Render(what), "", "    "+cut(says, w-6, t))
+		if part > 0 {
+			lines = append(lines, "", "    "+bar(part, min(48, w-16), t.Accent, t)+fmt.Sprintf(" %3.0f%%", part*100))
+		}
+		lines = append(lines, "")
+		lines = append(lines, indent(4, paragraphs(min(w-8, 72), t.Dim, "Nothing is created or changed while Terraform plans. You will see what it would do, and decide."))...)
+		return lines, true
+	case phaseApplying:
+		lines = append(lines, r.story.head(w))
+		if r.op != nil && r.op.stops > 0 {
+			lines = append(lines, t.Attention.Render("   Terraform is asked to stop: it finishes what it has begun and keeps its state."))
+		} else {
+			lines = append(lines, "")
+		}
+		diags := r.diagnosticLines(w-4, 6)
+		lines = append(lines, r.story.view(w, h-len(lines)-len(diags))...)
+		return append(lines, diags...), true
+	case phaseFailed:
+		return r.viewFailed(w, h), true
+	}
+	return nil, false
+}
+
+func (r *run) viewNotReady(w int) []string {
+	t := r.theme
+	lines := []string{"", "  " + t.Bad.Render(t.Signs.Failed+" The workshop could not get ready"), ""}
+	lines = append(lines, indent(4, paragraphs(w-8, t.Text, clean.Line(r.ready.err.Error())))...)
+	return append(lines, "", "    "+t.Key.Render("r")+" tries again")
+}
+
+func (r *run) viewFailed(w, h int) []string {
+	t := r.theme
+	what := "Terraform could not make a plan"
+	next := "Nothing was created or changed. Press " + t.Key.Render("r") + " to plan again."
+	if r.story != nil {
+		what = fmt.Sprintf("The apply stopped after %d of %d", r.story.done-r.story.failed, len(r.story.parts))
+		next = "What was made is kept in Terraform's state: nothing is lost. Press " + t.Key.Render("r") + " to plan the rest."
+		if r.destroy {
+			what = fmt.Sprintf("The clean-up stopped after %d of %d", r.story.done-r.story.failed, len(r.story.parts))
+			next = "Terraform's state still knows what is left. Press " + t.Key.Render("r") + " to plan the rest."
+		}
+	}
+	if errors.Is(r.err, context.Canceled) {
+		what += ", because you stopped it"
+	}
+	head := []string{"", " " + t.Bad.Bold(true).Render(t.Signs.Failed+" "+what), "   " + cut(next, w-4, t), ""}
+	body := r.diagnosticLines(w-4, 0)
+	if len(r.diags) == 0 && r.err != nil {
+		body = indent(3, paragraphs(w-6, t.Text, wrap(clean.Text(r.err.Error()), w-6)...))
+	}
+	from, to := r.errs.window(len(body), h-len(head))
+	return append(head, body[from:to]...)
+}
+
+// diagnosticLines draws Terraform's complaints; most bounds them, 0 for all.
+func (r *run) diagnosticLines(w, most int) []string {
+	t := r.theme
+	var out []string
+	for _, d := range r.diags {
+		st, mark := t.Bad, t.Signs.Failed
+		if d.Severity == "warning" {
+			st, mark = t.Attention, t.Signs.Warn
+		}
+		head := wrap(clean.Line(d.Summary), w-2)
+		for i, l := range head {
+			if i == 0 {
+				l = mark + " " + l
+			} else {
+				l = "  " + l
+			}
+			out = append(out, st.Bold(true).Render(l))
+		}
+		if most > 0 {
+			continue
+		}
+		if d.File != "" {
+			at := clean.Line(filepath.Base(d.File))
+			if d.Line > 0 {
+				at += fmt.Sprintf(", line %d", d.Line)
+			}
+			if d.Address != "" {
+				at += t.Signs.Sep + clean.Line(d.Address)
+			}
+			out = append(out, "  "+t.Accent.Render(at))
+		} else if d.Address != "" {
+			out = append(out, "  "+t.Accent.Render(clean.Line(d.Address)))
+		}
+		if d.Snippet != "" {
+			for i, l := range strings.Split(strings.TrimRight(clean.Text(d.Snippet), "\n"), "\n") {
+				no := "    "
+				if d.Line > 0 {
+					no = fmt.Sprintf("%4d", d.Line+i)
+				}
+				out = append(out, "  "+t.Dim.Render(no+" "+t.Signs.Quote)+" "+t.Code.Render(cut(l, w-10, t)))
+			}
+		}
+		if d.Detail != "" {
+			for _, p := range strings.Split(clean.Text(d.Detail), "\n") {
+				out = append(out, indent(2, paragraphs(min(w-4, readWidth), t.Text, p))...)
+			}
+		}
+		advice := r.session.Advice(d)
+		if advice == "" && d.File != "" {
+			advice = "Mend that line in " + r.info.Workspace + " and plan again, or leave and run `workshop reset` to get the bundled files back (yours are kept)."
+		}
+		if advice != "" {
+			for i, l := range wrap(clean.Line(advice), min(w-6, readWidth)) {
+				lead := t.Signs.Arrow + " "
+				if i > 0 {
+					lead = strings.Repeat(" ", width(lead))
+				}
+				out = append(out, "  "+t.Good.Render(lead+l))
+			}
+		}
+		out = append(out, "")
+	}
+	if most > 0 && len(out) > most {
+		out = append(out[:most-1], t.Bad.Render(fmt.Sprintf("  and %d more", len(out)-most+1)))
+	}
+	return indent(1, out)
+}
+
+func indent(n int, lines []string) []string {
+	lead := strings.Repeat(" ", n)
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = lead + l
+	}
+	return out
+}
+
+func (r *run) paste(string) {}
+
+func (r *run) typing() bool { return false }

@@ -1,0 +1,123 @@
+// Package tui is the screen of the workshop: a guide to read, a plan to
+// approve, the live picture of what runs, its logs, and the way back to an
+// empty account.
+package tui
+
+import (
+	"context"
+	"io/fs"
+	"time"
+
+	"workshop/internal/fargate"
+	"workshop/internal/lesson"
+	"workshop/internal/stack"
+	"workshop/internal/sweep"
+)
+
+// Session is what the screens need from the rest of the house. Every method
+// that takes a context may block and is called outside the event loop; events
+// come by callback, from any goroutine, one after the other, and a callback
+// never blocks for long. Methods must be safe to call while others run, except
+// that only one of Plan and Apply runs at a time.
+type Session interface {
+	// Open reads what the first frame shows. It touches no network, starts
+	// nothing and is done in a few milliseconds.
+	Open(ctx context.Context) (Opening, error)
+	// Ready makes the session able to do everything below: it starts or finds
+	// the sandbox and finds or fetches Terraform. It returns what is known then,
+	// which may say more than Opening.Info did.
+	Ready(ctx context.Context, emit func(stack.Event)) (Info, error)
+	// Save keeps the learner's place. It is called after every change of it.
+	Save(ctx context.Context, p Progress) error
+
+	// Stack says what is up, from Terraform's state.
+	Stack(ctx context.Context) (Stack, error)
+	// Plan makes a plan file, for a destroy where destroy is set. Terraform's
+	// complaints come as EventDiagnostic before the error.
+	Plan(ctx context.Context, destroy bool, emit func(stack.Event)) (*stack.Plan, error)
+	// Apply does what that plan says, ending with EventSummary.
+	Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) error
+	// Stop asks the running Plan or Apply to stop and to keep its state; hard
+	// ends it at once. It does not block.
+	Stop(hard bool)
+	// Cost says in words what a plan's resources cost. It does no I/O; p is nil
+	// for the whole bundled stack.
+	Cost(p *stack.Plan) Cost
+	// Advice says what to do about a diagnostic; empty where nothing better is
+	// known than its own words. It does no I/O.
+	Advice(d stack.Diagnostic) string
+
+	// Watch calls with a new snapshot whenever there is one, until ctx ends or
+	// watching is impossible.
+	Watch(ctx context.Context, changed func(fargate.Snapshot)) error
+	// Tail calls with log lines, oldest first, until ctx ends.
+	Tail(ctx context.Context, more func([]fargate.Line)) error
+	// StopTask, Scale and Redeploy change what runs.
+	StopTask(ctx context.Context, id string) error
+	Scale(ctx context.Context, desired int) error
+	Redeploy(ctx context.Context) error
+
+	// Run runs a step's code block in the workspace with the target's
+	// environment, and returns its exit code.
+	Run(ctx context.Context, command, lang string, out func(line string)) (int, error)
+
+	// Receipt asks the account what is left after a destroy, and tells what the
+	// stack was.
+	Receipt(ctx context.Context) (Receipt, error)
+}
+
+// Opening is what a session knows at once.
+type Opening struct {
+	Info     Info
+	Course   *lesson.Course
+	Faults   []error // of steps that could not be read; the others are in Course
+	Images   fs.FS   // where the steps' images are found, by the path that they name
+	Progress Progress
+}
+
+// Info says where we are.
+type Info struct {
+	Sandbox   bool
+	Account   string // twelve digits
+	Region    string
+	Workspace string // folder
+	ReadOnly  bool   // another process holds the workspace
+	Holder    string // who, in words, where ReadOnly
+}
+
+// Progress is the learner's place in the workshop.
+type Progress struct {
+	Step   string               `json:"step"` // id of the current one
+	Done   []string             `json:"done,omitempty"`
+	Begun  map[string]time.Time `json:"begun,omitempty"`  // when a step was first opened
+	Places map[string][]byte    `json:"places,omitempty"` // scroll and folds by step, opaque
+}
+
+// Stack is what is up.
+type Stack struct {
+	Exists    bool // Terraform's state holds resources
+	Resources int
+	Created   time.Time      // of the first resource; zero where unknown
+	Outputs   map[string]any // of the root module, sensitive ones left out
+	URL       string         // of the load balancer; empty before there is one
+}
+
+// Cost is what resources cost, in words ready to show.
+type Cost struct {
+	Now   string // an hour, here: "$0.00/h"; for the top line
+	Whole string // one sentence: "$0.045 an hour on AWS, nothing in the sandbox"
+	Parts []CostPart
+}
+
+// CostPart is one reason for a cost.
+type CostPart struct{ What, Hourly string }
+
+// Receipt closes a stack's life.
+type Receipt struct {
+	Report  sweep.Report
+	Created int
+	Removed int
+	From    time.Time // when the first resource was made; zero where unknown
+	To      time.Time // when the last was removed
+	Cost    string    // one sentence: "$0.00 in the sandbox (on AWS this would have been $0.04)"
+}

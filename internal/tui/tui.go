@@ -1,0 +1,110 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"workshop/internal/lesson"
+	"workshop/internal/tui/style"
+)
+
+// Options say how the screen begins.
+type Options struct {
+	Page  string // guide, deploy, live, logs or cleanup; empty for guide
+	Light bool   // begin with the colours for a light background, until the terminal tells
+	ASCII bool   // draw with ASCII alone
+
+	// Input and Output are the terminal; nil for the process's own.
+	Input  io.Reader
+	Output io.Writer
+
+	openStep func(*lesson.Step, style.Theme) stepView
+}
+
+// stopTime is how long Run waits for Terraform to stop safely after the screen
+// has gone; after it the hard way is taken.
+const stopTime = 3 * time.Minute
+
+// FromEnv fills in what the environment says about the terminal: ASCII where
+// WORKSHOP_ASCII is set, the locale is C or POSIX, or the terminal is the Linux
+// console; Light where WORKSHOP_THEME is light or COLORFGBG says so.
+func (o Options) FromEnv(env func(string) string) Options {
+	locale := env("LC_ALL")
+	for _, name := range []string{"LC_CTYPE", "LANG"} {
+		if locale == "" {
+			locale = env(name)
+		}
+	}
+	term := env("TERM")
+	if env("WORKSHOP_ASCII") != "" || locale == "C" || locale == "POSIX" || term == "linux" || term == "dumb" {
+		o.ASCII = true
+	}
+	switch theme := env("WORKSHOP_THEME"); {
+	case theme == "light":
+		o.Light = true
+	case theme == "":
+		if _, back, ok := strings.Cut(env("COLORFGBG"), ";"); ok && (back == "7" || back == "15" || strings.HasSuffix(back, ";15")) {
+			o.Light = true
+		}
+	}
+	return o
+}
+
+// Run shows the screens until the learner leaves or ctx ends. When Terraform
+// runs at that moment, it is asked to stop and waited for. Run returns nil when
+// the learner left, ctx's error when that ended, and else why the screen could
+// not go on.
+func Run(ctx context.Context, s Session, o Options) error {
+	jobs, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	m := newModel(jobs, s, o)
+	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler()}
+	if o.Input != nil {
+		opts = append(opts, tea.WithInput(o.Input))
+	}
+	out := io.Writer(os.Stderr)
+	if o.Output != nil {
+		opts = append(opts, tea.WithOutput(o.Output))
+		out = o.Output
+	}
+	_, err := tea.NewProgram(m, opts...).Run()
+	m.close(cancel, out)
+	switch {
+	case m.fatal != nil:
+		return m.fatal
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil && !errors.Is(err, tea.ErrInterrupted):
+		return fmt.Errorf("the screen could not go on: %w", err)
+	}
+	return nil
+}
+
+// close ends every job; the event loop is over, so the model may be touched.
+func (m *model) close(cancel context.CancelFunc, out io.Writer) {
+	for gen := range m.jobs.running {
+		if m.op == nil || gen != m.op.gen {
+			m.jobs.drop(gen)
+		}
+	}
+	done := make(chan struct{})
+	go func() { m.jobs.wg.Wait(); close(done) }()
+	if m.op != nil {
+		fmt.Fprintln(out, "Terraform is asked to stop; it ends what it has begun and keeps its state...")
+		m.session.Stop(false)
+		select {
+		case <-done:
+		case <-time.After(stopTime):
+			m.session.Stop(true)
+		}
+	}
+	cancel()
+	<-done
+}

@@ -1,0 +1,248 @@
+package tuitest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"workshop/internal/fargate"
+)
+
+const cluster = "fargate-workshop"
+
+// up makes the service's tasks run since then.
+func (s *Session) up(then time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.desired, s.rev, s.rolled = 2, 3, then
+	for i := range 2 {
+		s.start(then, i)
+	}
+	s.event(then.Add(2*time.Second), "(service web) has started 2 tasks.")
+	s.event(then.Add(20*time.Second), "(service web) registered 2 targets in (target-group fargate-workshop).")
+	s.event(then.Add(30*time.Second), "(service web) has reached a steady state.")
+}
+
+var ids = []string{"7f3a1c", "c01b44", "99de07", "2b8810", "e41f93", "50a7d2"}
+
+func (s *Session) start(at time.Time, n int) {
+	id := fmt.Sprintf("%s%026x", ids[n%len(ids)], n+1)
+	zone := []string{"eu-west-1a", "eu-west-1b"}[n%2]
+	s.tasks = append(s.tasks, fargate.Task{
+		ID: id, ARN: "arn:aws:ecs:eu-west-1:123456789012:task/" + cluster + "/" + id,
+		Status: "PROVISIONING", DesiredStatus: "RUNNING", Zone: zone, Address: fmt.Sprintf("10.0.%d.%d", n%2, 23+n*64%200),
+		Revision: fmt.Sprintf("web:%d", s.rev), Created: at,
+		Containers: []fargate.Container{{Name: "web", Image: "ghcr.io/stefanprodan/podinfo:6.9.2", Status: "PENDING"}},
+	})
+}
+
+func (s *Session) event(at time.Time, m string) {
+	s.events = append([]fargate.ServiceEvent{{ID: fmt.Sprint(len(s.events)), Time: at, Message: m}}, s.events...)
+}
+
+// step moves the tasks on to where they are at now.
+func (s *Session) step(now time.Time) {
+	for i := range s.tasks {
+		t := &s.tasks[i]
+		if t.Stopped != nil {
+			continue
+		}
+		age := now.Sub(t.Created)
+		switch {
+		case t.DesiredStatus == "STOPPED":
+			if t.Target = "draining"; age > 0 && now.Sub(s.asOf) >= 0 {
+				at, code := now, 0
+				t.Stopped, t.Status, t.Target = &at, "STOPPED", ""
+				t.StopCode, t.StoppedReason = "UserInitiated", "Task stopped by the learner"
+				t.Containers[0].Status, t.Containers[0].ExitCode = "STOPPED", &code
+				t.Answer = &fargate.Answer{What: "you stopped it", Do: "Nothing: the service starts another one."}
+				s.event(now, "(service web) has stopped 1 running task: (task "+t.ID+").")
+			}
+		case age > 4*time.Second:
+			if t.Started == nil {
+				at := t.Created.Add(4 * time.Second)
+				t.Started = &at
+			}
+			t.Status, t.Health, t.Target = "RUNNING", "HEALTHY", "healthy"
+			t.Containers[0].Status = "RUNNING"
+			if age < 9*time.Second {
+				t.Target, t.TargetReason = "initial", "Target registration is in progress"
+			} else {
+				t.TargetReason = ""
+			}
+		case age > 2*time.Second:
+			t.Status = "PENDING"
+		}
+	}
+	live := 0
+	for _, t := range s.tasks {
+		if t.Stopped == nil && t.DesiredStatus == "RUNNING" {
+			live++
+		}
+	}
+	for ; live < s.desired; live++ {
+		s.start(now, len(s.tasks))
+		s.event(now, "(service web) has started 1 tasks.")
+	}
+}
+
+func (s *Session) snapshot(now time.Time) fargate.Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stale == nil {
+		s.step(now)
+		s.asOf = now
+	}
+	out := fargate.Snapshot{AsOf: s.asOf, Stale: s.stale, Events: append([]fargate.ServiceEvent(nil), s.events...), Usage: map[string]fargate.Usage{},
+		Calls: fargate.CallRate{LastMinute: 14, Interval: 4 * time.Second}, Probe: &fargate.Probe{At: now, Status: 200, Latency: 3 * time.Millisecond}}
+	running, pending := 0, 0
+	var stopped []fargate.Task
+	for i, t := range s.tasks {
+		if t.Stopped != nil {
+			stopped = append([]fargate.Task{t}, stopped...)
+			continue
+		}
+		if t.Status == "RUNNING" {
+			running++
+			out.Usage[t.ID] = fargate.Usage{CPU: float64((now.Unix()*7+int64(i)*13)%30) + 1, Memory: 30 + float64(i)}
+		} else {
+			pending++
+		}
+		out.Tasks = append(out.Tasks, t)
+	}
+	out.Tasks = append(out.Tasks, stopped...)
+	rollout := "COMPLETED"
+	if running < s.desired {
+		rollout = "IN_PROGRESS"
+	}
+	out.Service = fargate.Service{Name: "web", Status: "ACTIVE", Desired: s.desired, Running: running, Pending: pending, Rollout: rollout,
+		Deployments: []fargate.Deployment{{ID: "ecs-svc/1", Status: "PRIMARY", Revision: fmt.Sprintf("web:%d", s.rev), Desired: s.desired, Running: running, Pending: pending, Rollout: rollout, Created: s.rolled, Updated: s.rolled}}}
+	if len(s.tasks) == 0 {
+		out.Service = fargate.Service{}
+		out.Probe = nil
+	}
+	return out
+}
+
+// Crash makes the oldest running task stop with exit code 2.
+func (s *Session) Crash() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.tasks {
+		t := &s.tasks[i]
+		if t.Stopped == nil {
+			at, code := time.Now(), 2
+			t.Stopped, t.Status, t.DesiredStatus, t.Target, t.Health = &at, "STOPPED", "STOPPED", "", "UNKNOWN"
+			t.StopCode, t.StoppedReason = "EssentialContainerExited", "Essential container in task exited"
+			t.Containers[0].Status, t.Containers[0].ExitCode = "STOPPED", &code
+			t.Answer = &fargate.Answer{What: "essential container exited, code 2: the app panicked",
+				Do: "Its last words are in the logs: press 4 and look for its id. The service starts another task by itself; when each one dies the same way, the image is at fault, not Fargate."}
+			return
+		}
+	}
+}
+
+// Stale makes the picture old, or with nil new again.
+func (s *Session) Stale(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stale = err
+}
+
+func (s *Session) Watch(ctx context.Context, changed func(fargate.Snapshot)) error {
+	s.call("watch")
+	for {
+		changed(s.snapshot(time.Now()))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (s *Session) Tail(ctx context.Context, more func([]fargate.Line)) error {
+	every, batch := s.LogEvery, max(1, s.LogBatch)
+	if every == 0 {
+		every = 400 * time.Millisecond
+	}
+	for n := 0; ; {
+		s.mu.Lock()
+		var run []string
+		for _, t := range s.tasks {
+			if t.Status == "RUNNING" {
+				run = append(run, t.ID)
+			}
+		}
+		said := s.lines
+		s.lines = nil
+		s.mu.Unlock()
+		var out []fargate.Line
+		for range batch {
+			if len(run) == 0 {
+				break
+			}
+			out = append(out, fargate.Line{Time: time.Now(), Task: run[n%len(run)], Message: Message(n)})
+			n++
+		}
+		for _, m := range said {
+			out = append(out, fargate.Line{Time: time.Now(), Task: ids[0], Message: m})
+		}
+		if len(out) > 0 {
+			more(out)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(every):
+		}
+	}
+}
+
+// Say makes a task print these lines.
+func (s *Session) Say(lines ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines = append(s.lines, lines...)
+}
+
+// Message is the n-th log line that a task prints.
+func Message(n int) string {
+	switch n % 9 {
+	case 3:
+		return fmt.Sprintf(`{"level":"info","ts":"2026-11-23T10:41:51.%03dZ","caller":"http/server.go:224","msg":"request started","proto":"HTTP/1.1","method":"GET","uri":"/echo?n=%d","remote":"10.0.0.7:5412"}`, n%1000, n)
+	case 5:
+		return `{"level":"warn","ts":"2026-11-23T10:41:51.117Z","msg":"slow answer","uri":"/delay/2","seconds":2.004}`
+	case 8:
+		return "a plain line that is no JSON, as many programs print it"
+	}
+	return fmt.Sprintf(`{"level":"debug","ts":"2026-11-23T10:41:51.%03dZ","msg":"health check","uri":"/healthz","status":200,"agent":"ELB-HealthChecker/2.0"}`, n%1000)
+}
+
+func (s *Session) StopTask(_ context.Context, id string) error {
+	s.call("stop task %s", id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.tasks {
+		if s.tasks[i].ID == id {
+			s.tasks[i].DesiredStatus = "STOPPED"
+			return nil
+		}
+	}
+	return errors.New("there is no such task (any more)")
+}
+
+func (s *Session) Scale(_ context.Context, n int) error {
+	s.call("scale %d", n)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.desired = n
+	s.event(time.Now(), fmt.Sprintf("(service web) is asked for %d tasks.", n))
+	return nil
+}
+
+func (s *Session) Redeploy(context.Context) error {
+	s.call("redeploy")
+	return nil
+}

@@ -1,0 +1,441 @@
+// Package tuitest is a session in memory: it plays a workshop by a script, so
+// that the screens can be tested and shown without Terraform and without AWS.
+// Under testing/synctest it plays on the bubble's clock.
+package tuitest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"testing/fstest"
+	"time"
+
+	"workshop/internal/fargate"
+	"workshop/internal/lesson"
+	"workshop/internal/stack"
+	"workshop/internal/sweep"
+	"workshop/internal/tui"
+)
+
+// Session is a scripted tui.Session. Set the fields before use. It is safe for
+// concurrent use.
+type Session struct {
+	Speed float64 // 2 plays everything twice as fast; 0 is 1
+
+	Info     tui.Info
+	Course   *lesson.Course
+	Images   fs.FS
+	Faults   []error
+	Progress tui.Progress
+
+	ReadyErr  error              // what Ready ends with
+	PlanDiags []stack.Diagnostic // Plan fails with these
+	FailOn    string             // address of the resource whose creation fails
+	FailDiag  stack.Diagnostic   // how
+	PlanAs    *stack.Plan        // instead of the bundled stack's plan
+	Left      []sweep.Leftover   // what the account still has after a destroy
+	Unasked   string             // a place that could not be asked
+	LogEvery  time.Duration      // between two log lines; 0 is 400 ms
+	LogBatch  int                // lines at once; 0 is 1
+
+	mu      sync.Mutex
+	saved   []tui.Progress
+	created map[string]bool
+	from    time.Time
+	to      time.Time
+	made    int
+	removed int
+	tasks   []fargate.Task
+	events  []fargate.ServiceEvent
+	desired int
+	rev     int
+	rolled  time.Time
+	stale   error
+	asOf    time.Time
+	soft    chan struct{} // closed by the first Stop
+	hard    chan struct{}
+	lines   []string // more log lines to say
+	calls   []string // what was asked of the session, in order
+}
+
+// New returns a session on the sandbox with the bundled stack not deployed.
+func New() *Session {
+	return &Session{
+		Info:    tui.Info{Sandbox: true, Account: "123456789012", Region: "eu-west-1", Workspace: "~/.local/state/workshop/sandbox"},
+		Course:  Course(),
+		Images:  fstest.MapFS{},
+		created: map[string]bool{},
+	}
+}
+
+// NewUp returns a session whose stack was deployed four minutes ago.
+func NewUp() *Session {
+	s := New()
+	now := time.Now().Add(-4 * time.Minute)
+	for _, c := range Changes() {
+		s.created[c.Address] = true
+	}
+	s.from, s.made = now, len(s.created)
+	s.up(now)
+	return s
+}
+
+func (s *Session) sleep(ctx context.Context, d time.Duration) error {
+	if s.Speed > 0 {
+		d = time.Duration(float64(d) / s.Speed)
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func (s *Session) call(format string, a ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, fmt.Sprintf(format, a...))
+}
+
+// Calls are what was asked of the session so far, in order.
+func (s *Session) Calls() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.calls...)
+}
+
+// Saved is the last progress that was saved.
+func (s *Session) Saved() tui.Progress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.saved) == 0 {
+		return tui.Progress{}
+	}
+	return s.saved[len(s.saved)-1]
+}
+
+func (s *Session) Open(context.Context) (tui.Opening, error) {
+	return tui.Opening{Info: s.Info, Course: s.Course, Faults: s.Faults, Images: s.Images, Progress: s.Progress}, nil
+}
+
+func (s *Session) Ready(ctx context.Context, emit func(stack.Event)) (tui.Info, error) {
+	emit(stack.Event{Type: stack.EventLog, Time: time.Now(), Message: "The sandbox starts"})
+	if err := s.sleep(ctx, 300*time.Millisecond); err != nil {
+		return s.Info, err
+	}
+	return s.Info, s.ReadyErr
+}
+
+func (s *Session) Save(_ context.Context, p tui.Progress) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.saved = append(s.saved, p)
+	return nil
+}
+
+func (s *Session) Stack(context.Context) (tui.Stack, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := tui.Stack{Exists: len(s.created) > 0, Resources: len(s.created), Created: s.from}
+	if s.desired > 0 || len(s.tasks) > 0 {
+		st.URL = "http://localhost:18080"
+		st.Outputs = map[string]any{
+			"url": st.URL, "cluster": "fargate-workshop", "service": "web", "log_group": "/fargate-workshop/web",
+			"target_group": "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/fargate-workshop/6d0ecf831eec9f09",
+		}
+	}
+	return st, nil
+}
+
+func (s *Session) begin() (soft, hard chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.soft, s.hard = make(chan struct{}), make(chan struct{})
+	return s.soft, s.hard
+}
+
+func (s *Session) Stop(hard bool) {
+	s.call("stop hard=%v", hard)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	shut := func(c chan struct{}) {
+		select {
+		case <-c:
+		default:
+			close(c)
+		}
+	}
+	if s.soft != nil {
+		shut(s.soft)
+		if hard {
+			shut(s.hard)
+		}
+	}
+}
+
+func (s *Session) Plan(ctx context.Context, destroy bool, emit func(stack.Event)) (*stack.Plan, error) {
+	s.call("plan destroy=%v", destroy)
+	soft, _ := s.begin()
+	say := func(t stack.EventType, op stack.Op, m string) {
+		emit(stack.Event{Type: t, Time: time.Now(), Op: op, Message: m})
+	}
+	say(stack.EventLog, stack.OpInit, "Initializing the backend...")
+	for i := range 5 {
+		emit(stack.Event{Type: stack.EventDownload, Time: time.Now(), Op: stack.OpInit, Message: "Fetching the AWS provider, 680 MB",
+			Progress: &stack.Progress{Done: int64(i) * 170e6, Total: 680e6}})
+		if err := s.sleep(ctx, 200*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	say(stack.EventLog, stack.OpPlan, "Terraform compares the configuration with what exists")
+	if err := s.sleep(ctx, 1200*time.Millisecond); err != nil {
+		return nil, err
+	}
+	select {
+	case <-soft:
+		return nil, context.Canceled
+	default:
+	}
+	if len(s.PlanDiags) > 0 {
+		for _, d := range s.PlanDiags {
+			emit(stack.Event{Type: stack.EventDiagnostic, Time: time.Now(), Op: stack.OpPlan, Message: d.Summary, Diagnostic: &d})
+		}
+		return nil, errors.New("terraform plan failed")
+	}
+	p := s.PlanAs
+	if p == nil {
+		p = s.plan(destroy)
+	}
+	emit(stack.Event{Type: stack.EventPlanned, Time: time.Now(), Op: stack.OpPlan, Plan: p})
+	return p, nil
+}
+
+func (s *Session) plan(destroy bool) *stack.Plan {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := &stack.Plan{Destroy: destroy}
+	all := Changes()
+	for _, c := range all {
+		switch {
+		case destroy && s.created[c.Address]:
+			c.Action = stack.ActionDelete
+			c.Needs = needers(all, c)
+			p.Delete++
+		case !destroy && !s.created[c.Address]:
+			p.Create++
+		default:
+			continue
+		}
+		p.Changes = append(p.Changes, c)
+	}
+	return p
+}
+
+func needers(all []stack.Change, c stack.Change) []string {
+	var out []string
+	for _, x := range all {
+		for _, n := range x.Needs {
+			if n == base(c.Address) {
+				out = append(out, base(x.Address))
+			}
+		}
+	}
+	return out
+}
+
+func base(a string) string {
+	a, _, _ = strings.Cut(a, "[")
+	return a
+}
+
+func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) error {
+	s.call("apply %d", len(p.Changes))
+	soft, hard := s.begin()
+	start := time.Now()
+	op := stack.OpApply
+	if p.Destroy {
+		op = stack.OpDestroy
+	}
+	type state struct {
+		began    time.Time
+		done     bool
+		reported time.Time
+	}
+	st := map[string]*state{}
+	finished := 0
+	asked := false
+	var failed error
+	s.mu.Lock()
+	if s.from.IsZero() && !p.Destroy {
+		s.from = start
+	}
+	s.mu.Unlock()
+	for finished < len(p.Changes) {
+		now := time.Now()
+		busy := 0
+		for _, c := range p.Changes {
+			x := st[c.Address]
+			ev := stack.Event{Time: now, Op: op, Resource: c.Address, Action: c.Action}
+			switch {
+			case x == nil:
+				if asked || failed != nil || !ready(p, c, func(a string) bool { return st[a] != nil && st[a].done }) {
+					continue
+				}
+				st[c.Address] = &state{began: now, reported: now}
+				ev.Type, ev.Message = stack.EventStarted, c.Address+": "+verb(c.Action)+"..."
+				emit(ev)
+				busy++
+			case !x.done:
+				d := now.Sub(x.began)
+				ev.Elapsed = d
+				if d >= s.scaled(takes(c, p.Destroy)) {
+					x.done = true
+					finished++
+					if c.Address == s.FailOn && !p.Destroy {
+						failed = errors.New("terraform apply failed")
+						ev.Type, ev.Message = stack.EventFailed, c.Address+": failed"
+						emit(ev)
+						diag := s.FailDiag
+						diag.Address = c.Address
+						emit(stack.Event{Type: stack.EventDiagnostic, Time: now, Op: op, Message: diag.Summary, Diagnostic: &diag})
+						continue
+					}
+					ev.Type, ev.Message = stack.EventDone, fmt.Sprintf("%s: complete after %ds", c.Address, int(d.Seconds()))
+					s.mark(c.Address, p.Destroy)
+					emit(ev)
+					if base(c.Address) == "aws_ecs_service.app" && !p.Destroy {
+						s.up(now)
+					}
+					continue
+				}
+				busy++
+				if now.Sub(x.reported) >= 10*time.Second {
+					x.reported = now
+					ev.Type, ev.Message = stack.EventProgress, fmt.Sprintf("%s: still %s... [%ds elapsed]", c.Address, verb(c.Action), int(d.Seconds()))
+					emit(ev)
+				}
+			}
+		}
+		if busy == 0 && (asked || failed != nil) {
+			break
+		}
+		if err := s.sleep(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+		select {
+		case <-hard:
+			return errors.New("terraform was killed")
+		case <-soft:
+			if !asked {
+				asked = true
+				emit(stack.Event{Type: stack.EventStopping, Time: time.Now(), Op: op, Message: "Stopping operation..."})
+			}
+		default:
+		}
+	}
+	s.mu.Lock()
+	if p.Destroy {
+		s.to, s.tasks, s.desired = time.Now(), nil, 0
+	}
+	s.mu.Unlock()
+	if failed != nil {
+		return failed
+	}
+	if asked {
+		return context.Canceled
+	}
+	sum := &stack.Summary{OK: true, Created: p.Create, Updated: p.Update, Replaced: p.Replace, Deleted: p.Delete, Elapsed: time.Since(start)}
+	emit(stack.Event{Type: stack.EventSummary, Time: time.Now(), Op: op, Summary: sum})
+	return nil
+}
+
+func verb(a stack.Action) string {
+	return map[stack.Action]string{stack.ActionCreate: "Creating", stack.ActionDelete: "Destroying", stack.ActionUpdate: "Modifying", stack.ActionReplace: "Replacing"}[a]
+}
+
+func ready(p *stack.Plan, c stack.Change, done func(string) bool) bool {
+	for _, n := range c.Needs {
+		for _, o := range p.Changes {
+			if base(o.Address) == n && !done(o.Address) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (s *Session) scaled(d time.Duration) time.Duration {
+	if s.Speed > 0 {
+		return time.Duration(float64(d) / s.Speed)
+	}
+	return d
+}
+
+func (s *Session) mark(a string, destroyed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if destroyed {
+		delete(s.created, a)
+		s.removed++
+	} else {
+		s.created[a] = true
+		s.made++
+	}
+}
+
+func (s *Session) Cost(*stack.Plan) tui.Cost {
+	c := tui.Cost{Now: "$0.00/h", Whole: "$0.045 an hour on AWS, nothing in the sandbox",
+		Parts: []tui.CostPart{{What: "load balancer", Hourly: "$0.0252 an hour on AWS"}, {What: "two tasks, 0.25 vCPU each", Hourly: "$0.0202 an hour on AWS"}}}
+	if !s.Info.Sandbox {
+		c.Now, c.Whole = "$0.045/h", "$0.045 an hour"
+	}
+	return c
+}
+
+func (s *Session) Advice(d stack.Diagnostic) string {
+	if strings.Contains(d.Summary, "already exists") {
+		return "Something of that name is there from before. Delete it, or give this one another name, and plan again."
+	}
+	return ""
+}
+
+func (s *Session) Run(ctx context.Context, command, _ string, out func(string)) (int, error) {
+	s.call("run %s", command)
+	for _, l := range []string{"HTTP/1.1 200 OK", "Content-Type: application/json; charset=utf-8", "", "{", `  "hostname": "ip-10-0-0-23.eu-west-1.compute.internal",`, `  "version": "6.9.2",`, `  "message": "greetings from podinfo v6.9.2"`, "}"} {
+		if err := s.sleep(ctx, 150*time.Millisecond); err != nil {
+			return -1, err
+		}
+		out(l)
+	}
+	return 0, nil
+}
+
+func (s *Session) Receipt(ctx context.Context) (tui.Receipt, error) {
+	s.call("receipt")
+	if err := s.sleep(ctx, 800*time.Millisecond); err != nil {
+		return tui.Receipt{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := tui.Receipt{Created: s.made, Removed: s.removed, From: s.from, To: s.to,
+		Cost: "$0.00 in the sandbox (on AWS this would have been $0.04)", Report: sweep.Report{AsOf: time.Now(), Left: s.Left}}
+	for _, n := range []string{"virtual networks", "load balancers", "target groups", "services", "clusters", "task definitions", "roles", "log groups", "everything with our tag"} {
+		p := sweep.Place{Name: n}
+		for _, l := range s.Left {
+			if l.Kind == n {
+				p.Found++
+			}
+		}
+		if n == s.Unasked {
+			p.Err = "AccessDeniedException: User is not authorized to perform this operation"
+		}
+		r.Report.Places = append(r.Report.Places, p)
+	}
+	return r, nil
+}
+
+var _ tui.Session = (*Session)(nil)
