@@ -1,6 +1,7 @@
 package fargate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -156,12 +157,12 @@ func (t *tail) run(ctx context.Context, yield func(Line, error) bool) {
 
 // passing reports errors that may go away without anybody doing anything.
 func passing(err error) bool {
-	return errors.Is(err, ErrNoLogGroup) || errors.Is(err, diagnose.ErrThrottled) || errors.Is(err, diagnose.ErrUnreachable) || internal(err)
+	return errors.Is(err, ErrNoLogGroup) || errors.Is(err, diagnose.ErrThrottled) || errors.Is(err, diagnose.ErrUnreachable) || unavailable(err)
 }
 
-func internal(err error) bool {
-	var unavailable *types.ServiceUnavailableException
-	return errors.As(err, &unavailable)
+func unavailable(err error) bool {
+	var down *types.ServiceUnavailableException
+	return errors.As(err, &down)
 }
 
 // poll reads the window to its end and gives out what is new. Stopped means
@@ -181,7 +182,7 @@ func (t *tail) poll(ctx context.Context, yield func(Line, error) bool) (n int, s
 		}
 		// CloudWatch sorts by time already; an emulation may not.
 		slices.SortStableFunc(page.Events, func(a, b types.FilteredLogEvent) int {
-			return int(aws.ToInt64(a.Timestamp) - aws.ToInt64(b.Timestamp))
+			return cmp.Compare(aws.ToInt64(a.Timestamp), aws.ToInt64(b.Timestamp))
 		})
 		for i := range page.Events {
 			line, ok := t.line(&page.Events[i])
@@ -193,7 +194,7 @@ func (t *tail) poll(ctx context.Context, yield func(Line, error) bool) (n int, s
 				return n, true, nil
 			}
 		}
-		if aws.ToString(page.NextToken) == "" {
+		if next := aws.ToString(page.NextToken); next == "" || next == aws.ToString(in.NextToken) {
 			return n, false, nil
 		}
 		in.NextToken = page.NextToken
@@ -221,10 +222,15 @@ func (t *tail) line(e *types.FilteredLogEvent) (Line, bool) {
 			return Line{}, false
 		}
 		t.seen[key] = at
-		t.newest = max(t.newest, at)
-		if arrived := aws.ToInt64(e.IngestionTime); arrived > at {
+		arrived := aws.ToInt64(e.IngestionTime)
+		if arrived > at {
 			t.lag = max(t.lag, arrived-at)
 		}
+		// An event may lie up to two hours ahead; the window must not follow it there.
+		if arrived == 0 || arrived > at {
+			arrived = at
+		}
+		t.newest = max(t.newest, arrived)
 	}
 	stream := aws.ToString(e.LogStreamName)
 	task, ok := t.tasks[stream]

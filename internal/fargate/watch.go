@@ -242,7 +242,8 @@ func (w *Watcher) publish(s Snapshot) {
 // looked at whole, so that with the short looks between it stays in the budget.
 func wholeInterval(cost int) time.Duration {
 	short := int(time.Minute / steadyEvery)
-	extra := time.Duration(max(cost-1, 0)) * time.Minute / time.Duration(steadyBudget-short)
+	spare := steadyBudget - short - 1 // one for a minute that catches more than its share
+	extra := time.Duration(max(cost-1, 0)) * time.Minute / time.Duration(spare)
 	return max(wholeEvery, extra)
 }
 

@@ -1,0 +1,308 @@
+package fargate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"workshop/internal/diagnose"
+)
+
+// group is a log group whose events become visible some time after their own.
+type group struct {
+	fake
+	events  []event
+	perPage int
+	missing bool
+	err     func() (int, any)
+}
+
+type event struct {
+	id       int
+	stream   string
+	at       int64 // Unix milliseconds
+	arrives  int64
+	message  string
+	filtered bool // the pattern does not match it
+}
+
+func newGroup() *group {
+	g := &group{perPage: 7}
+	g.answer = g.reply
+	return g
+}
+
+func (g *group) reply(op string, in request) (int, any) {
+	if g.err != nil {
+		return g.err()
+	}
+	if op != "FilterLogEvents" {
+		return 400, apiError("InvalidAction", op)
+	}
+	if g.missing {
+		return 400, apiError("ResourceNotFoundException", "The specified log group does not exist.")
+	}
+	start := int64(0)
+	if s, ok := in["startTime"].(float64); ok {
+		start = int64(s)
+	}
+	_, pattern := in["filterPattern"]
+	now := time.Now().UnixMilli()
+	var visible []event
+	for _, e := range g.events {
+		if e.at >= start && e.arrives <= now && (!pattern || !e.filtered) {
+			visible = append(visible, e)
+		}
+	}
+	slices.SortStableFunc(visible, func(a, b event) int { return int(a.at - b.at) })
+	from := 0
+	if token, ok := in["nextToken"].(string); ok {
+		from, _ = strconv.Atoi(token)
+	}
+	to := min(from+g.perPage, len(visible))
+	out := []map[string]any{}
+	for _, e := range visible[from:to] {
+		out = append(out, map[string]any{
+			"eventId": fmt.Sprintf("%056d", e.id), "logStreamName": e.stream, "timestamp": e.at,
+			"ingestionTime": e.arrives, "message": e.message,
+		})
+	}
+	answer := map[string]any{"events": out}
+	if to < len(visible) {
+		answer["nextToken"] = strconv.Itoa(to)
+	}
+	return 200, answer
+}
+
+func (g *group) add(stream, message string, delay time.Duration) {
+	g.with(func() {
+		now := time.Now()
+		g.events = append(g.events, event{
+			id: len(g.events), stream: stream, at: now.UnixMilli(), arrives: now.Add(delay).UnixMilli(), message: message,
+		})
+	})
+}
+
+func TestTailOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup()
+		for i := range 20 {
+			g.add("ecs/app/"+[]string{"aaa", "bbb"}[i%2], fmt.Sprintf("\x1b[31mline %d\x1b[0m\n", i), 0)
+			time.Sleep(time.Second)
+		}
+		var got []string
+		for line, err := range Tail(t.Context(), g.config(), TailOptions{Group: "g", Since: time.Now().Add(-15 * time.Second)}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, line.Task+" "+line.Message)
+		}
+		if len(got) != 15 || got[0] != "bbb line 5" || got[14] != "bbb line 19" {
+			t.Errorf("got %q", got)
+		}
+		got = nil
+		for line, err := range Tail(t.Context(), g.config(), TailOptions{Group: "g", Task: "aa"}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, line.Task)
+		}
+		if len(got) != 10 || slices.Contains(got, "bbb") {
+			t.Errorf("got %q", got)
+		}
+		n := 0
+		for range Tail(t.Context(), g.config(), TailOptions{Group: "g"}) {
+			if n++; n == 3 {
+				break
+			}
+		}
+	})
+}
+
+// Every line comes, and comes once, though streams are late by different and
+// growing delays, pages are small and the server fails now and then.
+func TestTailLosesAndRepeatsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(1, 2))
+		g := newGroup()
+		g.perPage = 50
+		ctx, cancel := context.WithCancel(t.Context())
+		got := map[string]int{}
+		var order []Line
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for line, err := range Tail(ctx, g.config(), TailOptions{Group: "g", Follow: true}) {
+				var passing *Retrying
+				if errors.As(err, &passing) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got[line.ID]++
+				order = append(order, line)
+			}
+		}()
+		for i := range 3000 {
+			delay := time.Duration(random.IntN(5000)) * time.Millisecond
+			if i > 1000 && i%97 == 0 {
+				delay = 25 * time.Second // within the overlap that is always there
+			}
+			g.add("ecs/app/"+strconv.Itoa(i%4), "x", delay)
+			if i%500 == 250 {
+				g.with(func() { g.err = func() (int, any) { return 400, apiError("ThrottlingException", "Rate exceeded") } })
+			}
+			if i%500 == 300 {
+				g.with(func() { g.err = nil })
+			}
+			time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
+		}
+		time.Sleep(2 * time.Minute)
+		cancel()
+		<-done
+		if len(got) != 3000 {
+			t.Errorf("%d of 3000 lines came", len(got))
+		}
+		for id, n := range got {
+			if n != 1 {
+				t.Errorf("%s came %d times", id, n)
+			}
+		}
+		late := 0
+		for i := 1; i < len(order); i++ {
+			if order[i].Time.Before(order[i-1].Time) {
+				late++
+			}
+		}
+		if late > len(order)/3 {
+			t.Errorf("%d lines are out of order", late)
+		}
+	})
+}
+
+func TestTailMeasuresTheDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup()
+		ctx, cancel := context.WithCancel(t.Context())
+		var got []string
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for line := range Tail(ctx, g.config(), TailOptions{Group: "g", Follow: true}) {
+				got = append(got, line.Message)
+			}
+		}()
+		g.add("s", "shows a delay of 40 s", 40*time.Second)
+		time.Sleep(time.Minute)
+		g.add("s", "70 s late", 70*time.Second)
+		time.Sleep(40 * time.Second)
+		g.add("s", "in time", 0)
+		time.Sleep(40 * time.Second)
+		cancel()
+		<-done
+		if want := []string{"shows a delay of 40 s", "in time", "70 s late"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestTailBeforeTheGroupIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup()
+		g.missing = true
+		for _, err := range Tail(t.Context(), g.config(), TailOptions{Group: "/ecs/shop"}) {
+			var passing *Retrying
+			if !errors.Is(err, ErrNoLogGroup) || errors.As(err, &passing) || !strings.Contains(err.Error(), "/ecs/shop") {
+				t.Errorf("got %v", err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		notices := 0
+		time.AfterFunc(time.Minute, func() {
+			g.with(func() { g.missing = false })
+			g.add("s", "at last", 0)
+		})
+		for line, err := range Tail(ctx, g.config(), TailOptions{Group: "g", Follow: true}) {
+			if errors.Is(err, ErrNoLogGroup) {
+				notices++
+				continue
+			}
+			if err != nil || line.Message != "at last" {
+				t.Errorf("got %+v, %v", line, err)
+			}
+			break
+		}
+		if notices != 1 {
+			t.Errorf("told %d times that it is not there yet", notices)
+		}
+	})
+}
+
+func TestTailStopsWhereNobodyCanHelp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup()
+		g.err = func() (int, any) {
+			return 400, apiError("AccessDeniedException", "User: x is not authorized to perform: logs:FilterLogEvents on resource: y")
+		}
+		n := 0
+		for _, err := range Tail(t.Context(), g.config(), TailOptions{Group: "g", Follow: true}) {
+			n++
+			if !errors.Is(err, diagnose.ErrDenied) {
+				t.Errorf("got %v", err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d answers", n)
+		}
+	})
+}
+
+func TestTailMemoryIsBounded(t *testing.T) {
+	tl := &tail{opts: TailOptions{Follow: true}, seen: map[uint64]int64{}}
+	for i := range uint64(3 * seenMost) {
+		tl.seen[i] = int64(i) / 100 // 100,000 lines a second
+		tl.newest = int64(i) / 100
+		if i%10_000 == 0 {
+			tl.slide()
+		}
+	}
+	tl.slide()
+	if len(tl.seen) > seenMost {
+		t.Errorf("%d ids held", len(tl.seen))
+	}
+}
+
+func TestTaskOf(t *testing.T) {
+	for stream, want := range map[string]string{
+		"ecs/app/0f9de17a6465404e8b1b2356dc13c2f8": "0f9de17a6465404e8b1b2356dc13c2f8",
+		"a/b/c/d":      "d",
+		"other":        "other",
+		"x/y":          "x/y",
+		"a/b/":         "a/b/",
+		"a/b/\x1b[2Jc": "c",
+		"":             "",
+	} {
+		if got := taskOf(stream); got != want {
+			t.Errorf("taskOf(%q) is %q, want %q", stream, got, want)
+		}
+	}
+}
+
+func FuzzTaskOf(f *testing.F) {
+	f.Add("ecs/app/0f9d")
+	f.Fuzz(func(t *testing.T, stream string) {
+		if got := taskOf(stream); strings.ContainsAny(got, "\x1b\n\x07") {
+			t.Errorf("%q", got)
+		}
+	})
+}
