@@ -1,0 +1,111 @@
+package balancer
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// matches reports whether all conditions hold.
+func (r *Rule) matches(req *http.Request) bool {
+	for i := range r.Conditions {
+		if !r.Conditions[i].holds(req) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Condition) holds(r *http.Request) bool {
+	switch c.Field {
+	case "path-pattern":
+		return c.any(r.URL.EscapedPath(), false)
+	case "host-header":
+		return c.any(hostname(r.Host), true)
+	case "http-header":
+		for _, v := range r.Header.Values(c.Header) {
+			if c.any(v, true) {
+				return true
+			}
+		}
+		return strings.EqualFold(c.Header, "Host") && c.any(r.Host, true)
+	case "http-request-method":
+		for _, v := range c.Values {
+			if v == r.Method {
+				return true
+			}
+		}
+	case "query-string":
+		return c.query(r.URL.RawQuery)
+	case "source-ip":
+		from, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil {
+			return false
+		}
+		for _, v := range c.Values {
+			if p, err := netip.ParsePrefix(v); err == nil && p.Contains(from.Addr().Unmap()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c *Condition) any(s string, fold bool) bool {
+	for _, v := range c.Values {
+		if wildcard(v, s, fold) {
+			return true
+		}
+	}
+	return false
+}
+
+// query looks for a parameter as it stands in the URL: AWS compares it without
+// decoding.
+func (c *Condition) query(raw string) bool {
+	for part := range strings.SplitSeq(raw, "&") {
+		k, v, _ := strings.Cut(part, "=")
+		for _, want := range c.Query {
+			if (want.Key == "" || wildcard(want.Key, k, true)) && wildcard(want.Value, v, true) && part != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hostname cuts the port off a Host header.
+func hostname(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		return h
+	}
+	return host
+}
+
+// wildcard reports whether s matches the pattern, in which * stands for any
+// number of bytes and ? for exactly one. It takes at most len(pattern)*len(s)
+// steps.
+func wildcard(pattern, s string, fold bool) bool {
+	if fold {
+		pattern, s = strings.ToLower(pattern), strings.ToLower(s)
+	}
+	p, i := 0, 0
+	star, from := -1, 0
+	for i < len(s) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, i
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
+			p++
+			i++
+		case star >= 0:
+			from++
+			p, i = star+1, from
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
