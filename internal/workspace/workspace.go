@@ -97,7 +97,11 @@ func Open(dir string, bundled fs.FS) (*Workspace, error) {
 		return w, nil
 	}
 
-	lock, err := w.lock(initialWait)
+	var wait time.Duration
+	if fresh {
+		wait = initialWait // somebody else is making it, and without an id nothing works
+	}
+	lock, err := w.lock(wait)
 	var held *LockedError
 	if errors.As(err, &held) && !fresh {
 		return w, nil

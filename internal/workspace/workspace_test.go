@@ -121,9 +121,6 @@ func TestOpenLeavesFilesAloneWhileAnotherWorks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if testing.Short() {
-		t.Skip("waits for a lock")
-	}
 	open(t, dir, bundle("a.tf", "a2")).holds(t, "a.tf", "a1")
 	if err := lock.Unlock(); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,209 @@
+package stack
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// configuration is what can be read from the .tf files without running
+// Terraform: where a resource is declared, what it refers to, which of its
+// attributes are plain literals, and which providers are asked for. It is what
+// the screens say about a plan at once; Terraform itself is the authority on
+// everything else. A file with errors gives what can be read of it.
+type configuration struct {
+	resources map[string]*declaration // by address without index; data sources begin with "data."
+	locals    map[string][]string     // what each local value refers to
+	providers map[string]string       // source, e.g. hashicorp/aws, to version constraint
+	// setup is the text that decides what init has to do.
+	setup []byte
+}
+
+type declaration struct {
+	file     string
+	refs     []string
+	literals map[string]any
+}
+
+// readConfiguration reads the .tf files of a folder. JSON files and modules are
+// left out. It does not fail: what cannot be read, Terraform complains about.
+func readConfiguration(dir string) *configuration {
+	c := &configuration{
+		resources: map[string]*declaration{},
+		locals:    map[string][]string{},
+		providers: map[string]string{},
+	}
+	names, _ := filepath.Glob(filepath.Join(dir, "*.tf"))
+	slices.Sort(names)
+	for _, name := range names {
+		if src, err := os.ReadFile(name); err == nil {
+			c.add(filepath.Base(name), src)
+		}
+	}
+	return c
+}
+
+func (c *configuration) add(file string, src []byte) {
+	parsed, _ := hclsyntax.ParseConfig(src, file, hcl.InitialPos)
+	if parsed == nil {
+		return
+	}
+	body, ok := parsed.Body.(*hclsyntax.Body)
+	if !ok {
+		return
+	}
+	for _, b := range body.Blocks {
+		switch {
+		case b.Type == "resource" && len(b.Labels) == 2:
+			c.declare(b.Labels[0]+"."+b.Labels[1], file, b.Body)
+		case b.Type == "data" && len(b.Labels) == 2:
+			c.declare("data."+b.Labels[0]+"."+b.Labels[1], file, b.Body)
+		case b.Type == "locals":
+			for name, a := range b.Body.Attributes {
+				c.locals[name] = references(hclsyntax.Variables(a.Expr))
+			}
+		case b.Type == "module":
+			c.setup = append(c.setup, text(src, b.Body.Attributes["source"])...)
+			c.setup = append(c.setup, text(src, b.Body.Attributes["version"])...)
+		case b.Type == "terraform":
+			c.setup = append(c.setup, b.Range().SliceBytes(src)...)
+			c.require(b.Body)
+		}
+	}
+}
+
+func (c *configuration) declare(address, file string, body *hclsyntax.Body) {
+	d := &declaration{file: file, literals: map[string]any{}}
+	for name, a := range body.Attributes {
+		if v, diags := a.Expr.Value(nil); !diags.HasErrors() && v.IsWhollyKnown() && !v.IsNull() {
+			switch v.Type() {
+			case cty.String:
+				d.literals[name] = v.AsString()
+			case cty.Number:
+				d.literals[name] = v.AsBigFloat().Text('f', -1)
+			case cty.Bool:
+				d.literals[name] = v.True()
+			}
+		}
+	}
+	d.refs = bodyReferences(body)
+	c.resources[address] = d
+}
+
+func (c *configuration) require(body *hclsyntax.Body) {
+	for _, b := range body.Blocks {
+		if b.Type != "required_providers" {
+			continue
+		}
+		for name, a := range b.Body.Attributes {
+			v, diags := a.Expr.Value(nil)
+			if diags.HasErrors() || !v.IsWhollyKnown() || v.IsNull() {
+				continue
+			}
+			source, constraint := "hashicorp/"+name, ""
+			if v.Type() == cty.String {
+				constraint = v.AsString()
+			} else if v.Type().IsObjectType() {
+				if s, ok := stringAttr(v, "source"); ok {
+					source = s
+				}
+				constraint, _ = stringAttr(v, "version")
+			}
+			c.providers[source] = constraint
+		}
+	}
+}
+
+func stringAttr(v cty.Value, name string) (string, bool) {
+	if !v.Type().HasAttribute(name) {
+		return "", false
+	}
+	a := v.GetAttr(name)
+	if a.IsNull() || a.Type() != cty.String {
+		return "", false
+	}
+	return a.AsString(), true
+}
+
+// needs lists the resources that a resource waits for: those that it refers to,
+// directly or through local values and data sources. Sorted, without itself.
+func (c *configuration) needs(address string) []string {
+	d := c.resources[address]
+	if d == nil {
+		return nil
+	}
+	found := map[string]bool{}
+	seen := map[string]bool{}
+	var follow func(refs []string)
+	follow = func(refs []string) {
+		for _, ref := range refs {
+			if seen[ref] {
+				continue
+			}
+			seen[ref] = true
+			if name, ok := strings.CutPrefix(ref, "local."); ok {
+				follow(c.locals[name])
+			} else if to := c.resources[ref]; to != nil {
+				if strings.HasPrefix(ref, "data.") {
+					follow(to.refs)
+				} else if ref != address {
+					found[ref] = true
+				}
+			}
+		}
+	}
+	follow(d.refs)
+	out := make([]string, 0, len(found))
+	for ref := range found {
+		out = append(out, ref)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func bodyReferences(body *hclsyntax.Body) []string {
+	var refs []string
+	for _, a := range body.Attributes {
+		refs = append(refs, references(hclsyntax.Variables(a.Expr))...)
+	}
+	for _, b := range body.Blocks {
+		refs = append(refs, bodyReferences(b.Body)...)
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs)
+}
+
+// references turns aws_vpc.main.id into aws_vpc.main, and so on.
+func references(traversals []hcl.Traversal) []string {
+	var refs []string
+	for _, t := range traversals {
+		n := 2
+		if t.RootName() == "data" {
+			n = 3
+		}
+		parts := []string{t.RootName()}
+		for _, step := range t[1:] {
+			attr, ok := step.(hcl.TraverseAttr)
+			if !ok || len(parts) == n {
+				break
+			}
+			parts = append(parts, attr.Name)
+		}
+		if len(parts) == n {
+			refs = append(refs, strings.Join(parts, "."))
+		}
+	}
+	return refs
+}
+
+func text(src []byte, a *hclsyntax.Attribute) []byte {
+	if a == nil {
+		return nil
+	}
+	return a.SrcRange.SliceBytes(src)
+}

@@ -1,0 +1,559 @@
+package stack
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/google/renameio/v2/maybe"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/terraform-exec/tfexec"
+)
+
+// Options say which configuration is run with what.
+type Options struct {
+	Dir       string     // the folder of the .tf files, where the state is kept as well
+	DataDir   string     // for the saved plan and the CLI configuration; the workspace's folder
+	CacheDir  string     // for plug-ins shared by all workspaces; may be empty
+	Terraform *Terraform // from Find
+	// Env is the target's, as KEY=value; it outranks this process's environment.
+	Env []string
+	// Vars are values for the configuration's variables. They go through the
+	// environment, so that terraform.tfvars and -var outrank them as they would
+	// for a learner who runs Terraform by hand with Env's exports.
+	Vars map[string]string
+}
+
+// Stack is one configuration with its state. One operation (Init, Plan,
+// PlanDestroy, Apply, Destroy) runs at a time, a second one gets ErrBusy; Stop,
+// Details and the methods that read may be called at any time. That no other
+// process works on it is the caller's care (workspace.Lock); Terraform's own
+// lock of the state is the second line.
+type Stack struct {
+	opts Options
+
+	mu      sync.Mutex
+	current *operation
+}
+
+// operation is what runs now.
+type operation struct {
+	op     Op
+	proc   *process
+	cancel context.CancelFunc
+	emit   func(Event)
+	stops  int
+}
+
+// Open prepares a stack. It runs nothing.
+func Open(opts Options) (*Stack, error) {
+	for _, dir := range []*string{&opts.Dir, &opts.DataDir} {
+		abs, err := filepath.Abs(*dir)
+		if err != nil {
+			return nil, fmt.Errorf("open the stack: %w", err)
+		}
+		*dir = abs
+	}
+	if info, err := os.Stat(opts.Dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("open the stack: %s is not a folder with a Terraform configuration (%w)", opts.Dir, errors.Join(err, fs.ErrInvalid))
+	}
+	return &Stack{opts: opts}, nil
+}
+
+// Env is what a shell needs so that a bare `terraform plan` in Dir means the
+// same as ours, as KEY=value: the target's variables, the values of the
+// configuration's variables and, where it is ours, the CLI configuration.
+func (s *Stack) Env() ([]string, error) {
+	cli, err := s.settle(readConfiguration(s.opts.Dir))
+	if err != nil {
+		return nil, err
+	}
+	env := s.additions()
+	if cli.ours {
+		env = append(env, "TF_CLI_CONFIG_FILE="+cli.file)
+	}
+	return env, nil
+}
+
+func (s *Stack) additions() []string {
+	env := slices.Clone(s.opts.Env)
+	names := make([]string, 0, len(s.opts.Vars))
+	for name := range s.opts.Vars {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		env = append(env, "TF_VAR_"+name+"="+s.opts.Vars[name])
+	}
+	return env
+}
+
+func (s *Stack) settle(c *configuration) (cliConfig, error) {
+	return settle(s.opts.Terraform, c, s.opts.DataDir, s.opts.CacheDir)
+}
+
+func (s *Stack) environ(cli cliConfig) []string {
+	env := environ(s.additions())
+	if cli.file != "" {
+		env = append(env, "TF_CLI_CONFIG_FILE="+cli.file)
+	}
+	return env
+}
+
+// begin makes room for one operation; end must be called.
+func (s *Stack) begin(ctx context.Context, op Op, emit func(Event)) (o *operation, octx context.Context, end func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != nil {
+		return nil, nil, nil, fmt.Errorf("%w: %s", ErrBusy, s.current.op)
+	}
+	octx, cancel := context.WithCancel(ctx)
+	o = &operation{op: op, cancel: cancel, emit: emit}
+	s.current = o
+	return o, octx, func() {
+		cancel()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.current = nil
+	}, nil
+}
+
+// Stop asks the running operation to stop: Terraform finishes what it has begun
+// and saves its state, which EventStopping announces; the operation then returns
+// ErrStopped. A second Stop tells Terraform to leave at once and kills it five
+// seconds later: what AWS was just making may then be missing from the state, so
+// ask the person first. It reports how many times the operation was told, 0 if
+// none runs. On Windows, which has no interrupt, the first Stop already is hard.
+func (s *Stack) Stop() int {
+	s.mu.Lock()
+	o := s.current
+	if o == nil {
+		s.mu.Unlock()
+		return 0
+	}
+	o.stops++
+	n, proc := o.stops, o.proc
+	s.mu.Unlock()
+	if proc != nil {
+		proc.stop()
+	} else {
+		o.cancel()
+	}
+	text := "Terraform finishes what it has begun, and stops."
+	if n > 1 {
+		text = "Terraform is told to leave at once."
+	}
+	send(o.emit, Event{Type: EventStopping, Op: o.op, Message: text})
+	return n
+}
+
+// Running is the operation that runs, empty if none does.
+func (s *Stack) Running() Op {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return ""
+	}
+	return s.current.op
+}
+
+// Init brings the providers and modules that the configuration asks for. Where
+// the last Init's work is still good it runs nothing. Errors wrap
+// ErrProviderUnavailable, ErrStopped, or are a *DiagnosticError.
+func (s *Stack) Init(ctx context.Context, emit func(Event)) error {
+	o, ctx, end, err := s.begin(ctx, OpInit, emit)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return s.init(ctx, o, false)
+}
+
+const initStamp = ".terraform/workshop-init"
+
+func (s *Stack) init(ctx context.Context, o *operation, force bool) error {
+	conf := readConfiguration(s.opts.Dir)
+	cli, err := s.settle(conf)
+	if err != nil {
+		return err
+	}
+	if cli.note != "" {
+		send(o.emit, Event{Type: EventLog, Op: OpInit, Message: cli.note})
+	}
+	stamp := filepath.Join(s.opts.Dir, initStamp)
+	if !force && s.initialised(conf, stamp) {
+		send(o.emit, Event{Type: EventLog, Op: OpInit, Message: "The providers are here already."})
+		return nil
+	}
+	if cli.cache != "" {
+		lock := flock.New(filepath.Join(s.opts.CacheDir, "plugins.lock"))
+		if _, err := lock.TryLockContext(ctx, 200*time.Millisecond); err != nil {
+			return fmt.Errorf("wait for another init in %s: %w", s.opts.CacheDir, err)
+		}
+		defer lock.Unlock()
+	}
+
+	tf, err := s.tfexec(cli)
+	if err != nil {
+		return err
+	}
+	if err := tf.SetWaitDelay(hardGrace); err != nil {
+		return fmt.Errorf("prepare terraform init: %w", err)
+	}
+	var problems []Diagnostic
+	out := &lineWriter{line: func(line []byte) {
+		e := decode(line).event(OpInit)
+		if e.Diagnostic != nil {
+			problems = append(problems, *e.Diagnostic)
+		}
+		send(o.emit, e)
+	}}
+	if s.opts.Terraform.atLeast(initJSON) {
+		err = tf.InitJSON(ctx, out)
+	} else {
+		tf.SetStdout(out)
+		err = tf.Init(ctx)
+	}
+	out.flush()
+	if err != nil {
+		return s.failure(ctx, o, OpInit, problems, err)
+	}
+	// Without the stamp the next Init merely takes a second longer. Terraform
+	// makes the folder only where it has something to put there.
+	_ = os.MkdirAll(filepath.Dir(stamp), 0o700)
+	_ = maybe.WriteFile(stamp, []byte(s.initKey(conf)), 0o600)
+	return nil
+}
+
+// initKey stands for everything that decides what init would do.
+func (s *Stack) initKey(conf *configuration) string {
+	lock, _ := os.ReadFile(filepath.Join(s.opts.Dir, ".terraform.lock.hcl"))
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n%d\n%s%s", s.opts.Terraform.Path, s.opts.Terraform.Version, len(lock), lock, conf.setup)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// initialised reports whether the last init was for this configuration and its
+// providers are still where it put them.
+func (s *Stack) initialised(conf *configuration, stamp string) bool {
+	key, err := os.ReadFile(stamp)
+	if err != nil || string(key) != s.initKey(conf) {
+		return false
+	}
+	name := filepath.Join(s.opts.Dir, ".terraform.lock.hcl")
+	src, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true // only built-in providers
+	}
+	if err != nil {
+		return false
+	}
+	lock, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	if diags.HasErrors() {
+		return false
+	}
+	for _, b := range lock.Body.(*hclsyntax.Body).Blocks {
+		version := b.Body.Attributes["version"]
+		if b.Type != "provider" || len(b.Labels) != 1 || version == nil {
+			return false
+		}
+		v, diags := version.Expr.Value(nil)
+		if diags.HasErrors() || v.IsNull() || v.Type().FriendlyName() != "string" {
+			return false
+		}
+		dir := filepath.Join(s.opts.Dir, ".terraform", "providers", filepath.FromSlash(b.Labels[0]), v.AsString(), platform())
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// tfexec is for one use: terraform-exec keeps a writer from call to call.
+func (s *Stack) tfexec(cli cliConfig) (*tfexec.Terraform, error) {
+	tf, err := tfexec.NewTerraform(s.opts.Dir, s.opts.Terraform.Path)
+	if err == nil {
+		err = tf.SetEnv(tfexecEnv(s.environ(cli)))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", s.opts.Terraform.Name(), err)
+	}
+	return tf, nil
+}
+
+// Plan makes and saves a plan and emits EventPlanned. It needs Init before, and
+// repeats it where the configuration has changed since. Titles and groups come
+// from the .tf files, which costs nothing; Details adds what only Terraform knows.
+func (s *Stack) Plan(ctx context.Context, emit func(Event)) (*Plan, error) {
+	return s.plan(ctx, emit, false)
+}
+
+// PlanDestroy is Plan for taking everything down.
+func (s *Stack) PlanDestroy(ctx context.Context, emit func(Event)) (*Plan, error) {
+	return s.plan(ctx, emit, true)
+}
+
+func (s *Stack) plan(ctx context.Context, emit func(Event), destroy bool) (*Plan, error) {
+	o, ctx, end, err := s.begin(ctx, OpPlan, emit)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	p, err := s.planOnce(ctx, o, destroy)
+	if errors.Is(err, errNeedsInit) && ctx.Err() == nil {
+		if err := s.init(ctx, o, true); err != nil {
+			return nil, err
+		}
+		p, err = s.planOnce(ctx, o, destroy)
+	}
+	if err != nil {
+		return nil, err
+	}
+	send(emit, Event{Type: EventPlanned, Op: OpPlan, Plan: p})
+	return p, nil
+}
+
+func (s *Stack) planOnce(ctx context.Context, o *operation, destroy bool) (*Plan, error) {
+	file, err := s.planFile()
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"plan", "-json", "-input=false", "-out=" + file}
+	if destroy {
+		args = append(args, "-destroy")
+	}
+	p := &Plan{File: file, Destroy: destroy}
+	conf := readConfiguration(s.opts.Dir)
+	err = s.stream(ctx, o, OpPlan, args, func(m message) {
+		if m.Change == nil {
+			return
+		}
+		c := conf.change(m)
+		switch m.Type {
+		case "planned_change":
+			p.add(c)
+		case "resource_drift":
+			p.Drift = append(p.Drift, c)
+		}
+	})
+	if err != nil {
+		return nil, errors.Join(err, removeIfThere(file))
+	}
+	conf.order(p)
+	return p, nil
+}
+
+const planPattern = "plan-*.tfplan"
+
+// planFile makes an empty file with a name of its own, so that a plan that was
+// shown can never turn into a later one, and removes those of earlier plans. A
+// plan holds secrets as the state does; made here it has mode 0600.
+func (s *Stack) planFile() (string, error) {
+	old, _ := filepath.Glob(filepath.Join(s.opts.DataDir, planPattern))
+	for _, name := range old {
+		if err := removeIfThere(name); err != nil {
+			return "", fmt.Errorf("remove the plan before: %w", err)
+		}
+	}
+	f, err := os.CreateTemp(s.opts.DataDir, planPattern)
+	if err != nil {
+		return "", fmt.Errorf("save the plan: %w. Choose another folder with --workspace DIR", err)
+	}
+	return f.Name(), f.Close()
+}
+
+func removeIfThere(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// add counts a change in.
+func (p *Plan) add(c Change) {
+	switch c.Action {
+	case ActionCreate:
+		p.Create++
+	case ActionUpdate:
+		p.Update++
+	case ActionReplace:
+		p.Replace++
+	case ActionDelete:
+		p.Delete++
+	case ActionNone:
+		return
+	}
+	p.Changes = append(p.Changes, c)
+}
+
+// Apply does what the saved plan says and nothing else. Its events are those of
+// each resource and an EventSummary at the end, also after a failure. A plan that
+// is out of date gives ErrPlanStale and changes nothing.
+func (s *Stack) Apply(ctx context.Context, p *Plan, emit func(Event)) (*Summary, error) {
+	op := OpApply
+	if p.Destroy {
+		op = OpDestroy
+	}
+	o, ctx, end, err := s.begin(ctx, op, emit)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if info, err := os.Stat(p.File); err != nil || info.Size() == 0 {
+		return nil, fmt.Errorf("%w: it was applied already, or a later plan took its place. Make a new plan", ErrPlanStale)
+	}
+	begun := time.Now()
+	sum := &Summary{}
+	replaced := map[string]bool{}
+	for _, c := range p.Changes {
+		if c.Action == ActionReplace {
+			replaced[c.Address] = false
+		}
+	}
+	err = s.stream(ctx, o, op, []string{"apply", "-json", "-input=false", p.File}, func(m message) {
+		switch {
+		case m.Type == "outputs":
+			sum.Outputs = m.outputs()
+		case m.Type == "apply_complete" && m.Hook != nil:
+			sum.count(m.Hook.Resource.Address, action(m.Hook.Action), replaced)
+		}
+	})
+	// Applied as a whole or in part, the plan is spent.
+	if !errors.Is(err, ErrStateLocked) {
+		err = errors.Join(err, removeIfThere(p.File))
+	}
+	sum.OK = err == nil
+	sum.Elapsed = time.Since(begun)
+	send(emit, Event{Type: EventSummary, Op: op, Summary: sum})
+	return sum, err
+}
+
+// count adds a finished change. A replacement is a deletion and a creation, in
+// either order.
+func (sum *Summary) count(address string, a Action, replaced map[string]bool) {
+	half, isReplaced := replaced[address]
+	switch {
+	case isReplaced && !half:
+		replaced[address] = true
+	case isReplaced:
+		sum.Replaced++
+	case a == ActionCreate:
+		sum.Created++
+	case a == ActionUpdate:
+		sum.Updated++
+	case a == ActionDelete:
+		sum.Deleted++
+	}
+}
+
+// Destroy is PlanDestroy and Apply of that plan.
+func (s *Stack) Destroy(ctx context.Context, emit func(Event)) (*Summary, error) {
+	p, err := s.PlanDestroy(ctx, emit)
+	if err != nil {
+		return nil, err
+	}
+	return s.Apply(ctx, p, emit)
+}
+
+// stream runs one Terraform command, turns its lines into events and hands the
+// messages on.
+func (s *Stack) stream(ctx context.Context, o *operation, op Op, args []string, handle func(message)) error {
+	cli, err := s.settle(readConfiguration(s.opts.Dir))
+	if err != nil {
+		return err
+	}
+	proc := &process{}
+	s.mu.Lock()
+	o.proc = proc
+	s.mu.Unlock()
+	var problems []Diagnostic
+	err = proc.run(ctx, s.opts.Terraform, s.opts.Dir, s.environ(cli), args, func(line []byte) {
+		m := decode(line)
+		handle(m)
+		e := m.event(op)
+		if e.Diagnostic != nil {
+			problems = append(problems, *e.Diagnostic)
+		}
+		send(o.emit, e)
+	})
+	s.mu.Lock()
+	o.proc = nil
+	s.mu.Unlock()
+	s.protect()
+	if err != nil {
+		return s.failure(ctx, o, op, problems, err)
+	}
+	return nil
+}
+
+// failure is what the caller gets for an operation that ended badly.
+func (s *Stack) failure(ctx context.Context, o *operation, op Op, problems []Diagnostic, err error) error {
+	s.mu.Lock()
+	stopped := o.stops > 0
+	s.mu.Unlock()
+	if stopped || ctx.Err() != nil {
+		if d := diagnosticError(op, problems); d != nil {
+			return fmt.Errorf("%w: %w", ErrStopped, d)
+		}
+		return fmt.Errorf("%w: terraform %s", ErrStopped, op)
+	}
+	if d := diagnosticError(op, problems); d != nil {
+		return d
+	}
+	return fmt.Errorf("terraform %s: %w", op, err)
+}
+
+// protect makes files with secrets readable by their owner alone: Terraform
+// makes them with the usual 0644.
+func (s *Stack) protect() {
+	names, _ := filepath.Glob(filepath.Join(s.opts.Dir, "*.tfstate*"))
+	for _, name := range names {
+		// The folder is 0700 as well.
+		_ = os.Chmod(name, 0o600)
+	}
+}
+
+func (s *Stack) state() (*stateFile, error) {
+	return readState(filepath.Join(s.opts.Dir, "terraform.tfstate"))
+}
+
+// Outputs are the configuration's outputs as of the last apply, sensitive ones
+// left out. It reads the local state file, as State and Exists do: a learner who
+// moves the state to a backend elsewhere sees nothing here.
+func (s *Stack) Outputs() (map[string]any, error) {
+	st, err := s.state()
+	if err != nil {
+		return nil, err
+	}
+	return st.outputs(), nil
+}
+
+// State lists the resources that Terraform believes to exist, by address.
+func (s *Stack) State() ([]Resource, error) {
+	st, err := s.state()
+	if err != nil {
+		return nil, err
+	}
+	return st.resources(readConfiguration(s.opts.Dir)), nil
+}
+
+// Exists reports whether the state has any resource. It is cheap.
+func (s *Stack) Exists() (bool, error) {
+	st, err := s.state()
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(st.Resources, func(r stateResource) bool {
+		return r.Mode == "managed" && len(r.Instances) > 0
+	}), nil
+}

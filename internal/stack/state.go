@@ -1,0 +1,151 @@
+package stack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"workshop/internal/clean"
+)
+
+// maxState bounds a state file that is read, in bytes; the workshop's has about
+// a hundred thousand.
+const maxState = 64 << 20
+
+// Resource is one resource in the state.
+type Resource struct {
+	Address string `json:"address"`
+	Type    string `json:"resource_type"`
+	ID      string `json:"id"` // what AWS calls it
+	Group   Group  `json:"group"`
+	Title   string `json:"title"`
+	// Tainted: it was left half-made, and the next apply replaces it.
+	Tainted bool `json:"tainted,omitempty"`
+}
+
+// stateFile is version 4 of Terraform's state, as far as it is needed here.
+// Reading it takes a millisecond; `terraform show` takes two seconds, because
+// it starts the provider for its schema.
+type stateFile struct {
+	Version int `json:"version"`
+	Outputs map[string]struct {
+		Value     json.RawMessage `json:"value"`
+		Sensitive bool            `json:"sensitive"`
+	} `json:"outputs"`
+	Resources []stateResource `json:"resources"`
+}
+
+type stateResource struct {
+	Module    string `json:"module"`
+	Mode      string `json:"mode"`
+	Type      string `json:"type"`
+	Name      string `json:"name"`
+	Instances []struct {
+		Key        json.RawMessage `json:"index_key"`
+		Status     string          `json:"status"`
+		Attributes map[string]any  `json:"attributes"`
+	} `json:"instances"`
+}
+
+// readState reads a state file; none, or an empty one, is an empty state.
+func readState(path string) (*stateFile, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &stateFile{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the state: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxState+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the state: %w", err)
+	}
+	s, err := decodeState(data)
+	if err != nil {
+		return nil, fmt.Errorf("read the state %s: %w. Terraform's copy of the one before is %s.backup beside it", path, err, filepath.Base(path))
+	}
+	return s, nil
+}
+
+func decodeState(data []byte) (*stateFile, error) {
+	if len(data) > maxState {
+		return nil, fmt.Errorf("it is larger than %d MB", maxState>>20)
+	}
+	if len(strings.TrimSpace(string(data))) == 0 {
+		return &stateFile{}, nil
+	}
+	var s stateFile
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, err
+	}
+	if s.Version != 4 {
+		return nil, fmt.Errorf("it has version %d instead of 4", s.Version)
+	}
+	return &s, nil
+}
+
+// resources lists what is managed, in the state's order (by address).
+func (s *stateFile) resources(c *configuration) []Resource {
+	var out []Resource
+	for _, r := range s.Resources {
+		if r.Mode != "managed" {
+			continue
+		}
+		address := r.Type + "." + r.Name
+		file := ""
+		if d := c.resources[address]; d != nil && r.Module == "" {
+			file = d.file
+		}
+		if r.Module != "" {
+			address = r.Module + "." + address
+		}
+		for _, i := range r.Instances {
+			id, _ := i.Attributes["id"].(string)
+			index, key := indexKey(i.Key)
+			out = append(out, Resource{
+				Address: clean.Line(address + index),
+				Type:    clean.Line(r.Type),
+				ID:      clean.Line(id),
+				Group:   group(r.Type, file),
+				Title:   title(r.Type, r.Name, key, i.Attributes),
+				Tainted: i.Status == "tainted",
+			})
+		}
+	}
+	return out
+}
+
+// indexKey is an instance's key as in its address and as in its title.
+func indexKey(raw json.RawMessage) (index, key string) {
+	var v any
+	if len(raw) == 0 || json.Unmarshal(raw, &v) != nil {
+		return "", ""
+	}
+	switch v := v.(type) {
+	case float64:
+		key = strconv.FormatFloat(v, 'f', -1, 64)
+		return "[" + key + "]", key
+	case string:
+		return "[" + strconv.Quote(v) + "]", v
+	}
+	return "", ""
+}
+
+// outputs are the values that are not sensitive.
+func (s *stateFile) outputs() map[string]any {
+	values := map[string]any{}
+	for name, o := range s.Outputs {
+		var v any
+		if !o.Sensitive && json.Unmarshal(o.Value, &v) == nil {
+			values[name] = v
+		}
+	}
+	return values
+}
