@@ -1,0 +1,263 @@
+package ec2
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"workshop/internal/sandbox/store"
+	"workshop/internal/sandbox/wire"
+)
+
+// resource is one kind of thing in the network: its records, and what all kinds
+// have in common, which is how they are named, missed, listed and filtered.
+// Records double as answers: what an answer adds is filled in by view.
+type resource[T any] struct {
+	*store.Table[T]
+	name      string // in ARNs and tag specifications: "vpc"
+	prefix    string // of ids: "vpc"
+	parameter string // that names one: "vpcId"
+	label     string // in "The vpc ID 'x' does not exist"
+	notFound  string // error codes
+	malformed string
+	id        func(T) string
+	view      func(T) T
+	filters   filters[T]
+
+	tags *store.Table[map[string]string]
+	arns func(service, resource string) string
+}
+
+func (r *resource[T]) open(x *EC2) error {
+	t, err := store.NewTable[T](x.account.Store, "ec2."+r.name)
+	r.Table, r.tags, r.arns = t, x.tags, x.account.ARN
+	x.taggable = append(x.taggable, r)
+	return err
+}
+
+// find returns the record with that id or the error that EC2 has for it.
+func (r *resource[T]) find(id string) (T, error) {
+	v, ok := r.Get(id)
+	if !ok {
+		return v, r.absent(id)
+	}
+	return v, nil
+}
+
+func (r *resource[T]) absent(ids ...string) error {
+	for _, id := range ids {
+		if id == "" {
+			return missing(r.parameter)
+		}
+		if !r.names(id) {
+			return wire.Errorf(r.malformed, "Invalid id: %q (expecting \"%s-...\")", id, r.prefix)
+		}
+	}
+	if len(ids) > 1 {
+		return wire.Errorf(r.notFound, "The %ss '%s' do not exist", r.label, strings.Join(ids, ", "))
+	}
+	return wire.Errorf(r.notFound, "The %s '%s' does not exist", r.label, ids[0])
+}
+
+// names reports whether id is one that this kind could have.
+func (r *resource[T]) names(id string) bool {
+	rest, ok := strings.CutPrefix(id, r.prefix+"-")
+	return ok && rest != "" && strings.Trim(rest, "0123456789abcdef") == ""
+}
+
+func (r *resource[T]) has(id string) bool {
+	_, ok := r.Get(id)
+	return ok
+}
+
+func (r *resource[T]) kind() string { return r.name }
+
+func (r *resource[T]) arn(id string) string { return r.arns("ec2", r.name+"/"+id) }
+
+// create puts a new record with its tags and returns it as it is answered.
+func (r *resource[T]) create(v T, tags map[string]string) T {
+	id := r.id(v)
+	r.Put(id, v)
+	if len(tags) > 0 {
+		r.tags.Put(id, tags)
+	}
+	return r.view(v)
+}
+
+// remove deletes a record with its tags.
+func (r *resource[T]) remove(id string) {
+	r.Delete(id)
+	r.tags.Delete(id)
+}
+
+// only returns the records for which keep is true.
+func (r *resource[T]) only(keep func(T) bool) []T { return r.Find(keep) }
+
+// any reports whether there is a record for which keep is true.
+func (r *resource[T]) any(keep func(T) bool) bool {
+	for _, v := range r.All() {
+		if keep(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// describe answers for a Describe operation: the records with these ids, or all,
+// that pass every filter, one page of them.
+func (r *resource[T]) describe(ids []string, fs []filter, max *int, token *string) ([]T, *string, error) {
+	var rows []T
+	if len(ids) > 0 {
+		var lost []string
+		seen := map[string]bool{}
+		for _, id := range ids {
+			v, ok := r.Get(id)
+			switch {
+			case !ok:
+				lost = append(lost, id)
+			case !seen[id]:
+				rows = append(rows, v)
+			}
+			seen[id] = true
+		}
+		if len(lost) > 0 {
+			return nil, nil, r.absent(lost...)
+		}
+	} else {
+		rows = r.Find(nil)
+	}
+	for i, v := range rows {
+		rows[i] = r.view(v)
+	}
+	rows, err := sift(rows, fs, r.filters, func(v T) map[string]string {
+		tags, _ := r.tags.Get(r.id(v))
+		return tags
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return page(rows, max, token)
+}
+
+// page cuts one page; EC2 takes 5 to 1000 as its size.
+func page[T any](rows []T, max *int, token *string) ([]T, *string, error) {
+	limit := 1000
+	if max != nil {
+		if *max < 5 {
+			return nil, nil, invalid("Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than 5.", *max)
+		}
+		limit = min(*max, limit)
+	}
+	return wire.Page(rows, token, limit, "InvalidParameterValue")
+}
+
+// filter is one condition of a Describe operation: a resource passes if any of
+// its values of that name is any of these, in which * stands for any text and ?
+// for one character.
+type filter struct {
+	Name  string
+	Value []string
+}
+
+// filters says, by a filter's name, what values of it a resource has.
+type filters[T any] map[string]func(T) []string
+
+// sift keeps the rows that pass all filters. Those on tags work for everything;
+// tags is nil for what cannot have any.
+func sift[T any](rows []T, fs []filter, known filters[T], tags func(T) map[string]string) ([]T, error) {
+	for _, f := range fs {
+		values := known[f.Name]
+		if key, ok := strings.CutPrefix(f.Name, "tag:"); ok && tags != nil {
+			values = func(v T) []string {
+				if s, ok := tags(v)[key]; ok {
+					return []string{s}
+				}
+				return nil
+			}
+		}
+		if f.Name == "tag-key" && tags != nil {
+			values = func(v T) []string {
+				var keys []string
+				for k := range tags(v) {
+					keys = append(keys, k)
+				}
+				return keys
+			}
+		}
+		if values == nil {
+			return nil, invalid("The filter '%s' is invalid", f.Name)
+		}
+		if len(f.Value) == 0 {
+			return nil, invalid("The filter '%s' has no values", f.Name)
+		}
+		rows = slices.DeleteFunc(rows, func(v T) bool {
+			return !slices.ContainsFunc(values(v), func(s string) bool {
+				return slices.ContainsFunc(f.Value, func(pattern string) bool { return match(pattern, s) })
+			})
+		})
+	}
+	return rows, nil
+}
+
+// match reports whether s is what pattern describes. A backslash takes the
+// special meaning from the character after it.
+func match(pattern, s string) bool {
+	p, text := []rune(pattern), []rune(s)
+	i, j := 0, 0
+	star, resume := -1, 0 // where to go back to: the last * and what it has not taken yet
+	for j < len(text) {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, resume = i, j
+			i++
+			continue
+		case i < len(p) && p[i] == '?':
+			i, j = i+1, j+1
+			continue
+		case i+1 < len(p) && p[i] == '\\' && p[i+1] == text[j]:
+			i, j = i+2, j+1
+			continue
+		case i < len(p) && p[i] != '\\' && p[i] == text[j]:
+			i, j = i+1, j+1
+			continue
+		}
+		if star < 0 {
+			return false
+		}
+		resume++
+		i, j = star+1, resume
+	}
+	for i < len(p) && p[i] == '*' {
+		i++
+	}
+	return i == len(p)
+}
+
+// value makes a filter's function out of one that has a single value; an empty
+// one is no value.
+func value[T any](get func(T) string) func(T) []string {
+	return func(v T) []string {
+		if s := get(v); s != "" {
+			return []string{s}
+		}
+		return nil
+	}
+}
+
+// text makes a filter's function out of one that has a number or a truth value.
+func text[T, V any](get func(T) V) func(T) []string {
+	return func(v T) []string { return []string{fmt.Sprint(get(v))} }
+}
+
+// each makes a filter's function out of a list and what to take of its entries.
+func each[T, E any](list func(T) []E, get func(E) string) func(T) []string {
+	return func(v T) []string {
+		var out []string
+		for _, e := range list(v) {
+			if s := get(e); s != "" {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+}
