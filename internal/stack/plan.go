@@ -62,11 +62,12 @@ func (c *configuration) change(m message) Change {
 		Action:  action(m.Change.Action),
 		Reason:  reasons[m.Change.Reason],
 	}
+	ch.Needs = c.needs(base(ch.Address))
 	c.describe(&ch, nil)
 	return ch
 }
 
-// describe sets group, title and needs. Values that Terraform has worked out
+// describe sets group and title. Values that Terraform has worked out
 // outrank what the files say literally.
 func (c *configuration) describe(ch *Change, values map[string]any) {
 	file := ""
@@ -85,9 +86,6 @@ func (c *configuration) describe(ch *Change, values map[string]any) {
 	key := strings.Trim(strings.TrimSuffix(index, "]"), `"`)
 	ch.Group = group(ch.Type, file)
 	ch.Title = title(ch.Type, name, key, known)
-	if ch.Needs == nil {
-		ch.Needs = c.needs(base(ch.Address))
-	}
 }
 
 // order keeps of each change's needs what this plan changes, and turns them
@@ -111,6 +109,9 @@ func (c *configuration) order(p *Plan) {
 			continue
 		}
 		ch.Needs = slices.DeleteFunc(ch.Needs, func(a string) bool { return !changing[a] })
+		if len(ch.Needs) == 0 {
+			ch.Needs = nil
+		}
 	}
 }
 
@@ -169,14 +170,19 @@ func enrich(c *configuration, changes []Change, shown []*tfjson.ResourceChange) 
 		}
 		c.describe(ch, values)
 		unknown, _ := r.Change.AfterUnknown.(map[string]any)
-		if ch.Action == ActionUpdate || ch.Action == ActionReplace {
+		switch ch.Action {
+		case ActionUpdate:
 			ch.Fields = changedFields(before, after, unknown)
+		case ActionReplace:
+			// Everything that AWS makes up is unknown for a new resource.
+			ch.Fields = changedFields(before, after, nil)
 		}
 		if why := reasons[string(r.ActionReason)]; why != "" {
 			ch.Reason = why
 		}
 		if paths := pathNames(r.Change.ReplacePaths); ch.Action == ActionReplace && len(paths) > 0 {
 			ch.Reason = strings.Join(paths, ", ") + ": " + reasons["cannot_update"]
+			ch.Fields = slices.Compact(slices.Sorted(slices.Values(append(ch.Fields, paths...))))
 		}
 	}
 	return out
