@@ -1,0 +1,670 @@
+// Package reader draws a step of the workshop: text that wraps, blocks that
+// fold, code that runs or copies, tables, tabs and pictures.
+//
+// The text is laid out once for a width, part by part, and a part again only
+// when a fold, a tab, the focus or a value in it changes. Scrolling chooses
+// lines; it lays out nothing, however long the step is.
+package reader
+
+import (
+	"encoding/json"
+	"io/fs"
+	"sort"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
+
+	"workshop/internal/lesson"
+	"workshop/internal/tui/style"
+)
+
+// MaxWidth is the widest that text is set, in columns: longer lines are hard to
+// read on.
+const MaxWidth = 92
+
+// RunMsg asks for a code block to be run in place.
+type RunMsg struct {
+	Step, BlockID string
+	Lang, Command string // Command is filled in, without the final newline; it may have several lines
+}
+
+// CopyMsg asks for text to be put on the clipboard.
+type CopyMsg struct{ Text string }
+
+// NotYetMsg says that a block cannot be run or copied yet, because the names
+// that it asks for have no value: usually nothing is deployed.
+type NotYetMsg struct {
+	Step, BlockID string
+	Names         []string
+}
+
+// Reader shows one step. It belongs to one Bubble Tea model and is not safe for
+// concurrent use.
+type Reader struct {
+	step   *lesson.Step
+	theme  style.Theme
+	images fs.FS
+	colors colorprofile.Profile
+
+	w, h int
+	vars func(string) (string, bool)
+	want []string          // the variables that the step asks for
+	have map[string]string // their values
+
+	parts []part
+	first []int // line at which each part begins, and after the last the number of lines
+	dirty bool
+
+	top   int    // first line shown
+	focus string // id of the focused block, empty for none
+	folds map[string]bool
+	tabs  map[string]int
+	place *anchor // where to scroll to after the next layout
+
+	looks    *looks
+	code     map[string][][]seg
+	pictures map[string]*picture
+	asked    []*picture
+}
+
+// anchor is a place that outlives a new layout.
+type anchor struct {
+	Block  string `json:"block"`
+	Offset int    `json:"offset"` // lines below the block's first
+}
+
+// part is one of the step's outermost blocks, as lines.
+type part struct {
+	block lesson.Block
+	lines []line
+	stops []stop
+	stale bool
+}
+
+// stop is a block that can have the focus, and where it is in its part.
+type stop struct {
+	block    *lesson.Block
+	from, to int
+}
+
+// New returns a reader of a step. images holds the step's pictures by the path
+// that the step gives; it may be nil. Nothing is drawn before SetSize. Pictures
+// are shown in colour after SetProfile, or a tea.ColorProfileMsg, said that the
+// terminal has 256 colours or more, and as their description otherwise.
+func New(step *lesson.Step, theme style.Theme, images fs.FS) *Reader {
+	r := &Reader{
+		step: step, theme: theme, images: images, colors: colorprofile.ASCII,
+		folds: map[string]bool{}, tabs: map[string]int{},
+		looks: newLooks(theme), code: map[string][][]seg{}, pictures: map[string]*picture{},
+	}
+	r.want = variables(step)
+	r.fill()
+	return r
+}
+
+// SetSize gives the reader its rectangle, in columns and rows, each at least 1.
+func (r *Reader) SetSize(w, h int) {
+	w, h = max(w, 1), max(h, 1)
+	if r.w != w {
+		r.keep()
+		r.w = w
+		r.all()
+	}
+	r.h = h
+}
+
+// SetTheme changes the colours and signs.
+func (r *Reader) SetTheme(t style.Theme) {
+	if t.Dark == r.theme.Dark && t.Unicode == r.theme.Unicode {
+		return
+	}
+	r.keep()
+	r.theme, r.looks = t, newLooks(t)
+	r.all()
+}
+
+// SetProfile says how many colours the terminal has.
+func (r *Reader) SetProfile(p colorprofile.Profile) {
+	if r.colors != p {
+		r.keep()
+		r.colors = p
+		r.all()
+	}
+}
+
+// SetVars gives the values of {{ name }} in the text. It is cheap where none of
+// them has changed, so that it may be called with every new picture of what runs.
+func (r *Reader) SetVars(vars func(name string) (string, bool)) {
+	r.vars = vars
+	if len(r.want) == 0 {
+		return
+	}
+	have := map[string]string{}
+	for _, name := range r.want {
+		if vars == nil {
+			break
+		}
+		if v, ok := vars(name); ok {
+			have[name] = v
+		}
+	}
+	if len(have) == len(r.have) {
+		same := true
+		for name, v := range have {
+			old, ok := r.have[name]
+			same = same && ok && old == v
+		}
+		if same {
+			return
+		}
+	}
+	r.keep()
+	r.have = have
+	r.fill()
+}
+
+// value is the variable as it was when the text was filled in.
+func (r *Reader) value(name string) (string, bool) {
+	v, ok := r.have[name]
+	return v, ok
+}
+
+// variables returns the names that a step asks for, each once.
+func variables(s *lesson.Step) []string {
+	seen := map[string]bool{}
+	lesson.Expand(s.Blocks, func(name string) (string, bool) { seen[name] = true; return "", false })
+	for _, g := range s.Goals {
+		lesson.Fill(g, func(name string) (string, bool) { seen[name] = true; return "", false })
+	}
+	names := make([]string, 0, len(seen))
+	for n := range seen {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// fill makes the parts from the step with the values that are known.
+func (r *Reader) fill() {
+	r.parts = r.parts[:0]
+	if len(r.step.Goals) > 0 {
+		b := lesson.Block{Kind: lesson.List, ID: goalsID}
+		for _, g := range r.step.Goals {
+			b.Items = append(b.Items, lesson.Item{Blocks: []lesson.Block{{Kind: lesson.Paragraph, Text: []lesson.Span{{Text: lesson.Fill(g, r.value)}}}}})
+		}
+		r.parts = append(r.parts, part{block: b})
+	}
+	for _, b := range lesson.Expand(r.step.Blocks, r.value) {
+		r.parts = append(r.parts, part{block: b})
+	}
+	clear(r.code)
+	r.all()
+}
+
+// goalsID is the part that lists the step's goals. The parser makes no such id.
+const goalsID = "goals"
+
+// all has every part laid out again.
+func (r *Reader) all() {
+	for i := range r.parts {
+		r.parts[i].stale = true
+	}
+	r.dirty = true
+}
+
+// renew has the part that holds a block laid out again.
+func (r *Reader) renew(id string) {
+	for i := range r.parts {
+		for _, s := range r.parts[i].stops {
+			if s.block.ID == id {
+				r.parts[i].stale, r.dirty = true, true
+				return
+			}
+		}
+	}
+}
+
+// keep remembers the place before a layout that moves it.
+func (r *Reader) keep() {
+	if r.place == nil && len(r.first) > 0 {
+		a := r.anchor()
+		r.place = &a
+	}
+}
+
+func (r *Reader) anchor() anchor {
+	if r.place != nil {
+		return *r.place
+	}
+	if len(r.parts) == 0 || len(r.first) == 0 || r.top == 0 {
+		return anchor{}
+	}
+	i := r.partAt(r.top)
+	return anchor{Block: r.parts[i].block.ID, Offset: r.top - r.first[i]}
+}
+
+// partAt returns the part that a line is in.
+func (r *Reader) partAt(line int) int {
+	i := sort.SearchInts(r.first, line+1) - 1
+	return min(max(i, 0), len(r.parts)-1)
+}
+
+// layout brings the lines up to date; mostly there is nothing to do.
+func (r *Reader) layout() {
+	if !r.dirty || r.w == 0 {
+		return
+	}
+	r.dirty = false
+	r.asked = r.asked[:0]
+	r.first = r.first[:0]
+	n := 0
+	for i := range r.parts {
+		p := &r.parts[i]
+		if p.stale {
+			r.lay(p, i == len(r.parts)-1)
+			p.stale = false
+		}
+		r.first = append(r.first, n)
+		n += len(p.lines)
+	}
+	r.first = append(r.first, n)
+	if a := r.place; a != nil {
+		r.place = nil
+		r.top = 0
+		for i := range r.parts {
+			if r.parts[i].block.ID == a.Block {
+				r.top = r.first[i] + min(a.Offset, max(len(r.parts[i].lines)-1, 0))
+				break
+			}
+		}
+	}
+	r.scroll(0)
+}
+
+func (r *Reader) total() int {
+	if len(r.first) == 0 {
+		return 0
+	}
+	return r.first[len(r.first)-1]
+}
+
+// scroll moves the text by n lines, as far as there is text.
+func (r *Reader) scroll(n int) {
+	r.top = min(max(r.top+n, 0), max(r.total()-r.h, 0))
+}
+
+// View returns the visible text: exactly as many rows, each exactly as wide, as
+// SetSize gave.
+func (r *Reader) View() string {
+	r.layout()
+	if r.w == 0 {
+		return ""
+	}
+	var b strings.Builder
+	text, bar := r.columns()
+	knob, size := r.knob()
+	for row := range r.h {
+		if row > 0 {
+			b.WriteByte('\n')
+		}
+		width := 0
+		if n := r.top + row; n < r.total() {
+			i := r.partAt(n)
+			l := &r.parts[i].lines[n-r.first[i]]
+			drawn := l.draw(r.looks)
+			if width = l.width; width > text { // margins within margins took all the room
+				drawn = ansi.Truncate(drawn, text, "")
+				width = ansi.StringWidth(drawn)
+			}
+			b.WriteString(drawn)
+		}
+		pad := r.w - width
+		if bar && size > 0 {
+			b.WriteString(strings.Repeat(" ", text+1-width))
+			if row >= knob && row < knob+size {
+				b.WriteString(r.looks.knob)
+			} else {
+				b.WriteString(r.looks.track)
+			}
+			pad = r.w - text - 2
+		}
+		b.WriteString(strings.Repeat(" ", max(pad, 0)))
+	}
+	return b.String()
+}
+
+// columns returns how wide the text is set and whether there is room for a
+// scroll bar beside it.
+func (r *Reader) columns() (text int, bar bool) {
+	if r.w < 20 {
+		return r.w, false
+	}
+	return min(r.w-2, MaxWidth), true
+}
+
+// knob returns the scroll bar's knob: its row and how many rows it is high,
+// none where all the text is in view.
+func (r *Reader) knob() (at, size int) {
+	n := r.total()
+	if n <= r.h {
+		return 0, 0
+	}
+	size = max(r.h*r.h/n, 1)
+	return (r.h - size) * r.top / (n - r.h), size
+}
+
+// Position returns the first line shown, how many lines there are, and how many
+// fit, all in rows.
+func (r *Reader) Position() (top, lines, height int) {
+	r.layout()
+	return r.top, r.total(), r.h
+}
+
+// Update handles keys, the mouse wheel and what the commands that it returned
+// bring. Other messages leave the reader as it is. Commands that Update and
+// Prepare return yield RunMsg, CopyMsg, NotYetMsg, and messages for Update.
+func (r *Reader) Update(msg tea.Msg) tea.Cmd {
+	r.layout()
+	var cmd tea.Cmd
+	switch msg := msg.(type) {
+	case tea.KeyPressMsg:
+		cmd = r.key(msg.String())
+	case tea.MouseWheelMsg:
+		switch msg.Button {
+		case tea.MouseWheelUp:
+			r.scroll(-3)
+		case tea.MouseWheelDown:
+			r.scroll(3)
+		}
+	case tea.ColorProfileMsg:
+		r.SetProfile(msg.Profile)
+	case pictureMsg:
+		r.took(msg)
+	}
+	if load := r.Prepare(); load != nil {
+		return tea.Batch(cmd, load)
+	}
+	return cmd
+}
+
+// Prepare returns the command that draws the pictures which the text needs and
+// does not have, nil where it has all. Call it after New, SetSize, SetTheme or
+// SetProfile; Update calls it by itself.
+func (r *Reader) Prepare() tea.Cmd {
+	r.layout()
+	var cmds []tea.Cmd
+	for _, p := range r.asked {
+		if !p.loading {
+			p.loading = true
+			cmds = append(cmds, p.load(r))
+		}
+	}
+	r.asked = r.asked[:0]
+	return tea.Batch(cmds...)
+}
+
+func (r *Reader) key(key string) tea.Cmd {
+	page := max(r.h-2, 1)
+	switch key {
+	case "up", "k":
+		r.scroll(-1)
+	case "down", "j":
+		r.scroll(1)
+	case "pgup":
+		r.scroll(-page)
+	case "pgdown", "space":
+		r.scroll(page)
+	case "ctrl+u":
+		r.scroll(-max(r.h/2, 1))
+	case "ctrl+d":
+		r.scroll(max(r.h/2, 1))
+	case "home", "g":
+		r.scroll(-r.top)
+	case "end", "G":
+		r.scroll(r.total())
+	case "tab":
+		r.move(1)
+	case "shift+tab":
+		r.move(-1)
+	case "enter":
+		return r.act()
+	case "left", "h":
+		r.turn(-1)
+	case "right", "l":
+		r.turn(1)
+	case "y":
+		return r.copy()
+	}
+	return nil
+}
+
+// spot is a stop and the lines of the whole text that it covers.
+type spot struct {
+	block    *lesson.Block
+	from, to int
+}
+
+func (r *Reader) spots() []spot {
+	var out []spot
+	for i, p := range r.parts {
+		for _, s := range p.stops {
+			out = append(out, spot{s.block, r.first[i] + s.from, r.first[i] + s.to})
+		}
+	}
+	return out
+}
+
+func (r *Reader) visible(s spot) bool { return s.to > r.top && s.from < r.top+r.h }
+
+// move takes the focus to the next or the last block that can have it. Where
+// the focus is out of sight, what is in sight comes first.
+func (r *Reader) move(by int) {
+	spots := r.spots()
+	if len(spots) == 0 {
+		return
+	}
+	at := -1
+	for i, s := range spots {
+		if s.block.ID == r.focus && r.visible(s) {
+			at = i
+		}
+	}
+	next := at + by
+	if at < 0 {
+		next = -1
+		for i, s := range spots {
+			if r.visible(s) && (next < 0 || by < 0) {
+				next = i
+			}
+		}
+		if next < 0 { // nothing in sight: the nearest in the direction
+			next = sort.Search(len(spots), func(i int) bool { return spots[i].from >= r.top })
+			if by < 0 {
+				next--
+			}
+		}
+	}
+	next = (next + len(spots)) % len(spots)
+	r.setFocus(spots[next].block.ID)
+	r.show(r.focus)
+}
+
+func (r *Reader) setFocus(id string) {
+	if id == r.focus {
+		return
+	}
+	r.renew(r.focus)
+	r.focus = id
+	r.renew(id)
+	r.layout()
+}
+
+// Blur takes the focus from the block that has it. It reports whether one had.
+func (r *Reader) Blur() bool {
+	had := r.focus != ""
+	r.setFocus("")
+	return had
+}
+
+// show scrolls as little as brings a block into view, its head before its end.
+func (r *Reader) show(id string) {
+	for _, s := range r.spots() {
+		if s.block.ID != id {
+			continue
+		}
+		if end := s.to - r.h; r.top < end {
+			r.top = end
+		}
+		if r.top > s.from {
+			r.top = s.from
+		}
+		r.scroll(0)
+	}
+}
+
+// focused returns the block with the focus, nil for none.
+func (r *Reader) focused() *lesson.Block {
+	for _, s := range r.spots() {
+		if s.block.ID == r.focus {
+			return s.block
+		}
+	}
+	return nil
+}
+
+// act does what enter does to the focused block. Without a focus it gives it to
+// the first block in sight, so that nothing runs that was not pointed at.
+func (r *Reader) act() tea.Cmd {
+	b := r.focused()
+	if b == nil {
+		r.move(1)
+		return nil
+	}
+	switch b.Kind {
+	case lesson.Admonition:
+		r.folds[b.ID] = !r.open(b)
+		r.renew(b.ID)
+		r.layout()
+		r.showHead(b.ID)
+	case lesson.Tabs:
+		r.turn(1)
+	case lesson.Code:
+		if !b.Run {
+			return r.copy()
+		}
+		if names := r.missing(b.ID); len(names) > 0 {
+			return send(NotYetMsg{r.step.ID, b.ID, names})
+		}
+		return send(RunMsg{r.step.ID, b.ID, b.Lang, b.Source})
+	}
+	return nil
+}
+
+// showHead scrolls up where folding a long block left its head above the view.
+func (r *Reader) showHead(id string) {
+	for _, s := range r.spots() {
+		if s.block.ID == id && s.from < r.top {
+			r.top = s.from
+		}
+	}
+	r.scroll(0)
+}
+
+// turn goes to another tab of the focused block.
+func (r *Reader) turn(by int) {
+	b := r.focused()
+	if b == nil || b.Kind != lesson.Tabs {
+		return
+	}
+	n := len(b.Items)
+	r.tabs[b.ID] = (r.tab(b) + by + n) % n
+	r.renew(b.ID)
+	r.layout()
+	r.showHead(b.ID)
+}
+
+func (r *Reader) copy() tea.Cmd {
+	b := r.focused()
+	if b == nil || b.Kind != lesson.Code {
+		return nil
+	}
+	if names := r.missing(b.ID); len(names) > 0 {
+		return send(NotYetMsg{r.step.ID, b.ID, names})
+	}
+	return send(CopyMsg{b.Source})
+}
+
+func send(m tea.Msg) tea.Cmd { return func() tea.Msg { return m } }
+
+// missing returns the variables of a code block that have no value.
+func (r *Reader) missing(id string) []string {
+	var names []string
+	var look func([]lesson.Block)
+	look = func(blocks []lesson.Block) {
+		for _, b := range blocks {
+			if b.ID == id {
+				for _, n := range lesson.Variables(b.Source) {
+					if _, ok := r.have[n]; !ok {
+						names = append(names, n)
+					}
+				}
+			}
+			look(b.Blocks)
+			for _, it := range b.Items {
+				look(it.Blocks)
+			}
+		}
+	}
+	look(r.step.Blocks)
+	return names
+}
+
+func (r *Reader) open(b *lesson.Block) bool {
+	if open, ok := r.folds[b.ID]; ok && b.Foldable {
+		return open
+	}
+	return b.Open
+}
+
+func (r *Reader) tab(b *lesson.Block) int {
+	return min(max(r.tabs[b.ID], 0), len(b.Items)-1)
+}
+
+// state is the place as it is kept.
+type state struct {
+	anchor
+	Focus string          `json:"focus,omitempty"`
+	Folds map[string]bool `json:"folds,omitempty"`
+	Tabs  map[string]int  `json:"tabs,omitempty"`
+}
+
+// State returns the place: the scroll, the folds, the tabs and the focus, as
+// JSON that Restore reads. It holds for any size of the screen.
+func (r *Reader) State() []byte {
+	r.layout()
+	b, err := json.Marshal(state{r.anchor(), r.focus, r.folds, r.tabs})
+	if err != nil {
+		return nil // strings, numbers and maps of them always encode
+	}
+	return b
+}
+
+// Restore goes back to a place that State gave. What it cannot read, or what
+// the step no longer has, it leaves out.
+func (r *Reader) Restore(place []byte) {
+	var s state
+	if json.Unmarshal(place, &s) != nil {
+		return
+	}
+	r.folds, r.tabs, r.focus = map[string]bool{}, map[string]int{}, s.Focus
+	for id, open := range s.Folds {
+		r.folds[id] = open
+	}
+	for id, n := range s.Tabs {
+		r.tabs[id] = n
+	}
+	r.place = &anchor{s.Block, max(s.Offset, 0)}
+	r.all()
+}

@@ -1,0 +1,381 @@
+package reader
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
+
+	"workshop/internal/lesson"
+	"workshop/internal/tui/style"
+)
+
+var update = flag.Bool("update", false, "write the golden files again")
+
+func step(t testing.TB, file string) *lesson.Step {
+	t.Helper()
+	src, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := lesson.Parse(filepath.Base(file), src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func parse(t testing.TB, src string) *lesson.Step {
+	t.Helper()
+	s, err := lesson.Parse("x.md", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// show returns the view without colours, and checks that it fills its rectangle.
+func show(t testing.TB, r *Reader) string {
+	t.Helper()
+	v := r.View()
+	lines := strings.Split(v, "\n")
+	if len(lines) != r.h {
+		t.Errorf("the view has %d rows, want %d", len(lines), r.h)
+	}
+	for i, l := range lines {
+		if w := ansi.StringWidth(l); w != r.w {
+			t.Errorf("row %d is %d columns wide, want %d: %q", i, w, r.w, ansi.Strip(l))
+		}
+		lines[i] = strings.TrimRight(ansi.Strip(l), " ")
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func press(t testing.TB, r *Reader, keys ...string) (msgs []tea.Msg) {
+	t.Helper()
+	for _, k := range keys {
+		var m tea.KeyPressMsg
+		switch k {
+		case "tab":
+			m.Code = tea.KeyTab
+		case "shift+tab":
+			m.Code, m.Mod = tea.KeyTab, tea.ModShift
+		case "enter":
+			m.Code = tea.KeyEnter
+		case "down":
+			m.Code = tea.KeyDown
+		case "pgdown":
+			m.Code = tea.KeyPgDown
+		case "home":
+			m.Code = tea.KeyHome
+		case "end":
+			m.Code = tea.KeyEnd
+		default:
+			m.Code, m.Text = rune(k[0]), k
+		}
+		if m.String() != k {
+			t.Fatalf("the key %q calls itself %q", k, m.String())
+		}
+		if cmd := r.Update(m); cmd != nil {
+			msgs = append(msgs, cmd())
+		}
+	}
+	return msgs
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs (go test -update writes it again); got:\n%s", file, got)
+	}
+}
+
+const dialect = "../../lesson/testdata/dialect.md"
+
+func TestFrames(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {120, 40}, {200, 60}} {
+		for _, unicode := range []bool{true, false} {
+			r := New(step(t, dialect), style.New(true, unicode), nil)
+			r.SetVars(func(n string) (string, bool) { return "http://localhost:18080", n == "outputs.url" })
+			r.SetSize(size[0], size[1])
+			var b strings.Builder
+			b.WriteString(show(t, r))
+			press(t, r, "tab", "tab", "tab", "enter")
+			b.WriteString("= the foldable block opened =\n" + show(t, r))
+			press(t, r, "end")
+			b.WriteString("= the end =\n" + show(t, r))
+			if !unicode {
+				if i := strings.IndexFunc(b.String(), func(r rune) bool { return r > 0x7e && r != 0xa0 }); i >= 0 {
+					t.Errorf("without Unicode there is %q", b.String()[i:i+3])
+				}
+				continue
+			}
+			golden(t, fmt.Sprintf("dialect.%dx%d.txt", size[0], size[1]), b.String())
+		}
+	}
+}
+
+func TestEverySizeIsFilled(t *testing.T) {
+	s := step(t, dialect)
+	for w := 1; w < 130; w += 3 {
+		r := New(s, style.New(false, true), nil)
+		r.SetSize(w, 7)
+		press(t, r, "tab", "tab", "tab", "enter", "tab")
+		for range 30 {
+			if t.Failed() {
+				t.Fatalf("at width %d", w)
+			}
+			show(t, r)
+			press(t, r, "pgdown")
+		}
+	}
+}
+
+func TestRunAndCopy(t *testing.T) {
+	r := New(step(t, dialect), style.New(true, true), nil)
+	r.SetSize(80, 24)
+	if got := press(t, r, "y", "enter"); len(got) != 0 {
+		t.Fatalf("without a focus something was done: %v", got)
+	}
+	if got := press(t, r, "y"); !reflect.DeepEqual(got, []tea.Msg{CopyMsg{"terraform plan"}}) {
+		t.Errorf("copying gave %v", got)
+	}
+	want := []tea.Msg{NotYetMsg{"dialect", "code-ask-the-service", []string{"outputs.url"}}}
+	if got := press(t, r, "tab", "enter"); !reflect.DeepEqual(got, want) {
+		t.Errorf("running without a value gave %v, want %v", got, want)
+	}
+	r.SetVars(func(n string) (string, bool) { return "http://localhost:1", n == "outputs.url" })
+	want = []tea.Msg{RunMsg{"dialect", "code-ask-the-service", "bash", "curl http://localhost:1/"}}
+	if got := press(t, r, "enter"); !reflect.DeepEqual(got, want) {
+		t.Errorf("running gave %v, want %v", got, want)
+	}
+	if !strings.Contains(show(t, r), "enter runs") {
+		t.Error("the focused block does not say what enter does")
+	}
+	if !r.Blur() || r.Blur() || strings.Contains(show(t, r), "enter runs") {
+		t.Error("the focus stayed")
+	}
+}
+
+func TestFocusWalksWhatIsOpen(t *testing.T) {
+	r := New(step(t, dialect), style.New(true, true), nil)
+	r.SetSize(80, 100)
+	walk := func() (ids []string) {
+		r.Blur()
+		for {
+			press(t, r, "tab")
+			if len(ids) > 0 && r.focus == ids[0] {
+				return ids
+			}
+			ids = append(ids, r.focus)
+		}
+	}
+	closed := []string{"code", "code-ask-the-service", "admonition-closed-with-code-in-the-title", "admonition-tip", "tabs-linux", "code-3"}
+	if got := walk(); !reflect.DeepEqual(got, closed) {
+		t.Errorf("the focus went over %q, want %q", got, closed)
+	}
+	press(t, r, "tab", "tab", "enter")
+	if got := walk(); len(got) != 7 || got[3] != "code-2" {
+		t.Errorf("with the block open, the focus went over %q", got)
+	}
+	r.Blur()
+	press(t, r, "shift+tab", "shift+tab", "enter") // to the other tab: its code goes
+	if got := walk(); len(got) != 6 || r.tabs["tabs-linux"] != 1 || !strings.Contains(show(t, r), "[macOS]") {
+		t.Errorf("on the other tab, the focus went over %q", got)
+	}
+}
+
+func TestPlaceIsKept(t *testing.T) {
+	s := step(t, dialect)
+	r := New(s, style.New(true, true), nil)
+	r.SetSize(80, 10)
+	press(t, r, "tab", "tab", "tab", "enter", "down", "down")
+	want, state := show(t, r), r.State()
+
+	again := New(s, style.New(true, true), nil)
+	again.SetSize(80, 10)
+	again.Restore(state)
+	if got := show(t, again); got != want {
+		t.Errorf("restored to\n%s\nwant\n%s", got, want)
+	}
+	if !bytes.Equal(again.State(), state) {
+		t.Errorf("the state changed from %s to %s", state, again.State())
+	}
+	before := New(s, style.New(true, true), nil)
+	before.Restore(state)
+	before.SetSize(80, 10)
+	if got := show(t, before); got != want {
+		t.Errorf("restored before the size was known to\n%s", got)
+	}
+
+	first := strings.SplitN(want, "\n", 2)[0]
+	r.SetSize(60, 10)
+	show(t, r)
+	r.SetSize(80, 10)
+	if got := strings.SplitN(show(t, r), "\n", 2)[0]; got != first {
+		t.Errorf("after two changes of size the first line is %q, want %q", got, first)
+	}
+	for _, bad := range []string{"", "{", "[]", `{"block":"gone","offset":-5,"focus":"gone","tabs":{"tabs-linux":99}}`} {
+		again.Restore([]byte(bad))
+		show(t, again)
+	}
+}
+
+func TestFoldingKeepsTheHeadInView(t *testing.T) {
+	r := New(parse(t, "# T\n\n??? info \"Long\"\n    a\n\n"+strings.Repeat("    more\n\n", 50)+"## end\n"), style.New(true, true), nil)
+	r.SetSize(40, 6)
+	press(t, r, "tab", "enter")
+	r.scroll(30)
+	press(t, r, "enter")
+	if v := show(t, r); !strings.Contains(v, "Long") || strings.Contains(v, "more") {
+		t.Errorf("after folding:\n%s", v)
+	}
+}
+
+func TestScrollingStopsAtTheEnds(t *testing.T) {
+	r := New(parse(t, "# T\n\n"+strings.Repeat("line\n\n", 40)), style.New(true, true), nil)
+	r.SetSize(40, 10)
+	for _, c := range []struct {
+		key  string
+		want int
+	}{{"end", 69}, {"down", 69}, {"home", 0}, {"k", 0}, {"j", 1}, {"pgdown", 9}, {"G", 69}, {"g", 0}} {
+		press(t, r, c.key)
+		if top, lines, _ := r.Position(); top != c.want || lines != 79 {
+			t.Errorf("%s: at line %d of %d, want %d of 79", c.key, top, lines, c.want)
+		}
+	}
+	r.Update(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+	if top, _, _ := r.Position(); top != 3 {
+		t.Errorf("the wheel went to line %d", top)
+	}
+}
+
+func TestPicture(t *testing.T) {
+	img := image.NewRGBA(image.Rect(0, 0, 160, 40))
+	for x := range 160 {
+		for y := range 40 {
+			img.Set(x, y, color.RGBA{uint8(x), 0, uint8(y), 255})
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	images := fstest.MapFS{"a.png": {Data: b.Bytes()}, "bad.png": {Data: []byte("no picture")}}
+	r := New(parse(t, "# T\n\n![What it shows](a.png)\n\n![Broken](bad.png)\n\n![Gone](gone.png)\n\nbelow\n"), style.New(true, true), images)
+	r.SetSize(60, 20)
+	if v := show(t, r); !strings.Contains(v, "[picture: What it shows]") || r.Prepare() != nil {
+		t.Errorf("without colours:\n%s", v)
+	}
+	cmd := r.Update(tea.ColorProfileMsg{Profile: colorprofile.TrueColor})
+	if cmd == nil {
+		t.Fatal("the picture is not asked for")
+	}
+	at := strings.Index(show(t, r), "below")
+	msg := cmd()
+	if batch, ok := msg.(tea.BatchMsg); ok {
+		t.Fatalf("%d commands, want one", len(batch))
+	}
+	r.Update(msg)
+	v := show(t, r)
+	if strings.Count(v, "\n")-strings.Count(v[strings.Index(v, "below"):], "\n") != 7+1+1+1+1+1+1 {
+		t.Errorf("the picture has another height:\n%s", v)
+	}
+	if at < 0 || !strings.Contains(r.View(), "\x1b[48;2;") || !strings.Contains(v, "What it shows") {
+		t.Errorf("the picture is not drawn:\n%s", v)
+	}
+	if !strings.Contains(v, "[picture: Broken]") || !strings.Contains(v, "[picture: Gone]") {
+		t.Errorf("pictures that are not there:\n%s", v)
+	}
+	if r.Prepare() != nil {
+		t.Error("the picture is asked for again")
+	}
+}
+
+func TestMosaicFindsEdges(t *testing.T) {
+	img := image.NewRGBA(image.Rect(0, 0, 4, 4))
+	for y := range 4 {
+		for x := range 4 {
+			c := color.RGBA{255, 255, 255, 255}
+			if x < 1 && y < 2 || x >= 2 {
+				c = color.RGBA{0, 0, 0, 255}
+			}
+			img.Set(x, y, c)
+		}
+	}
+	got := ansi.Strip(mosaic(img, 2, 2)[0])
+	if got != "▌ " {
+		t.Errorf("a black left quarter is drawn as %q", got)
+	}
+}
+
+// large is Markdown of about a megabyte with every kind of block.
+func large(t testing.TB) *lesson.Step {
+	src, err := os.ReadFile(dialect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := bytes.Cut(src[4:], []byte("---\n"))
+	body = bytes.ReplaceAll(body, []byte("[^1]"), nil)
+	s, _ := lesson.Parse("large.md", append([]byte("# Large\n\n"), bytes.Repeat(body, 1<<20/len(body))...))
+	return s
+}
+
+func BenchmarkOpen(b *testing.B) {
+	src, err := os.ReadFile(dialect)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		s, _ := lesson.Parse("x.md", src)
+		r := New(s, style.New(true, true), nil)
+		r.SetSize(200, 60)
+		r.View()
+	}
+}
+
+func BenchmarkOpenMegabyte(b *testing.B) {
+	s := large(b)
+	for b.Loop() {
+		r := New(s, style.New(true, true), nil)
+		r.SetSize(200, 60)
+		r.View()
+	}
+}
+
+func BenchmarkScrollMegabyte(b *testing.B) {
+	r := New(large(b), style.New(true, true), nil)
+	r.SetSize(200, 60)
+	r.View()
+	down := tea.KeyPressMsg{Code: tea.KeyPgDown}
+	home := tea.KeyPressMsg{Code: tea.KeyHome}
+	for b.Loop() {
+		if top, n, h := r.Position(); top+h >= n {
+			r.Update(home)
+		}
+		r.Update(down)
+		r.View()
+	}
+}
