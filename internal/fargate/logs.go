@@ -242,7 +242,7 @@ func (t *tail) line(e *types.FilteredLogEvent) (Line, bool) {
 		return Line{}, false
 	}
 	return Line{
-		Time:    time.UnixMilli(at),
+		Time:    time.UnixMilli(at).UTC(),
 		Task:    task,
 		Message: clean.Line(strings.TrimRight(aws.ToString(e.Message), "\r\n")),
 		ID:      aws.ToString(e.EventId),

@@ -43,7 +43,7 @@ func Look(ctx context.Context, c *Clients, ref Ref) (Snapshot, error) {
 	if err := g.Wait(); err != nil {
 		return Snapshot{}, err
 	}
-	now := time.Now()
+	now := time.Now().UTC()
 	return Snapshot{AsOf: now, TasksAsOf: now, Service: service, Tasks: tasks, Events: events,
 		Calls: CallRate{LastMinute: c.CallsLastMinute()}}, nil
 }

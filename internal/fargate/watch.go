@@ -209,7 +209,7 @@ func (w *Watcher) look(ctx context.Context, o *observer, old Snapshot, whole boo
 	if err != nil {
 		return Snapshot{}, err
 	}
-	now := time.Now()
+	now := time.Now().UTC()
 	next := Snapshot{AsOf: now, TasksAsOf: old.TasksAsOf, Service: service, Events: events, Tasks: old.Tasks, Usage: old.Usage}
 	if !whole && same(old, next) {
 		return next, nil
@@ -221,7 +221,7 @@ func (w *Watcher) look(ctx context.Context, o *observer, old Snapshot, whole boo
 	if next.Tasks, err = o.tasks(ctx, w.clients, w.ref); err != nil {
 		return Snapshot{}, err
 	}
-	next.AsOf = time.Now()
+	next.AsOf = time.Now().UTC()
 	next.TasksAsOf = next.AsOf
 	return next, nil
 }

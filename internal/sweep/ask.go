@@ -169,7 +169,7 @@ func Sweep(ctx context.Context, cfg aws.Config, scope Scope) (Report, error) {
 // for a while longer, so what it names counts only where the service that it
 // belongs to was not asked or did not answer.
 func report(questions []question, left [][]Leftover, errs []error) Report {
-	r := Report{AsOf: time.Now(), Left: []Leftover{}}
+	r := Report{AsOf: time.Now().UTC(), Left: []Leftover{}}
 	answered := map[string]bool{}
 	for i, q := range questions {
 		for _, place := range q.places {
