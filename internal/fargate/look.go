@@ -275,6 +275,9 @@ func task(t *ecstypes.Task, targets map[string]elbtypes.TargetHealth) Task {
 	if h, ok := targets[task.Address]; ok && task.Address != "" && task.Status != "STOPPED" {
 		task.Target = string(h.State)
 		task.TargetReason = clean.Line(aws.ToString(h.Description))
+		if a, ok := diagnose.Target(task.Target, string(h.Reason), task.TargetReason); ok && !a.Fine {
+			task.Answer = &a
+		}
 	}
 	task.Health = health(task)
 	if task.Status == "STOPPED" || task.StopCode != "" {

@@ -84,7 +84,7 @@ type Task struct {
 	StopCode        string      `json:"stop_code,omitempty"`
 	StoppedReason   string      `json:"stopped_reason"`
 	Containers      []Container `json:"containers"`
-	Answer          *Answer     `json:"answer,omitempty"` // why it stopped, in plain words
+	Answer          *Answer     `json:"answer,omitempty"` // why it stopped, or gets no requests, in plain words; nil where there is nothing to say
 }
 
 // Container is one container of a task.

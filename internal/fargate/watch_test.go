@@ -32,10 +32,10 @@ func TestLook(t *testing.T) {
 	if want := []string{"a", "b", "new", "middle", "old"}; !slices.Equal(ids, want) {
 		t.Fatalf("tasks %v, want %v", ids, want)
 	}
-	if a := got.Tasks[0]; a.Health != "HEALTHY" || a.ContainerHealth != "UNKNOWN" || a.Zone != "eu-west-1a" || a.Address != "10.0.0.1" || a.Revision != "shop:3" || a.Started == nil {
+	if a := got.Tasks[0]; a.Health != "HEALTHY" || a.ContainerHealth != "UNKNOWN" || a.Zone != "eu-west-1a" || a.Address != "10.0.0.1" || a.Revision != "shop:3" || a.Started == nil || a.Answer != nil {
 		t.Errorf("task a: %+v", a)
 	}
-	if b := got.Tasks[1]; b.Health != "UNHEALTHY" || b.Target != "unhealthy" || b.TargetReason != "Request timed out" {
+	if b := got.Tasks[1]; b.Health != "UNHEALTHY" || b.Target != "unhealthy" || b.TargetReason != "Request timed out" || b.Answer == nil || b.Answer.ID != "target-timeout" {
 		t.Errorf("task b: %+v", b)
 	}
 	if n := got.Tasks[2]; n.Answer == nil || n.Answer.ID != "exit-panic" || n.Target != "" || *n.Containers[0].ExitCode != 2 {
