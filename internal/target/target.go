@@ -2,7 +2,20 @@
 // or a real AWS account. Everything above it is the same for both.
 package target
 
-import "github.com/aws/aws-sdk-go-v2/aws"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
 
 // Kind is a sort of target.
 type Kind string
@@ -12,8 +25,20 @@ const (
 	AWS     Kind = "aws"
 )
 
+// ErrUnknownKind is returned for a target that is neither.
+var ErrUnknownKind = errors.New(`the target is either "sandbox" or "aws"`)
+
+// ParseKind reads a target's name.
+func ParseKind(s string) (Kind, error) {
+	switch k := Kind(s); k {
+	case Sandbox, AWS:
+		return k, nil
+	}
+	return "", fmt.Errorf("%q: %w", s, ErrUnknownKind)
+}
+
 // Target is a place to deploy to. It is immutable once opened, except that
-// Close ends it.
+// Close ends it, and safe for concurrent use.
 type Target struct {
 	Kind    Kind
 	Account string // twelve digits
@@ -23,11 +48,18 @@ type Target struct {
 	// Env is what Terraform, the aws command line and the learner's shell need,
 	// as KEY=value, to reach the same place. It is added to the environment.
 	Env []string
+	// Unset names the variables that would lead them elsewhere.
+	Unset []string
 	// Endpoint is the sandbox's address, e.g. http://127.0.0.1:4566; empty on AWS.
 	Endpoint string
+	// Notes are things that the learner should know about how it was opened.
+	Notes []string
 
 	close func() error
 }
+
+// Own reports whether Open started the sandbox, so that Close ends it.
+func (t *Target) Own() bool { return t.close != nil }
 
 // Close ends what Open started; a sandbox that another process runs goes on.
 func (t *Target) Close() error {
@@ -35,4 +67,97 @@ func (t *Target) Close() error {
 		return nil
 	}
 	return t.close()
+}
+
+// Environ returns base, which is like os.Environ, with the target's variables
+// set and those that would lead elsewhere left out.
+func (t *Target) Environ(base []string) []string {
+	drop := map[string]bool{}
+	for _, k := range t.Unset {
+		drop[k] = true
+	}
+	for _, kv := range t.Env {
+		k, _, _ := strings.Cut(kv, "=")
+		drop[k] = true
+	}
+	var out []string
+	for _, kv := range base {
+		if k, _, _ := strings.Cut(kv, "="); !drop[k] {
+			out = append(out, kv)
+		}
+	}
+	return append(out, t.Env...)
+}
+
+// Options say which target to open.
+type Options struct {
+	Kind   Kind
+	Dir    string // the workspace; the sandbox keeps its state below it
+	Region string // empty: the sandbox's default, or what AWS's own configuration says
+	// Fast makes the sandbox's waits as short as they can be: for tests.
+	Fast bool
+	Port int // of the sandbox's endpoint; 0 takes any that is free
+	Log  *slog.Logger
+}
+
+// Open reaches the target. For the sandbox it finds the one that runs in the
+// workspace, or starts it in this process. For AWS it asks who the caller is, so
+// that a wrong credential is found before anything else is tried.
+func Open(ctx context.Context, o Options) (*Target, error) {
+	switch o.Kind {
+	case Sandbox:
+		return openSandbox(ctx, o)
+	case AWS:
+		return openAWS(ctx, o)
+	}
+	return nil, fmt.Errorf("%q: %w", o.Kind, ErrUnknownKind)
+}
+
+// callTimeout is for the one call that opening makes.
+const callTimeout = 15 * time.Second
+
+func openAWS(ctx context.Context, o Options) (*Target, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var load []func(*config.LoadOptions) error
+	if o.Region != "" {
+		load = append(load, config.WithRegion(o.Region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return nil, fmt.Errorf("reading your AWS configuration: %w; `aws configure list` shows what is set", err)
+	}
+	if cfg.Region == "" {
+		return nil, errors.New("no AWS region is set: use --region, or set AWS_REGION, for example to eu-west-1")
+	}
+	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return nil, fmt.Errorf("asking AWS who you are: %w; sign in first (`aws sso login`, or set AWS_PROFILE), or leave out --target aws to use the sandbox", err)
+	}
+	t := &Target{Kind: AWS, Account: aws.ToString(who.Account), Region: cfg.Region, Config: cfg}
+	t.Env = []string{"AWS_REGION=" + cfg.Region}
+	for _, kv := range os.Environ() {
+		switch k, v, _ := strings.Cut(kv, "="); {
+		case k == "AWS_PROFILE":
+			t.Env = append(t.Env, kv)
+		case strings.HasPrefix(k, "AWS_ENDPOINT_URL") && v != "":
+			// Terraform must go where the SDK goes, wherever that is.
+			t.Env = append(t.Env, kv)
+			t.Notes = append(t.Notes, k+" is set: calls go to "+v+" instead of AWS.")
+		}
+	}
+	return t, nil
+}
+
+// sandboxConfig is an SDK configuration that reads nothing from the
+// environment: whatever the learner has set there is about other accounts.
+func sandboxConfig(i info) aws.Config {
+	return aws.Config{
+		Region:       i.Region,
+		BaseEndpoint: aws.String(i.Endpoint),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: i.AccessKeyID, SecretAccessKey: i.SecretAccessKey, Source: "sandbox"}, nil
+		}),
+		Retryer: func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 2) },
+	}
 }

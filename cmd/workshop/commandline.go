@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+
+	"workshop/internal/clean"
+	"workshop/internal/session"
+	"workshop/internal/target"
+	"workshop/steps"
+	"workshop/terraform"
+)
+
+// version is set by the linker for a release.
+var version = "dev"
+
+// commandLine holds the flags that all commands share, and the session that
+// they open.
+type commandLine struct {
+	in     io.Reader
+	out    io.Writer
+	errOut io.Writer
+
+	target    string
+	workspace string
+	region    string
+	terraform string
+	speed     string
+	json      bool
+	port      int
+
+	session *session.Session
+	closers []func() error
+}
+
+func newCommandLine(in io.Reader, out, errOut io.Writer) *commandLine {
+	return &commandLine{in: in, out: out, errOut: errOut}
+}
+
+func (c *commandLine) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "workshop",
+		Short: "Deploy to AWS Fargate with Terraform, step by step",
+		Long: `workshop teaches you to deploy a service to AWS Fargate with Terraform.
+
+Without a command it opens the screen: a guide to read, a plan to approve, the
+service as it runs, its logs, and the way back to an empty account. It deploys
+into a sandbox inside this program; nothing costs money and no account is needed.
+With --target aws it does the same in your own AWS account.`,
+		Args:          noArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return c.screen(cmd.Context(), "") },
+	}
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.errOut)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.CompletionOptions.HiddenDefaultCmd = true
+
+	f := root.PersistentFlags()
+	f.StringVar(&c.target, "target", string(target.Sandbox), `where to deploy: "sandbox" or "aws"`)
+	f.StringVar(&c.workspace, "workspace", "", "folder of your configuration, state and progress (default: one for each target, in your state folder)")
+	f.StringVar(&c.region, "region", "", "AWS region (default: the sandbox's eu-west-1, or what your AWS configuration says)")
+	f.StringVar(&c.terraform, "terraform", "", "path of the terraform or tofu to use (default: from PATH, else it is fetched)")
+	f.StringVar(&c.speed, "speed", os.Getenv("WORKSHOP_SANDBOX_SPEED"), `how fast the sandbox's Fargate is: "real" or "fast"`)
+	f.BoolVar(&c.json, "json", false, "print JSON: one object a line where the command streams, else one object")
+
+	root.AddCommand(
+		c.planCommand(), c.deployCommand(), c.destroyCommand(),
+		c.statusCommand(), c.logsCommand(), c.outputCommand(),
+		c.stepsCommand(), c.showCommand(), c.resetCommand(),
+		c.envCommand(), c.sandboxCommand(), c.versionCommand(),
+	)
+	return root
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.HasSubCommands() {
+		return usagef("there is no command %q", args[0])
+	}
+	return usagef("%s takes no argument, but got %q", cmd.Name(), args[0])
+}
+
+func oneArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usagef("%s takes one argument: %s", cmd.Name(), what)
+		}
+		return nil
+	}
+}
+
+// open opens the workspace for a command; close ends it.
+func (c *commandLine) open() (*session.Session, error) {
+	if c.session != nil {
+		return c.session, nil
+	}
+	kind, err := target.ParseKind(c.target)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	if c.speed != "" && c.speed != "real" && c.speed != "fast" {
+		return nil, usagef(`--speed is "real" or "fast", not %q`, c.speed)
+	}
+	s, err := session.Open(session.Options{
+		Kind: kind, Workspace: c.workspace, Region: c.region, Terraform: c.terraform,
+		Fast: c.speed == "fast", Port: c.port, Log: slog.New(slog.DiscardHandler),
+		Configuration: terraform.Files, Steps: steps.Files,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.session = s
+	c.closers = append(c.closers, s.Close)
+	return s, nil
+}
+
+// reach opens the workspace and its target, and says what the learner should
+// know about it.
+func (c *commandLine) reach(ctx context.Context) (*session.Session, *target.Target, error) {
+	s, err := c.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := s.Target(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, n := range t.Notes {
+		c.note(n)
+	}
+	return s, t, nil
+}
+
+func (c *commandLine) close() error {
+	var errs []error
+	for i := len(c.closers) - 1; i >= 0; i-- {
+		errs = append(errs, c.closers[i]())
+	}
+	c.closers = nil
+	return errors.Join(errs...)
+}
+
+// note tells the person something that is not the command's result.
+func (c *commandLine) note(format string, args ...any) {
+	text := format
+	if len(args) > 0 {
+		text = fmt.Sprintf(format, args...)
+	}
+	fmt.Fprintln(c.errOut, clean.Text(text))
+}
+
+func (c *commandLine) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
+
+// emit prints one JSON object on a line.
+func (c *commandLine) emit(v any) error {
+	enc := json.NewEncoder(c.out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	return nil
+}
+
+// terminal reports whether the person can be asked.
+func (c *commandLine) terminal() bool {
+	in, ok := c.in.(*os.File)
+	return ok && term.IsTerminal(in.Fd())
+}
+
+// interruptible returns a context that Ctrl-C ends, for commands that have
+// nothing to lose.
+func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt)
+}
+
+// stopping lets Ctrl-C and SIGTERM stop Terraform in two stages while f runs.
+func (c *commandLine) stopping(ctx context.Context, s *session.Session, f func(context.Context) error) error {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	// SIGTERM ends ctx as well; Terraform has to outlive that to save its state.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	done := make(chan struct{})
+	defer close(done)
+	interrupted := false
+	var mu sync.Mutex
+	wg.Go(func() {
+		for n := 1; ; n++ {
+			select {
+			case <-done:
+				return
+			case <-signals:
+			}
+			mu.Lock()
+			interrupted = true
+			mu.Unlock()
+			switch {
+			case !s.Busy():
+				cancel()
+			case n == 1:
+				c.note("Stopping: Terraform finishes what it has begun and saves its state. Ctrl-C again stops at once; what AWS is making right now could then be missing from the state, and cost money unseen.")
+				s.Stop(false)
+			default:
+				c.note("Stopping at once. When this is over, run `workshop destroy`: it also looks for what the state does not know.")
+				s.Stop(true)
+			}
+		}
+	})
+	err := f(work)
+	mu.Lock()
+	defer mu.Unlock()
+	if interrupted && err != nil {
+		return errors.Join(errInterrupted, err)
+	}
+	return err
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"workshop/internal/clean"
+	"workshop/internal/session"
+	"workshop/internal/stack"
+)
+
+func (c *commandLine) planCommand() *cobra.Command {
+	var destroy bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what Terraform would create, change or delete; it does none of it",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, _, err := c.reach(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.stopping(cmd.Context(), s, func(ctx context.Context) error {
+				p, err := s.Plan(ctx, destroy, c.events())
+				if err != nil {
+					return err
+				}
+				return c.showPlan(s, p)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&destroy, "destroy", false, "plan to delete everything")
+	return cmd
+}
+
+func (c *commandLine) deployCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "deploy",
+		Short: "Plan, ask, and apply exactly that plan",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !yes && !c.terminal() {
+				return usagef("deploy asks before it creates anything; without a terminal to ask, say --yes")
+			}
+			s, _, err := c.reach(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.stopping(cmd.Context(), s, func(ctx context.Context) error { return c.deploy(ctx, s, yes) })
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "apply the plan without asking")
+	return cmd
+}
+
+func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) error {
+	p, err := s.Plan(ctx, false, c.events())
+	if err != nil {
+		return err
+	}
+	if !c.json {
+		if err := c.showPlan(s, p); err != nil {
+			return err
+		}
+	}
+	if p.Empty() && c.json {
+		return c.emit(stack.Event{Type: stack.EventSummary, Op: stack.OpApply, Summary: &stack.Summary{OK: true}})
+	}
+	if p.Empty() {
+		return nil
+	}
+	if !yes {
+		if ok, err := c.ask(ctx, "Apply this plan? Only \"yes\" does it: ", "yes"); err != nil || !ok {
+			return c.declined(err)
+		}
+	}
+	sum, err := s.Apply(ctx, p, c.events())
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return nil
+	}
+	c.printf("\nDone in %s: %s.\n", clock(sum.Elapsed), counted(sum))
+	if url, ok := sum.Outputs["url"].(string); ok {
+		c.printf("The service answers at %s\n", clean.Line(url))
+	}
+	if s.Sandbox() {
+		c.printf("The sandbox runs as long as a workshop command does: `workshop` or `workshop sandbox` keeps it running.\n")
+	}
+	return nil
+}
+
+func (c *commandLine) destroyCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "destroy",
+		Short: "Delete everything, then ask AWS what is left",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !yes && !c.terminal() {
+				return usagef("destroy asks before it deletes anything; without a terminal to ask, say --yes")
+			}
+			s, _, err := c.reach(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.stopping(cmd.Context(), s, func(ctx context.Context) error { return c.destroy(ctx, s, yes) })
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "delete without asking")
+	return cmd
+}
+
+func (c *commandLine) destroy(ctx context.Context, s *session.Session, yes bool) error {
+	p, err := s.Plan(ctx, true, c.events())
+	if err != nil {
+		return err
+	}
+	if !p.Empty() {
+		if !c.json {
+			if err := c.showPlan(s, p); err != nil {
+				return err
+			}
+		}
+		if !yes {
+			if ok, err := c.ask(ctx, "Delete all of this? Type \"destroy\" to do it: ", "destroy"); err != nil || !ok {
+				return c.declined(err)
+			}
+		}
+		if _, err := s.Apply(ctx, p, c.events()); err != nil {
+			return err
+		}
+	}
+	if !c.json {
+		c.printf("\nAsking %s what is left...\n", account(s))
+	}
+	r, err := s.Sweep(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.showReceipt(r); err != nil {
+		return err
+	}
+	if r.Left > 0 || !r.Proven {
+		return errReported
+	}
+	return nil
+}
+
+func account(s *session.Session) string {
+	if s.Sandbox() {
+		return "the sandbox"
+	}
+	return "AWS"
+}
+
+// ask reads one line and reports whether it is the word.
+func (c *commandLine) ask(ctx context.Context, question, word string) (bool, error) {
+	c.printf("\n%s", question)
+	answer := make(chan string, 1)
+	go func() { // ends with the process: a read from a terminal cannot be cancelled
+		line, _ := bufio.NewReader(c.in).ReadString('\n')
+		answer <- line
+	}()
+	select {
+	case <-ctx.Done():
+		c.printf("\n")
+		return false, errInterrupted
+	case line := <-answer:
+		return strings.TrimSpace(line) == word, nil
+	}
+}
+
+func (c *commandLine) declined(err error) error {
+	if err != nil {
+		return err
+	}
+	c.note("Nothing was changed.")
+	return errReported
+}
+
+func (c *commandLine) resetCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reset",
+		Short: "Bring back the bundled Terraform files, keeping a copy of yours",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := c.open()
+			if err != nil {
+				return err
+			}
+			if err := s.Lock(); err != nil {
+				return err
+			}
+			kept, changed, err := s.Workspace.Reset()
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.emit(map[string]any{"changed": append([]string{}, changed...), "copy": kept})
+			}
+			if len(changed) == 0 {
+				c.printf("The Terraform files are as they were bundled; nothing was changed.\n")
+				return nil
+			}
+			c.printf("Brought back %s.\nYour version is kept in %s\n", clean.Line(strings.Join(changed, ", ")), kept)
+			return nil
+		},
+	}
+}
+
+func counted(s *stack.Summary) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		what string
+	}{{s.Created, "created"}, {s.Updated, "changed"}, {s.Replaced, "replaced"}, {s.Deleted, "deleted"}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing to do"
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,368 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binary builds the program that a user runs, once for all tests.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "workshop-test")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "workshop")
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// needsTerraform skips where the test could not be run by anybody: in short
+// mode, or where neither terraform nor tofu is installed.
+func needsTerraform(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("deploys for real, which takes minutes")
+	}
+	for _, name := range []string{"terraform", "tofu"} {
+		if _, err := exec.LookPath(name); err == nil {
+			return
+		}
+	}
+	t.Skip("neither terraform nor tofu is on PATH, so there is nothing to deploy with")
+}
+
+// place is a workspace, and a home that has nothing else in it.
+type place struct {
+	t    *testing.T
+	bin  string
+	home string
+	env  []string
+}
+
+func newPlace(t *testing.T) *place {
+	t.Helper()
+	bin, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &place{t: t, bin: bin, home: t.TempDir()}
+	for _, kv := range os.Environ() {
+		if k, _, _ := strings.Cut(kv, "="); !strings.HasPrefix(k, "XDG_") && !strings.HasPrefix(k, "AWS_") && k != "HOME" {
+			p.env = append(p.env, kv)
+		}
+	}
+	p.env = append(p.env, "HOME="+p.home, "WORKSHOP_SANDBOX_SPEED=fast")
+	return p
+}
+
+// command is one call of the program; it is killed when the test's time is up.
+func (p *place) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, p.bin, args...)
+	cmd.Env = p.env
+	cmd.Dir = p.home
+	return cmd
+}
+
+// run calls the program and returns what it printed; it must exit with code.
+func (p *place) run(code int, args ...string) string {
+	p.t.Helper()
+	var out, errOut bytes.Buffer
+	cmd := p.command(p.t.Context(), args...)
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		p.t.Fatalf("workshop %s: %v", strings.Join(args, " "), err)
+	}
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		p.t.Fatalf("workshop %s exited with %d, want %d\nstdout:\n%s\nstderr:\n%s", strings.Join(args, " "), got, code, tail(out.String()), errOut.String())
+	}
+	return out.String()
+}
+
+func tail(s string) string {
+	if len(s) > 4000 {
+		return "..." + s[len(s)-4000:]
+	}
+	return s
+}
+
+// sandbox starts the sandbox in the background until the test ends.
+func (p *place) sandbox() *exec.Cmd {
+	p.t.Helper()
+	cmd := p.command(context.WithoutCancel(p.t.Context()), "sandbox")
+	r, err := cmd.StderrPipe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	in := bufio.NewScanner(r)
+	ready := make(chan bool, 1)
+	go func() {
+		for in.Scan() {
+			if strings.Contains(in.Text(), "The sandbox runs at") {
+				ready <- true
+			}
+		}
+		ready <- false
+	}()
+	select {
+	case ok := <-ready:
+		if !ok {
+			p.t.Fatal("the sandbox ended before it was ready")
+		}
+	case <-time.After(30 * time.Second):
+		p.t.Fatal("the sandbox is not ready after 30 s")
+	}
+	return cmd
+}
+
+func stop(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	cmd.Process.Signal(os.Interrupt)
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		cmd.Process.Kill()
+		t.Error("the program did not end within 30 s of Ctrl-C")
+	}
+}
+
+type statusSeen struct {
+	Target, Account, Region, URL string
+	Stack                        struct{ State string }
+	Service                      struct {
+		Name             string
+		Desired, Running int
+		Rollout          string
+	}
+	Tasks []struct {
+		ID, Status, Health, Zone, Address string
+		StoppedReason                     string `json:"stopped_reason"`
+	}
+	AsOf time.Time `json:"as_of"`
+}
+
+func (p *place) status() statusSeen {
+	p.t.Helper()
+	var st statusSeen
+	if err := json.Unmarshal([]byte(p.run(0, "status", "--json")), &st); err != nil {
+		p.t.Fatal(err)
+	}
+	return st
+}
+
+func (s statusSeen) running() map[string]bool {
+	out := map[string]bool{}
+	for _, t := range s.Tasks {
+		if t.Status == "RUNNING" {
+			out[t.ID] = true
+		}
+	}
+	return out
+}
+
+// eventually looks again until f is true; slow machines get their time.
+func eventually(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(300 * time.Millisecond) {
+		if f() {
+			return
+		}
+	}
+	t.Fatalf("not within a minute: %s", what)
+}
+
+func lines(s string) []map[string]any {
+	var out []map[string]any
+	for l := range strings.Lines(s) {
+		var m map[string]any
+		if json.Unmarshal([]byte(l), &m) == nil {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// TestDeployToDestroy is the main job from end to end, with the real Terraform
+// and the real provider.
+func TestDeployToDestroy(t *testing.T) {
+	needsTerraform(t)
+	t.Parallel()
+	p := newPlace(t)
+
+	if st := p.status(); st.Stack.State != "none" || st.Target != "sandbox" {
+		t.Errorf("before anything: %+v", st)
+	}
+	sb := p.sandbox()
+	stopped := false
+	defer func() {
+		if !stopped {
+			stop(t, sb)
+		}
+	}()
+
+	deployed := lines(p.run(0, "deploy", "--yes", "--json"))
+	last := deployed[len(deployed)-1]
+	if last["type"] != "summary" {
+		t.Errorf("deploy --json ends with %v", last)
+	}
+
+	st := p.status()
+	if st.Stack.State != "up" || st.Service.Desired != 2 || st.Service.Running != 2 || st.Service.Rollout != "COMPLETED" {
+		t.Errorf("after deploy: %+v", st)
+	}
+	zones := map[string]bool{}
+	for _, task := range st.Tasks {
+		zones[task.Zone] = true
+		if task.Health != "HEALTHY" || task.Address == "" {
+			t.Errorf("task %+v", task)
+		}
+	}
+	if len(zones) != 2 {
+		t.Errorf("tasks are in the zones %v", zones)
+	}
+
+	url := strings.TrimSpace(p.run(0, "output", "url"))
+	if url != st.URL {
+		t.Errorf("output url = %q, status says %q", url, st.URL)
+	}
+	body := get(t, url+"/?from=the-test")
+	if !strings.Contains(body, `"message"`) || !strings.Contains(body, `"hostname"`) {
+		t.Errorf("%s answered %s", url, body)
+	}
+	get(t, url+"/api/info?marker=e2e")
+	eventually(t, "the request is in the logs", func() bool {
+		for _, l := range lines(p.run(0, "logs", "--json")) {
+			if m, _ := l["message"].(string); strings.Contains(m, "/api/info") {
+				return l["task"] != "" && l["time"] != ""
+			}
+		}
+		return false
+	})
+
+	t.Run("a killed task is replaced", func(t *testing.T) {
+		before := p.status().running()
+		pids := children(t, sb.Process.Pid)
+		if len(pids) < 2 {
+			t.Fatalf("the sandbox has the child processes %v, want one for each task", pids)
+		}
+		if err := syscall.Kill(pids[0], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "two tasks run, one of them new, and the dead one is explained", func() bool {
+			now := p.status()
+			fresh, dead := 0, false
+			for id := range now.running() {
+				if !before[id] {
+					fresh++
+				}
+			}
+			for _, task := range now.Tasks {
+				dead = dead || before[task.ID] && task.StoppedReason == "Essential container in task exited"
+			}
+			return now.Service.Running == 2 && fresh == 1 && dead
+		})
+	})
+
+	t.Run("a second plan has nothing to do", func(t *testing.T) {
+		for _, l := range lines(p.run(0, "plan", "--json")) {
+			if l["type"] == "planned" {
+				plan := l["plan"].(map[string]any)
+				if n := plan["create"].(float64) + plan["update"].(float64) + plan["replace"].(float64) + plan["delete"].(float64); n != 0 {
+					t.Errorf("the plan is not empty: %v", plan["changes"])
+				}
+				return
+			}
+		}
+		t.Error("plan --json printed no plan")
+	})
+
+	t.Run("everything comes back after a restart", func(t *testing.T) {
+		stop(t, sb)
+		sb = p.sandbox()
+		eventually(t, "the service runs again at its URL", func() bool {
+			res, err := http.Get(url)
+			if err != nil {
+				return false
+			}
+			res.Body.Close()
+			return res.StatusCode == 200 && p.status().Service.Running == 2
+		})
+	})
+
+	destroyed := lines(p.run(0, "destroy", "--yes", "--json"))
+	last = destroyed[len(destroyed)-1]
+	if last["type"] != "receipt" || last["left"] != 0.0 || last["proven"] != true {
+		t.Errorf("destroy --json ends with %v", last)
+	}
+	if st := p.status(); st.Stack.State != "none" {
+		t.Errorf("after destroy: %+v", st)
+	}
+	if _, err := http.Get(url); err == nil {
+		t.Error("the URL still answers")
+	}
+	stop(t, sb)
+	stopped = true
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != 200 {
+		t.Fatalf("GET %s: %d %s %v", url, res.StatusCode, b, err)
+	}
+	return string(b)
+}
+
+// children lists the child processes of a process, oldest first.
+func children(t *testing.T, pid int) []int {
+	t.Helper()
+	out, err := exec.Command("ps", "-o", "pid=", "--ppid", fmt.Sprint(pid)).Output()
+	if err != nil {
+		out, err = exec.Command("pgrep", "-P", fmt.Sprint(pid)).Output()
+	}
+	if err != nil {
+		t.Fatalf("listing the sandbox's tasks: %v", err)
+	}
+	var pids []int
+	for f := range strings.FieldsSeq(string(out)) {
+		var n int
+		fmt.Sscan(f, &n)
+		pids = append(pids, n)
+	}
+	return pids
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"workshop/internal/clean"
+	"workshop/internal/target"
+)
+
+func (c *commandLine) outputCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "output [NAME]",
+		Short: "Print Terraform's outputs, or the bare value of one",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("output takes one name at most")
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			s, err := c.open()
+			if err != nil {
+				return err
+			}
+			st, err := s.State()
+			if err != nil {
+				return err
+			}
+			outputs, err := st.Outputs()
+			if err != nil {
+				return err
+			}
+			names := slices.Sorted(maps.Keys(outputs))
+			if len(args) == 1 {
+				v, ok := outputs[args[0]]
+				if !ok && len(names) == 0 {
+					return fmt.Errorf("there is no output %q: nothing is deployed yet", args[0])
+				}
+				if !ok {
+					return fmt.Errorf("there is no output %q; there are %s", args[0], clean.Line(strings.Join(names, ", ")))
+				}
+				if c.json {
+					return c.emit(v)
+				}
+				c.printf("%s\n", value(v))
+				return nil
+			}
+			if c.json {
+				return c.emit(outputs)
+			}
+			for _, n := range names {
+				c.printf("%s = %s\n", clean.Line(n), value(outputs[n]))
+			}
+			return nil
+		},
+	}
+}
+
+func value(v any) string {
+	if s, ok := v.(string); ok {
+		return clean.Line(s)
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return clean.Line(fmt.Sprint(v))
+	}
+	return clean.Line(string(b))
+}
+
+func (c *commandLine) envCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "env",
+		Short: "Print what your own terraform, aws and curl need, for eval in a shell",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.showEnv(cmd.Context())
+		},
+	}
+}
+
+func (c *commandLine) showEnv(ctx context.Context) error {
+	s, t, err := c.reach(ctx)
+	if err != nil {
+		return err
+	}
+	env, err := s.Exports(ctx)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		set := map[string]string{}
+		for _, kv := range env {
+			k, v, _ := strings.Cut(kv, "=")
+			set[k] = v
+		}
+		return c.emit(map[string]any{"set": set, "unset": append([]string{}, t.Unset...)})
+	}
+	for _, k := range t.Unset {
+		c.printf("unset %s\n", k)
+	}
+	for _, kv := range env {
+		k, v, _ := strings.Cut(kv, "=")
+		c.printf("export %s=%s\n", k, quote(v))
+	}
+	return nil
+}
+
+// quote makes a word of a POSIX shell.
+func quote(s string) string {
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func (c *commandLine) sandboxCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Run the sandbox until interrupted, for your own terraform, aws or SDK",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.target != string(target.Sandbox) {
+				return usagef("sandbox goes with --target sandbox only")
+			}
+			ctx, stop := interruptible(cmd.Context())
+			defer stop()
+			s, err := c.open()
+			if err != nil {
+				return err
+			}
+			t, err := s.Target(ctx)
+			if err != nil {
+				return err
+			}
+			if !t.Own() {
+				return fmt.Errorf("a sandbox runs in this workspace already, at %s; `workshop env` prints how to use it", t.Endpoint)
+			}
+			if err := c.showEnv(ctx); err != nil {
+				return err
+			}
+			c.note("The sandbox runs at %s until you press Ctrl-C. Other workshop commands use it.", t.Endpoint)
+			<-ctx.Done()
+			c.note("Stopping the sandbox. What was deployed comes back with the next one.")
+			return nil
+		},
+	}
+	cmd.Flags().IntVar(&c.port, "port", 0, "port of the endpoint on loopback (default: any that is free)")
+	return cmd
+}
+
+func (c *commandLine) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of this program",
+		Args:  noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			v := version
+			if info, ok := debug.ReadBuildInfo(); ok && v == "dev" {
+				for _, s := range info.Settings {
+					if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+						v += "-" + s.Value[:12]
+					}
+				}
+			}
+			if c.json {
+				return c.emit(map[string]string{"version": v, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+			}
+			c.printf("workshop %s (%s, %s/%s)\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return nil
+		},
+	}
+}

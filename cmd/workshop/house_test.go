@@ -1,0 +1,86 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// floors orders the parts of the house: an import goes down, never up or
+// sideways, except among the parts of one folder.
+var floors = []struct {
+	level int
+	parts []string
+}{
+	{6, []string{"cmd/workshop"}},
+	{5, []string{"internal/tui", "internal/session"}},
+	{4, []string{"internal/fargate"}},
+	{3, []string{"internal/stack", "internal/lesson", "internal/check", "internal/cost", "internal/sweep", "internal/diagnose"}},
+	{2, []string{"internal/workspace", "internal/target"}},
+	{1, []string{"internal/sandbox"}},
+	{0, []string{"internal/clean", "steps", "terraform"}},
+}
+
+func floor(pkg string) (part string, level int) {
+	for _, f := range floors {
+		for _, p := range f.parts {
+			if pkg == p || strings.HasPrefix(pkg, p+"/") {
+				return p, f.level
+			}
+		}
+	}
+	return pkg, -1
+}
+
+// TestHouse holds the packages to the arrows of the design.
+func TestHouse(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-json=ImportPath,Imports", "../../...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	screens := []string{"charm.land/bubbletea/", "charm.land/lipgloss/", "charm.land/bubbles/", "charm.land/glamour/"}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		own, ok := strings.CutPrefix(p.ImportPath, "workshop/")
+		if !ok {
+			continue
+		}
+		part, level := floor(own)
+		if level < 0 {
+			t.Errorf("%s has no floor in the house: add it here and to CONTRIBUTING.md", own)
+		}
+		for _, imp := range p.Imports {
+			for _, s := range screens {
+				if strings.HasPrefix(imp, s) && part != "internal/tui" && part != "cmd/workshop" {
+					t.Errorf("%s imports %s: only the screens draw", own, imp)
+				}
+			}
+			if imp == "text/template" || imp == "html/template" || imp == "github.com/aws/aws-sdk-go-v2/service/ec2" {
+				t.Errorf("%s imports %s, which makes the program far larger", own, imp)
+			}
+			target, ok := strings.CutPrefix(imp, "workshop/")
+			if !ok {
+				continue
+			}
+			to, below := floor(target)
+			switch {
+			case to == part:
+			case below >= level:
+				t.Errorf("%s imports %s: arrows go down", own, target)
+			case part == "internal/sandbox":
+				t.Errorf("%s imports %s: the sandbox knows nothing of the rest", own, target)
+			case to == "internal/sandbox" && part != "internal/target" && part != "cmd/workshop":
+				t.Errorf("%s imports %s: only target starts a sandbox", own, target)
+			case part == "internal/session" && to == "internal/tui", part == "internal/tui" && to == "internal/session":
+				t.Errorf("%s imports %s: the screens are given what they need", own, target)
+			}
+		}
+	}
+}

@@ -1,0 +1,73 @@
+// Command workshop is a terminal companion for the workshop "Deploy to AWS
+// Fargate with Terraform".
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"workshop/internal/clean"
+	"workshop/internal/sandbox"
+	"workshop/internal/stack"
+)
+
+// Exit codes: scripts rely on them.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+func main() {
+	sandbox.RunTask() // does not return in a process that is a task of the sandbox
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is main without the process around it.
+func run(args []string, in io.Reader, out, errOut io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	c := newCommandLine(in, out, errOut)
+	root := c.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	err = errors.Join(err, c.close())
+	var u *usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errReported):
+		return exitFailed
+	case errors.As(err, &u):
+		fmt.Fprintf(errOut, "workshop: %s\nRun `workshop --help` for what there is.\n", clean.Text(u.Error()))
+		return exitUsage
+	case errors.Is(err, errInterrupted), errors.Is(err, stack.ErrStopped), ctx.Err() != nil:
+		fmt.Fprintf(errOut, "workshop: %s\n", clean.Text(err.Error()))
+		return exitInterrupted
+	}
+	fmt.Fprintf(errOut, "workshop: %s\n", clean.Text(err.Error()))
+	return exitFailed
+}
+
+var (
+	// errInterrupted ends a command that the person stopped.
+	errInterrupted = errors.New("interrupted")
+	// errReported ends a command that has said already what went wrong.
+	errReported = errors.New("reported")
+)
+
+// usageError is a command that was put wrongly.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}

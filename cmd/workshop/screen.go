@@ -1,0 +1,381 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/term"
+
+	"workshop/internal/clean"
+	"workshop/internal/diagnose"
+	"workshop/internal/fargate"
+	"workshop/internal/lesson"
+	"workshop/internal/session"
+	"workshop/internal/stack"
+	"workshop/internal/tui"
+	"workshop/internal/workspace"
+	"workshop/steps"
+)
+
+// screen opens the TUI on a page.
+func (c *commandLine) screen(ctx context.Context, page string) error {
+	out, ok := c.out.(*os.File)
+	if !ok || !term.IsTerminal(out.Fd()) || !c.terminal() {
+		return usagef("the screen needs a terminal; without one use the commands, for example `workshop deploy --yes` and `workshop status`")
+	}
+	s, err := c.open()
+	if err != nil {
+		return err
+	}
+	return tui.Run(ctx, &screen{session: s}, tui.Options{Page: page, ASCII: ascii(os.Getenv)})
+}
+
+// ascii reports whether the terminal is not known to draw Unicode.
+func ascii(getenv func(string) string) bool {
+	if getenv("WORKSHOP_ASCII") != "" {
+		return true
+	}
+	for _, k := range []string{"LC_ALL", "LC_CTYPE", "LANG"} { // in the order in which they count
+		if v := getenv(k); v != "" {
+			v = strings.ToLower(v)
+			return !strings.Contains(v, "utf-8") && !strings.Contains(v, "utf8")
+		}
+	}
+	return false
+}
+
+// screen is the TUI's view of a session.
+type screen struct{ session *session.Session }
+
+var _ tui.Session = (*screen)(nil)
+
+func (s *screen) info() tui.Info {
+	i := tui.Info{Sandbox: s.session.Sandbox(), Workspace: s.session.Workspace.Dir()}
+	var held *workspace.LockedError
+	if err := s.session.Lock(); errors.As(err, &held) {
+		i.ReadOnly, i.Holder = true, held.Error()
+	}
+	return i
+}
+
+func (s *screen) Open(context.Context) (tui.Opening, error) {
+	course, err := s.session.Course()
+	o := tui.Opening{Info: s.info(), Course: course, Images: steps.Files, Faults: faults(err)}
+	p, damaged, err := s.session.Workspace.LoadProgress()
+	if err != nil {
+		return o, err
+	}
+	if damaged != "" {
+		o.Faults = append(o.Faults, fmt.Errorf("your progress could not be read and begins anew; the old one is kept in %s", damaged))
+	}
+	o.Progress = fromWorkspace(p, course)
+	return o, nil
+}
+
+// faults takes a joined error apart.
+func faults(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		return many.Unwrap()
+	}
+	return []error{err}
+}
+
+func fromWorkspace(p workspace.Progress, course *lesson.Course) tui.Progress {
+	out := tui.Progress{Step: p.Current, Begun: map[string]time.Time{}, Places: map[string][]byte{}}
+	for _, st := range course.Steps { // in the course's order
+		sp, ok := p.Steps[st.ID]
+		if !ok {
+			continue
+		}
+		if sp.Done {
+			out.Done = append(out.Done, st.ID)
+		}
+		if !sp.FirstSeen.IsZero() {
+			out.Begun[st.ID] = sp.FirstSeen
+		}
+		if len(sp.Place) > 0 {
+			out.Places[st.ID] = sp.Place
+		}
+	}
+	return out
+}
+
+func (s *screen) Save(_ context.Context, p tui.Progress) error {
+	old, _, err := s.session.Workspace.LoadProgress()
+	if err != nil {
+		return err
+	}
+	done := map[string]bool{}
+	for _, id := range p.Done {
+		done[id] = true
+	}
+	next := workspace.Progress{Current: p.Step, Steps: old.Steps} // steps that the course no longer has stay
+	for id := range union(done, p.Begun, p.Places) {
+		sp := old.Steps[id]
+		if done[id] && !sp.Done {
+			sp.DoneAt = time.Now().UTC()
+		}
+		sp.Done = done[id]
+		if b, ok := p.Begun[id]; ok {
+			sp.FirstSeen = b
+		}
+		if place, ok := p.Places[id]; ok && json.Valid(place) {
+			sp.Place = place
+		}
+		next.Steps[id] = sp
+	}
+	return s.session.Workspace.SaveProgress(next)
+}
+
+func union(done map[string]bool, begun map[string]time.Time, places map[string][]byte) map[string]bool {
+	all := map[string]bool{}
+	for id := range done {
+		all[id] = true
+	}
+	for id := range begun {
+		all[id] = true
+	}
+	for id := range places {
+		all[id] = true
+	}
+	return all
+}
+
+func (s *screen) Ready(ctx context.Context, emit func(stack.Event)) (tui.Info, error) {
+	i := s.info()
+	t, err := s.session.Target(ctx)
+	if err != nil {
+		return i, err
+	}
+	i.Account, i.Region = t.Account, t.Region
+	for _, n := range t.Notes {
+		emit(stack.Event{Type: stack.EventLog, Time: time.Now(), Message: n})
+	}
+	_, err = s.session.Stack(ctx, emit)
+	return i, err
+}
+
+func (s *screen) Stack(context.Context) (tui.Stack, error) {
+	st, err := s.session.State()
+	if err != nil {
+		return tui.Stack{}, err
+	}
+	resources, err := st.State()
+	if err != nil {
+		return tui.Stack{}, err
+	}
+	outputs, err := st.Outputs()
+	if err != nil {
+		return tui.Stack{}, err
+	}
+	out := tui.Stack{Exists: len(resources) > 0, Resources: len(resources), Outputs: outputs}
+	out.URL, _ = outputs["url"].(string)
+	if out.Exists {
+		if l := s.session.Life(); l.To.IsZero() {
+			out.Created = l.From
+		}
+	}
+	return out, nil
+}
+
+func (s *screen) Plan(ctx context.Context, destroy bool, emit func(stack.Event)) (*stack.Plan, error) {
+	return s.session.Plan(ctx, destroy, emit)
+}
+
+func (s *screen) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) error {
+	_, err := s.session.Apply(ctx, p, emit)
+	return err
+}
+
+func (s *screen) Stop(hard bool) { s.session.Stop(hard) }
+
+func (s *screen) Cost(p *stack.Plan) tui.Cost {
+	e, err := s.session.Standing()
+	if p != nil && !p.Destroy {
+		e, err = s.session.Estimate(p), nil
+	}
+	if err != nil {
+		return tui.Cost{}
+	}
+	out := tui.Cost{Now: e.Hourly.Rate(), Whole: e.PerHourText(s.session.Sandbox())}
+	if s.session.Sandbox() {
+		out.Now = "$0.00/h"
+	}
+	for _, l := range e.Lines {
+		out.Parts = append(out.Parts, tui.CostPart{What: l.What, Hourly: l.Hourly.Rate()})
+	}
+	return out
+}
+
+func (s *screen) Advice(d stack.Diagnostic) string {
+	if a, ok := diagnose.Text(d.Summary + "\n" + d.Detail); ok {
+		return a.Do
+	}
+	if d.File != "" {
+		return "Mend that line, or bring the bundled files back with `workshop reset`: it keeps a copy of yours."
+	}
+	return ""
+}
+
+// retryWatch is how long to wait for a service that is not there yet.
+const retryWatch = time.Second
+
+// ref waits until something is deployed.
+func (s *screen) ref(ctx context.Context) (fargate.Ref, error) {
+	for {
+		ref, err := s.session.Ref()
+		if !errors.Is(err, session.ErrNothingDeployed) {
+			return ref, err
+		}
+		select {
+		case <-ctx.Done():
+			return ref, ctx.Err()
+		case <-time.After(retryWatch):
+		}
+	}
+}
+
+func (s *screen) Watch(ctx context.Context, changed func(fargate.Snapshot)) error {
+	t, err := s.session.Target(ctx)
+	if err != nil {
+		return err
+	}
+	ref, err := s.ref(ctx)
+	if err != nil {
+		return err
+	}
+	var known []string
+	for _, k := range s.session.StoppedTasks() {
+		known = append(known, k.ID)
+	}
+	w := fargate.Watch(ctx, t.Config, ref, fargate.WatchOptions{
+		Known:     known,
+		OnStopped: func(t fargate.Task) { _ = s.session.KeepStopped(t) }, // the picture goes on without a journal
+	})
+	defer w.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case snap, ok := <-w.Updates():
+			if !ok {
+				return nil
+			}
+			changed(snap)
+		}
+	}
+}
+
+// tailSince is how far back the log page begins.
+const tailSince = time.Hour
+
+func (s *screen) Tail(ctx context.Context, more func([]fargate.Line)) error {
+	t, err := s.session.Target(ctx)
+	if err != nil {
+		return err
+	}
+	ref, err := s.ref(ctx)
+	if err != nil {
+		return err
+	}
+	for l, err := range fargate.Tail(ctx, t.Config, fargate.TailOptions{Group: ref.LogGroup, Since: time.Now().Add(-tailSince), Follow: true}) {
+		var again *fargate.Retrying
+		switch {
+		case errors.As(err, &again):
+			continue
+		case err != nil:
+			return err
+		}
+		more([]fargate.Line{l})
+	}
+	return nil
+}
+
+// act does something to the service.
+func (s *screen) act(ctx context.Context, do func(*fargate.Clients, fargate.Ref) error) error {
+	t, err := s.session.Target(ctx)
+	if err != nil {
+		return err
+	}
+	ref, err := s.session.Ref()
+	if err != nil {
+		return err
+	}
+	return do(fargate.NewClients(t.Config), ref)
+}
+
+func (s *screen) StopTask(ctx context.Context, id string) error {
+	return s.act(ctx, func(c *fargate.Clients, ref fargate.Ref) error {
+		return c.StopTask(ctx, ref, id, "Stopped from the workshop's screen")
+	})
+}
+
+func (s *screen) Scale(ctx context.Context, desired int) error {
+	return s.act(ctx, func(c *fargate.Clients, ref fargate.Ref) error { return c.Scale(ctx, ref, desired) })
+}
+
+func (s *screen) Redeploy(ctx context.Context) error {
+	return s.act(ctx, func(c *fargate.Clients, ref fargate.Ref) error { return c.ForceDeploy(ctx, ref) })
+}
+
+func (s *screen) Receipt(ctx context.Context) (tui.Receipt, error) {
+	r, err := s.session.Sweep(ctx)
+	if err != nil {
+		return tui.Receipt{}, err
+	}
+	out := tui.Receipt{Report: r.Report, Created: r.Created, Removed: r.Removed, Cost: r.Cost}
+	if r.From != nil {
+		out.From = *r.From
+	}
+	if r.To != nil {
+		out.To = *r.To
+	}
+	return out, nil
+}
+
+// Run runs a code block of a step with a shell in the folder of the
+// configuration. What it prints is cleaned, line by line.
+func (s *screen) Run(ctx context.Context, command, _ string, out func(string)) (int, error) {
+	env, err := s.session.Environ(ctx)
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+	cmd.Dir = s.session.Workspace.TerraformDir()
+	cmd.Env = env
+	cmd.WaitDelay = 2 * time.Second
+	r, w := io.Pipe()
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		return 0, fmt.Errorf("starting the command: %w", err)
+	}
+	lines := make(chan struct{})
+	go func() {
+		defer close(lines)
+		sc := bufio.NewScanner(r)
+		sc.Buffer(nil, 1<<20)
+		for sc.Scan() {
+			out(clean.Line(sc.Text()))
+		}
+		_, _ = io.Copy(io.Discard, r) // a line too long must not block the command
+	}()
+	err = cmd.Wait()
+	w.Close()
+	<-lines
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode(), nil
+	}
+	return 0, err
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"workshop/internal/clean"
+	"workshop/internal/fargate"
+	"workshop/internal/session"
+	"workshop/internal/target"
+)
+
+// status is the contract of `status --json`.
+type status struct {
+	Target  target.Kind            `json:"target"`
+	Account string                 `json:"account"`
+	Region  string                 `json:"region"`
+	Stack   stackStatus            `json:"stack"`
+	Service fargate.Service        `json:"service"`
+	Tasks   []fargate.Task         `json:"tasks"`
+	Events  []fargate.ServiceEvent `json:"events"`
+	URL     string                 `json:"url"`
+	AsOf    time.Time              `json:"as_of"`
+}
+
+type stackStatus struct {
+	State     string `json:"state"` // none, partial, up
+	Resources int    `json:"resources"`
+}
+
+func (c *commandLine) statusCommand() *cobra.Command {
+	var watch bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what runs: the service, its tasks and why stopped ones stopped",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := interruptible(cmd.Context())
+			defer stop()
+			s, t, err := c.reach(ctx)
+			if err != nil {
+				return err
+			}
+			st, ref, err := c.status(s, t)
+			if errors.Is(err, session.ErrNothingDeployed) {
+				st.AsOf = time.Now().UTC()
+				return c.showStatus(st)
+			}
+			if err != nil {
+				return err
+			}
+			if watch {
+				return c.watchStatus(ctx, s, t, st, ref)
+			}
+			look, cancel := context.WithTimeout(ctx, 30*time.Second)
+			defer cancel()
+			snap, err := fargate.Look(look, fargate.NewClients(t.Config), ref)
+			if err != nil {
+				return err
+			}
+			st.add(snap, s.StoppedTasks())
+			return c.showStatus(st)
+		},
+	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "go on until interrupted, showing every change")
+	return cmd
+}
+
+// status is what is known without asking AWS.
+func (c *commandLine) status(s *session.Session, t *target.Target) (status, fargate.Ref, error) {
+	st := status{Target: t.Kind, Account: t.Account, Region: t.Region, Tasks: []fargate.Task{}, Events: []fargate.ServiceEvent{}}
+	st.Stack.State = "none"
+	tf, err := s.State()
+	if err != nil {
+		return st, fargate.Ref{}, err
+	}
+	resources, err := tf.State()
+	if err != nil {
+		return st, fargate.Ref{}, err
+	}
+	st.Stack.Resources = len(resources)
+	ref, err := s.Ref()
+	switch {
+	case err == nil:
+		st.Stack.State = "up"
+		st.URL = ref.URL
+	case len(resources) > 0:
+		st.Stack.State = "partial"
+	}
+	return st, ref, err
+}
+
+// add puts in what AWS said, and the stopped tasks that it has forgotten.
+func (st *status) add(snap fargate.Snapshot, kept []fargate.Task) {
+	st.Service, st.AsOf = snap.Service, snap.AsOf
+	st.Tasks = append([]fargate.Task{}, snap.Tasks...)
+	st.Events = append([]fargate.ServiceEvent{}, snap.Events...)
+	known := map[string]bool{}
+	for _, t := range st.Tasks {
+		known[t.ID] = true
+	}
+	for _, t := range kept {
+		if !known[t.ID] {
+			st.Tasks = append(st.Tasks, t)
+		}
+	}
+}
+
+func (c *commandLine) watchStatus(ctx context.Context, s *session.Session, t *target.Target, st status, ref fargate.Ref) error {
+	var known []string
+	for _, k := range s.StoppedTasks() {
+		known = append(known, k.ID)
+	}
+	w := fargate.Watch(ctx, t.Config, ref, fargate.WatchOptions{
+		Known:     known,
+		OnStopped: func(t fargate.Task) { _ = s.KeepStopped(t) }, // the picture goes on without a journal
+	})
+	defer w.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return errInterrupted
+		case snap, ok := <-w.Updates():
+			if !ok {
+				return nil
+			}
+			if snap.Stale != nil {
+				c.note("As of %s: %v", snap.AsOf.Local().Format("15:04:05"), snap.Stale)
+				continue
+			}
+			st.add(snap, nil)
+			if err := c.showStatus(st); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// shownEvents is how many of the service's events a status prints.
+const shownEvents = 5
+
+func (c *commandLine) showStatus(st status) error {
+	if c.json {
+		return c.emit(st)
+	}
+	c.printf("%s  account %s, %s  as of %s\n", st.Target, st.Account, st.Region, st.AsOf.Local().Format("15:04:05"))
+	switch st.Stack.State {
+	case "none":
+		c.printf("Nothing is deployed. `workshop deploy` shows a plan first.\n")
+		return nil
+	case "partial":
+		c.printf("%d resources exist, but the deployment is not complete. `workshop deploy` goes on where it stopped, `workshop destroy` removes them.\n", st.Stack.Resources)
+		return nil
+	}
+	sv := st.Service
+	c.printf("service %s  %d of %d running, %d pending  %s\n", clean.Line(sv.Name), sv.Running, sv.Desired, sv.Pending, rollout(sv.Rollout))
+	c.printf("url     %s\n", clean.Line(st.URL))
+	for _, t := range st.Tasks {
+		line := fmt.Sprintf("task    %.8s  %-12s %-9s %-11s %-15s", t.ID, strings.ToLower(t.Status), strings.ToLower(t.Health), t.Zone, t.Address)
+		if t.Started != nil && t.Stopped == nil {
+			line += " up " + clock(st.AsOf.Sub(*t.Started))
+		}
+		c.printf("%s\n", strings.TrimRight(clean.Line(line), " "))
+		if t.Answer != nil {
+			c.printf("        %s\n        %s\n", clean.Line(t.Answer.What), clean.Line(t.Answer.Do))
+		} else if t.StoppedReason != "" {
+			c.printf("        %s\n", clean.Line(t.StoppedReason))
+		}
+	}
+	for _, e := range st.Events[:min(shownEvents, len(st.Events))] {
+		c.printf("event   %s  %s\n", e.Time.Local().Format("15:04:05"), clean.Line(e.Message))
+	}
+	return nil
+}
+
+func rollout(state string) string {
+	switch state {
+	case "COMPLETED":
+		return "rolled out"
+	case "IN_PROGRESS":
+		return "rolling out"
+	case "FAILED":
+		return "roll-out FAILED"
+	}
+	return strings.ToLower(state)
+}

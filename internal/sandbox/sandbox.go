@@ -1,0 +1,252 @@
+// Package sandbox is an AWS in the process: its ECS runs tasks as child
+// processes on Fargate's terms, its load balancer listens on loopback, its logs
+// are what the tasks printed. Everything that speaks to AWS can speak to it.
+//
+// It imports nothing else of the project.
+package sandbox
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"workshop/internal/sandbox/account"
+	"workshop/internal/sandbox/autoscaling"
+	"workshop/internal/sandbox/balancer"
+	"workshop/internal/sandbox/ec2"
+	"workshop/internal/sandbox/ecs"
+	"workshop/internal/sandbox/elbv2"
+	"workshop/internal/sandbox/fargate"
+	"workshop/internal/sandbox/iam"
+	"workshop/internal/sandbox/logs"
+	"workshop/internal/sandbox/store"
+	"workshop/internal/sandbox/sts"
+	"workshop/internal/sandbox/tagging"
+	"workshop/internal/sandbox/wire"
+)
+
+// Options say where a sandbox keeps its state and what it pretends to be.
+type Options struct {
+	Dir    string // of its state, which outlives it; one sandbox at a time may use it
+	Region string
+	Fast   bool // waits as short as they can be, instead of Fargate's feel in seconds
+	Port   int  // of the endpoint on loopback; 0 takes any that is free
+	Log    *slog.Logger
+}
+
+// Info is what a client needs. The keys are made once for each Dir.
+type Info struct {
+	Endpoint        string // http://127.0.0.1:port
+	Region          string
+	Account         string // twelve digits
+	AccessKeyID     string
+	SecretAccessKey string
+}
+
+// Sandbox runs until Close. Its methods are safe for concurrent use.
+type Sandbox struct {
+	info   Info
+	server *wire.Server
+	notes  []string
+
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	close  []func() error // in the order of opening
+
+	mu  sync.Mutex
+	err error // the first of a part that ended by itself
+}
+
+// RunTask must be the first thing in a program that starts a sandbox: the
+// sandbox's tasks are the same program again, and in them it does not return.
+func RunTask() { fargate.RunTask() }
+
+// Start brings a sandbox up with what its Dir holds: resources are as they were
+// and tasks run again. It serves when Start returns. The context bounds Start
+// alone; Close ends the sandbox.
+func Start(ctx context.Context, o Options) (*Sandbox, error) {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the sandbox's folder: %w", err)
+	}
+	s := &Sandbox{}
+	if err := s.start(ctx, o); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Sandbox) start(ctx context.Context, o Options) error {
+	keys, err := credentials(filepath.Join(o.Dir, "credentials.json"))
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(filepath.Join(o.Dir, "journal"))
+	if err != nil {
+		return err
+	}
+	s.close = append(s.close, st.Close)
+	a := &account.Account{Region: o.Region, Store: st, Now: time.Now}
+
+	network := ec2.Real
+	balancing := elbv2.Real
+	tasks := ecs.Real
+	if o.Fast {
+		network, balancing, tasks = ec2.Fast, elbv2.Fast, ecs.Fast
+	}
+	lg, err := logs.New(a, filepath.Join(o.Dir, "logs"))
+	if err != nil {
+		return err
+	}
+	s.close = append(s.close, lg.Close)
+	roles, err := iam.New(a)
+	if err != nil {
+		return err
+	}
+	nw, err := ec2.New(a, network)
+	if err != nil {
+		return err
+	}
+	backends := &balancer.Backends{}
+	lb, err := elbv2.New(a, nw, backends, balancing, o.Log)
+	if err != nil {
+		return err
+	}
+	agent, err := fargate.NewAgent()
+	if err != nil {
+		return err
+	}
+	containers, err := ecs.New(a, ecs.Config{
+		Timing: tasks, Network: nw, Targets: targets{lb}, Backends: backends, Logs: lg, Roles: roles, Agent: ecs.Processes{Agent: agent},
+	})
+	if err != nil {
+		return err
+	}
+	scaling, err := autoscaling.New(a)
+	if err != nil {
+		return err
+	}
+
+	s.server = &wire.Server{Credentials: keys, Lock: st, Now: a.Now, Log: o.Log}
+	for _, svc := range []*wire.Service{
+		nw.Service(), lb.Service(), containers.Service(), roles.Service(), lg.Service(), scaling.Service(),
+		sts.Service(a, keys.AccessKeyID), tagging.Service(nw, lb, containers, roles, lg, scaling),
+	} {
+		s.server.Add(svc)
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)))
+	if err != nil {
+		return fmt.Errorf("opening the sandbox's endpoint: %w; another port may be free (--port)", err)
+	}
+	s.info = Info{
+		Endpoint: "http://" + l.Addr().String(), Region: o.Region, Account: account.ID,
+		AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey,
+	}
+
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.cancel = cancel
+	s.part("load balancer", func() error { return lb.Run(run) })
+	s.part("Fargate", func() error { return containers.Run(run) })
+	// A client that sends slowly holds a connection, not the sandbox.
+	h := &http.Server{Handler: s.server, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	s.part("endpoint", func() error {
+		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	s.close = append(s.close, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if h.Shutdown(ctx) != nil {
+			return h.Close()
+		}
+		return nil
+	})
+	return nil
+}
+
+// part runs f as a part of the sandbox until Close.
+func (s *Sandbox) part(name string, f func() error) {
+	s.wg.Go(func() {
+		if err := f(); err != nil && !errors.Is(err, context.Canceled) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.err = errors.Join(s.err, fmt.Errorf("the sandbox's %s: %w", name, err))
+		}
+	})
+}
+
+// Info returns what a client needs to reach the sandbox.
+func (s *Sandbox) Info() Info { return s.info }
+
+// Notes are what the learner should know about how the sandbox came up.
+func (s *Sandbox) Notes() []string { return s.notes }
+
+// Unknown counts what clients asked for and the sandbox does not have, by
+// "service Operation".
+func (s *Sandbox) Unknown() map[string]int { return s.server.Unknown() }
+
+// Close stops the tasks and everything that listens, and saves what is left to
+// save. Resources stay for the next Start. It takes a few seconds at most.
+func (s *Sandbox) Close() error {
+	var errs []error
+	// The endpoint first, then what works behind it, then where it writes.
+	n := len(s.close) - 1
+	if s.cancel != nil {
+		errs = append(errs, s.close[n]())
+		s.cancel()
+		s.wg.Wait()
+		n--
+	}
+	for ; n >= 0; n-- {
+		errs = append(errs, s.close[n]())
+	}
+	s.close, s.cancel = nil, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(append(errs, s.err)...)
+}
+
+// credentials reads the keys of a sandbox, or makes them.
+func credentials(path string) (wire.Credentials, error) {
+	var c wire.Credentials
+	b, err := os.ReadFile(path)
+	if err == nil && json.Unmarshal(b, &c) == nil && len(c.AccessKeyID) == 20 && c.SecretAccessKey != "" {
+		return c, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return c, fmt.Errorf("reading the sandbox's keys: %w", err)
+	}
+	// The form of AWS's own, so that tools that check it are content.
+	c = wire.Credentials{AccessKeyID: "AKIA" + rand.Text()[:16], SecretAccessKey: (rand.Text() + rand.Text())[:40]}
+	b, err = json.Marshal(c)
+	if err == nil {
+		err = renameio.WriteFile(path, b, 0o600)
+	}
+	if err != nil {
+		return c, fmt.Errorf("keeping the sandbox's keys: %w", err)
+	}
+	return c, nil
+}
+
+// targets shows ECS the load balancer as far as it needs it.
+type targets struct{ *elbv2.ELB }
+
+func (t targets) TargetGroup(arn string) (ecs.TargetGroup, bool) {
+	g, ok := t.ELB.TargetGroup(arn)
+	return ecs.TargetGroup{Type: g.Type, LoadBalancers: g.LoadBalancerARNs}, ok
+}

@@ -1,0 +1,279 @@
+// Package session is one person's work in one workspace: it opens the target,
+// finds Terraform and keeps the journal, so that the screens and the command
+// line do the same things in the same way.
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/adrg/xdg"
+
+	"workshop/internal/fargate"
+	"workshop/internal/lesson"
+	"workshop/internal/stack"
+	"workshop/internal/target"
+	"workshop/internal/workspace"
+)
+
+// Options say where and with what to work.
+type Options struct {
+	Kind      target.Kind
+	Workspace string // folder; empty takes the default for the kind
+	Region    string
+	Terraform string // path of the program; empty looks for it
+	Offline   bool   // fetch no Terraform
+	Fast      bool   // the sandbox's waits, for tests
+	Port      int    // of the sandbox's endpoint; 0 takes any that is free
+	Log       *slog.Logger
+
+	Configuration fs.FS // the bundled .tf files
+	Steps         fs.FS // the bundled steps
+}
+
+// Session is open until Close. Its methods are safe for concurrent use, except
+// that Terraform runs one operation at a time.
+type Session struct {
+	Workspace *workspace.Workspace
+
+	opts Options
+
+	mu     sync.Mutex // guards what follows
+	target *target.Target
+	stack  *stack.Stack
+	lock   *workspace.Lock
+
+	opening sync.Mutex // held while the target or Terraform is being found
+}
+
+// ErrNothingDeployed is returned by what needs a running service before there is
+// one.
+var ErrNothingDeployed = errors.New("nothing is deployed yet: `workshop deploy` does it")
+
+// Open opens the workspace and nothing else: it touches no network and is done
+// in milliseconds.
+func Open(o Options) (*Session, error) {
+	dir := o.Workspace
+	if dir == "" {
+		var err error
+		if dir, err = workspace.DefaultDir(string(o.Kind)); err != nil {
+			return nil, err
+		}
+	}
+	ws, err := workspace.Open(dir, o.Configuration)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{Workspace: ws, opts: o}, nil
+}
+
+// Kind is the target's.
+func (s *Session) Kind() target.Kind { return s.opts.Kind }
+
+// Lock makes this process the one that changes the workspace; doing it again
+// changes nothing. Where another process holds it the error is a
+// *workspace.LockedError.
+func (s *Session) Lock() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lock != nil {
+		return nil
+	}
+	l, err := s.Workspace.Lock()
+	if err != nil {
+		return err
+	}
+	s.lock = l
+	return nil
+}
+
+// Target reaches the target, once: it starts or finds the sandbox, or asks AWS
+// who the caller is.
+func (s *Session) Target(ctx context.Context) (*target.Target, error) {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if t := s.opened(); t != nil {
+		return t, nil
+	}
+	t, err := target.Open(ctx, target.Options{
+		Kind: s.opts.Kind, Dir: s.Workspace.Dir(), Region: s.opts.Region,
+		Fast: s.opts.Fast, Port: s.opts.Port, Log: s.opts.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.target = t
+	return t, nil
+}
+
+func (s *Session) opened() *target.Target {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.target
+}
+
+// Stack is the configuration with the target and Terraform, found or fetched
+// the first time.
+func (s *Session) Stack(ctx context.Context, emit func(stack.Event)) (*stack.Stack, error) {
+	t, err := s.Target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	s.mu.Lock()
+	st := s.stack
+	s.mu.Unlock()
+	if st != nil {
+		return st, nil
+	}
+	cache := filepath.Join(xdg.CacheHome, "fargate-workshop")
+	tf, err := stack.Find(ctx, stack.FindOptions{Path: s.opts.Terraform, CacheDir: cache, Offline: s.opts.Offline}, emit)
+	if err != nil {
+		return nil, err
+	}
+	if st, err = s.open(t, tf, cache); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stack = st
+	return st, nil
+}
+
+func (s *Session) open(t *target.Target, tf *stack.Terraform, cache string) (*stack.Stack, error) {
+	o := stack.Options{
+		Dir: s.Workspace.TerraformDir(), DataDir: s.Workspace.Dir(), CacheDir: cache, Terraform: tf,
+		Vars: map[string]string{"workspace_id": s.Workspace.ID()},
+	}
+	if t != nil {
+		o.Env = t.Env
+	}
+	return stack.Open(o)
+}
+
+// State reads what Terraform's state says without running Terraform and
+// without reaching the target.
+func (s *Session) State() (*stack.Stack, error) {
+	s.mu.Lock()
+	st := s.stack
+	s.mu.Unlock()
+	if st != nil {
+		return st, nil
+	}
+	return s.open(nil, nil, "")
+}
+
+// Ref names the deployed service, from Terraform's outputs. Before a deployment
+// it returns ErrNothingDeployed.
+func (s *Session) Ref() (fargate.Ref, error) {
+	st, err := s.State()
+	if err != nil {
+		return fargate.Ref{}, err
+	}
+	out, err := st.Outputs()
+	if err != nil {
+		return fargate.Ref{}, err
+	}
+	ref, ok := fargate.RefFromOutputs(out)
+	if !ok {
+		return fargate.Ref{}, ErrNothingDeployed
+	}
+	return ref, nil
+}
+
+// Course reads the steps. Faults of single steps come as an error beside the
+// course, which has the others.
+func (s *Session) Course() (*lesson.Course, error) { return lesson.Load(s.opts.Steps) }
+
+// Exports are the variables, as KEY=value, with which the learner's own
+// terraform, aws and curl reach the same place as the workshop does.
+func (s *Session) Exports(ctx context.Context) ([]string, error) {
+	t, err := s.Target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	st, err := s.Stack(ctx, nil)
+	if errors.Is(err, stack.ErrNoTerraform) {
+		return t.Env, nil // aws and curl work without it
+	}
+	if err != nil {
+		return nil, err
+	}
+	return st.Env()
+}
+
+// Environ is this process's environment with Exports in it.
+func (s *Session) Environ(ctx context.Context) ([]string, error) {
+	exports, err := s.Exports(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append(s.opened().Environ(os.Environ()), exports...), nil
+}
+
+// Busy reports whether Terraform runs an operation.
+func (s *Session) Busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stack != nil && s.stack.Running() != ""
+}
+
+// Variable gives the value of a variable in the text of a step, such as
+// outputs.url or target.
+func (s *Session) Variable(name string) (string, bool) {
+	switch name {
+	case "target":
+		return string(s.opts.Kind), true
+	case "workspace":
+		return s.Workspace.Dir(), true
+	case "region":
+		return s.region(), true
+	case "account":
+		if t := s.opened(); t != nil {
+			return t.Account, true
+		}
+		return "", false
+	}
+	output, ok := strings.CutPrefix(name, "outputs.")
+	if !ok {
+		return "", false
+	}
+	st, err := s.State()
+	if err != nil {
+		return "", false
+	}
+	outputs, err := st.Outputs()
+	if err != nil {
+		return "", false
+	}
+	v, ok := outputs[output]
+	return fmt.Sprint(v), ok
+}
+
+// Close gives the workspace back and ends a sandbox that this session started.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	if s.target != nil {
+		if err := s.target.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("closing the %s: %w", s.target.Kind, err))
+		}
+		s.target = nil
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Unlock())
+		s.lock = nil
+	}
+	return errors.Join(errs...)
+}
