@@ -382,39 +382,63 @@ func TestNobodyReceivesAndNothingBlocks(t *testing.T) {
 	})
 }
 
-func TestProbe(t *testing.T) {
-	var agents []string
-	paths := make(chan string, 10)
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		agents = append(agents, r.UserAgent())
-		if r.URL.Path == "/healthz" {
-			http.NotFound(rw, r)
-		}
-		paths <- r.URL.Path
-	}))
-	defer server.Close()
-	client := server.Client()
-	if p := ask(t.Context(), client, server.URL+"/healthz"); p.Status != 404 || p.Err != nil || p.Latency <= 0 {
-		t.Errorf("got %+v", p)
-	}
-	if p := ask(t.Context(), client, "http://127.0.0.1:1/"); p.Status != 0 || p.Err == nil {
-		t.Errorf("got %+v", p)
-	}
-	s := newStack()
-	at := ref
-	at.URL = server.URL + "/"
-	w := Watch(t.Context(), s.config(), at, WatchOptions{HTTP: client})
-	defer w.Stop()
-	<-paths
-	for snapshot := range w.Updates() {
-		if snapshot.Probe != nil {
-			if snapshot.Probe.Status != 404 {
-				t.Errorf("got %+v", snapshot.Probe)
+type trip func(*http.Request) (*http.Response, error)
+
+func (f trip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestProbeFindsAPathThatAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		client := &http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
+			asked = append(asked, r.UserAgent()+" "+r.URL.String())
+			time.Sleep(3 * time.Millisecond)
+			status := http.StatusOK
+			if r.URL.Path == "/healthz" {
+				status = http.StatusNotFound
 			}
-			break
+			return &http.Response{StatusCode: status, Body: http.NoBody, Request: r}, nil
+		})}
+		at := ref
+		at.URL = "http://shop.invalid/"
+		w := Watch(t.Context(), newStack().config(), at, WatchOptions{HTTP: client})
+		time.Sleep(time.Second)
+		if got, _ := w.Latest(); got.Probe == nil || got.Probe.Status != http.StatusNotFound {
+			t.Errorf("got %+v", got.Probe)
 		}
+		time.Sleep(time.Minute)
+		got, _ := w.Latest()
+		if got.Probe.Status != http.StatusOK || got.Probe.Latency != 3*time.Millisecond || time.Since(got.Probe.At) > probeEvery {
+			t.Errorf("got %+v", got.Probe)
+		}
+		w.Stop()
+		if asked[0] != "workshop-probe http://shop.invalid/healthz" || asked[1] != "workshop-probe http://shop.invalid/" {
+			t.Errorf("asked %q", asked[:2])
+		}
+		if n := len(asked); n > 14 {
+			t.Errorf("%d requests in a minute", n)
+		}
+	})
+}
+
+func TestProbeGivesUp(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	client := server.Client()
+	if p := ask(t.Context(), client, server.URL); p.Status != http.StatusNotFound || p.Err != nil || p.Latency <= 0 {
+		t.Errorf("got %+v", p)
 	}
-	if agents[0] != "Go-http-client/1.1" && agents[0] != "workshop-probe" {
-		t.Errorf("agent %q", agents[0])
+	server.Close()
+	if p := ask(t.Context(), client, server.URL); p.Status != 0 || p.Err == nil {
+		t.Errorf("got %+v", p)
 	}
+	synctest.Test(t, func(t *testing.T) {
+		hangs := &http.Client{Transport: trip(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})}
+		began := time.Now()
+		p := ask(t.Context(), hangs, "http://shop.invalid/")
+		if !errors.Is(p.Err, context.DeadlineExceeded) || time.Since(began) != probeTimeout {
+			t.Errorf("%v after %s", p.Err, time.Since(began))
+		}
+	})
 }
