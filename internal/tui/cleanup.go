@@ -156,7 +156,9 @@ func (c *cleanup) view(w, h int) []string {
 			up += fmt.Sprintf(", for %s now", span(c.now().Sub(c.stack.Created)))
 		}
 		cost := c.session.Cost(nil)
-		lines = append(lines, "   "+up, "   While it stands: "+cost.Whole, "")
+		lines = append(lines, "   "+up)
+		lines = append(lines, indent(3, paragraphs(w-4, t.Text, "While it stands: "+cost.Whole))...)
+		lines = append(lines, "")
 		for _, p := range cost.Parts {
 			lines = append(lines, "     "+t.Dim.Render(fit(clean.Line(p.What), 30, t)+"  "+clean.Line(p.Hourly)))
 		}

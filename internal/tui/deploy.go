@@ -75,16 +75,17 @@ func (d *deploy) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 func (d *deploy) confirm() {
 	p := d.plan
 	var does []string
+	what := ""
 	add := func(n int, verb string) {
 		if n > 0 {
-			does = append(does, fmt.Sprintf("%s %s", verb, count(n, "resource")))
+			does = append(does, verb+" "+thousands(n))
+			what = capital(verb) + " " + count(n, "resource") + "?"
 		}
 	}
 	add(p.Create, "create")
 	add(p.Update, "change")
 	add(p.Replace, "delete and make again")
 	add(p.Delete, "delete")
-	what := capital(joinAnd(does))
 	var groups []string
 	for _, g := range d.tree.groups {
 		if !g.drift {
@@ -92,19 +93,23 @@ func (d *deploy) confirm() {
 		}
 	}
 	cost := d.session.Cost(p)
-	body := []string{
-		"In " + d.where() + ": " + strings.Join(groups, ", ") + ".",
-		"",
-		"Cost: " + cost.Whole + ".",
-		"",
-		"Terraform does exactly what the plan on the screen says, and you can remove all of it again on page 5.",
+	var body []string
+	if len(does) > 1 {
+		what = "Apply this plan?"
+		body = append(body, "Terraform will "+joinAnd(does)+" of the resources.", "")
 	}
-	yes := "Yes, " + joinAnd(does)
+	body = append(body,
+		"In "+d.where()+": "+strings.Join(groups, ", ")+".",
+		"",
+		"Cost: "+cost.Whole+".",
+		"",
+		"Terraform does exactly what the plan on the screen says, and you can remove all of it again on page 5.")
+	yes := "Yes, apply it"
 	if len(does) == 1 && p.Create > 0 {
 		yes = "Yes, create them"
 	}
 	d.dialog = &dialog{
-		title:  what + "?",
+		title:  what,
 		body:   body,
 		danger: p.Delete+p.Replace > 0,
 		choices: []choice{

@@ -51,16 +51,15 @@ func (d *dialog) update(k tea.KeyPressMsg) (cmd tea.Cmd, over bool) {
 		return nil, false
 	case "enter":
 		last := len(d.choices) - 1
-		if typing && d.focus == 0 && d.input.value != "" {
-			d.focus = last // what was typed is the answer
-		}
-		if d.focus == last && !d.ready() {
-			return nil, false
+		if typing && !d.ready() && (d.focus == last || d.input.value != "") {
+			return nil, false // half a word is neither a yes nor a no
 		}
 		return choose(d.choices[d.focus])
 	default:
 		if typing {
-			d.input.update(k)
+			if d.input.update(k) {
+				d.settle()
+			}
 			return nil, false
 		}
 		switch key {
@@ -76,6 +75,14 @@ func (d *dialog) update(k tea.KeyPressMsg) (cmd tea.Cmd, over bool) {
 		}
 	}
 	return nil, false
+}
+
+// settle moves the focus to where what was typed leads.
+func (d *dialog) settle() {
+	d.focus = 0
+	if d.ready() {
+		d.focus = len(d.choices) - 1
+	}
 }
 
 // ready reports whether what had to be typed was typed.

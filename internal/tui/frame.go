@@ -35,7 +35,7 @@ func (m *model) top(w int) string {
 		}
 		if m.op.op == stackApply {
 			if s := m.story(); s != nil {
-				doing += fmt.Sprintf(" %d of %d", s.done-s.failed, len(s.parts))
+				doing += fmt.Sprintf(" %d of %d", s.reading().Done, s.reading().Total)
 			}
 		}
 		right = append(right, t.Accent.Render(t.Signs.Working+" "+doing))
@@ -53,19 +53,21 @@ func (m *model) top(w int) string {
 			right = append(right, t.Dim.Render(t.Signs.Working+" getting ready"))
 		} else if m.ready.err != nil {
 			right = append(right, t.Bad.Render(t.Signs.Failed+" not ready"))
-		} else if m.ready.done && !m.stack.Exists {
+		} else if m.stack.Exists {
+			right = append(right, t.Dim.Render(t.Signs.Stopped+" "+count(m.stack.Resources, "resource")+" up"))
+		} else if m.ready.done {
 			right = append(right, t.Dim.Render(t.Signs.Stopped+" nothing deployed"))
 		}
 	}
-	optional := []string{}
-	if m.course != nil && len(m.course.Steps) > 0 {
-		optional = append(optional, t.Dim.Render(fmt.Sprintf("%d of %d", m.guide.at+1, len(m.course.Steps))))
+	var optional []string
+	if m.stack.URL != "" {
+		optional = append(optional, t.Accent.Render(cleanLine(m.stack.URL)))
 	}
 	if m.stack.Exists && m.cost.Now != "" {
 		optional = append(optional, m.cost.Now)
 	}
-	if m.stack.URL != "" {
-		optional = append(optional, t.Accent.Render(cleanLine(m.stack.URL)))
+	if m.course != nil && len(m.course.Steps) > 0 && (m.page != guidePage || !m.lay.compact) {
+		optional = append(optional, t.Dim.Render(fmt.Sprintf("%d of %d", m.guide.at+1, len(m.course.Steps))))
 	}
 	room := w - width(left) - 3
 	used := 0
@@ -76,7 +78,7 @@ func (m *model) top(w int) string {
 	for _, o := range optional {
 		if used+width(o)+3 <= room {
 			used += width(o) + 3
-			fits = append([]string{o}, fits...)
+			fits = append(fits, o)
 		}
 	}
 	return ends(left, strings.Join(append(right, fits...), "   ")+" ", w, t)
@@ -113,7 +115,7 @@ func (m *model) bottom(w int) string {
 	hints := append(m.pages[m.page].hints(), hint{"?", "keys"})
 	switch {
 	case m.dialog != nil:
-		hints = []hint{{"tab", "choose"}, {"enter", "do it"}, {"esc", "no"}}
+		hints = []hint{{"tab", "choose"}, {"enter", "do it"}, {"esc", "back"}}
 	case m.help:
 		hints = []hint{{"esc", "back"}}
 	}

@@ -3,38 +3,30 @@ package tui
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"workshop/internal/clean"
 	"workshop/internal/lesson"
+	"workshop/internal/tui/reader"
 	"workshop/internal/tui/style"
 )
-
-// stepView draws one step of the workshop and answers its keys.
-type stepView interface {
-	SetSize(w, h int)
-	SetTheme(t style.Theme)
-	SetVars(vars func(name string) (string, bool))
-	View() string
-	Update(msg tea.Msg) tea.Cmd
-	State() []byte
-	Restore(state []byte)
-}
 
 // guide is the page that teaches: the list of steps and the one that is read.
 type guide struct {
 	*shared
-	open     func(*lesson.Step, style.Theme) stepView
+	images   fs.FS
+	colors   colorprofile.Profile
 	at       int // index of the current step
 	done     map[string]bool
 	begun    map[string]time.Time
 	places   map[string][]byte
-	reader   stepView
-	size     rect
+	reader   *reader.Reader
 	onRail   bool
 	railAt   int
 	railTop  int
@@ -62,14 +54,14 @@ type output struct {
 // outputHeld bounds the lines that are kept of a run.
 const outputHeld = 5_000
 
-func newGuide(s *shared, open func(*lesson.Step, style.Theme) stepView) *guide {
-	return &guide{shared: s, open: open, done: map[string]bool{}, begun: map[string]time.Time{}, places: map[string][]byte{}}
+func newGuide(s *shared) *guide {
+	return &guide{shared: s, colors: colorprofile.ASCII, done: map[string]bool{}, begun: map[string]time.Time{}, places: map[string][]byte{}}
 }
 
 // load takes the learner to where they were.
 func (g *guide) load(o Opening) {
 	p := o.Progress
-	g.faults = o.Faults
+	g.faults, g.images = o.Faults, o.Images
 	for _, id := range p.Done {
 		g.done[id] = true
 	}
@@ -106,10 +98,10 @@ func (g *guide) show(i int) {
 	if g.begun[s.ID].IsZero() {
 		g.begun[s.ID] = g.now()
 	}
-	g.reader = g.open(s, g.theme)
+	g.reader = reader.New(s, g.theme, g.images)
+	g.reader.SetProfile(g.colors)
 	g.reader.SetVars(g.vars)
-	g.size = rect{}
-	g.resize()
+	g.reader.SetSize(g.lay.read.w, g.lay.read.h)
 	if b, ok := g.places[s.ID]; ok {
 		g.reader.Restore(b)
 	}
@@ -151,13 +143,14 @@ func (g *guide) renew() {
 	}
 }
 
-func (g *guide) resize() {
-	r := g.lay.read
-	r.h -= 2 // the heading line and the one below it
-	if g.reader != nil && r != g.size {
-		g.size = r
-		g.reader.SetSize(max(r.w, 1), max(r.h, 1))
+// settle gives the reader its room, and returns the command for what it still
+// needs to draw its pictures.
+func (g *guide) settle() tea.Cmd {
+	if g.reader == nil || g.lay.read.w == 0 {
+		return nil
 	}
+	g.reader.SetSize(g.lay.read.w, g.lay.read.h)
+	return g.reader.Prepare()
 }
 
 func (g *guide) progress() Progress {
@@ -263,6 +256,8 @@ func (g *guide) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case "s":
 		g.onRail, g.railAt = true, g.at
 		return nil, true
+	case "esc":
+		return nil, g.reader.Blur()
 	case "o":
 		if g.output != nil {
 			g.onOutput = true
@@ -339,7 +334,6 @@ func (g *guide) view(w, h int) []string {
 		}
 		return lines
 	}
-	g.resize()
 	read := g.viewStep(s)
 	if g.output != nil {
 		read = append(read, g.output.view(g.lay.output.w, g.lay.output.h, t, g.onOutput, g.spinner(), g.now())...)
@@ -348,8 +342,7 @@ func (g *guide) view(w, h int) []string {
 		if g.onRail {
 			return indent(1, g.viewRail(w-2, h))
 		}
-		lines := []string{" " + g.viewFoldedRail(w-2), ""}
-		return append(lines, indent(g.lay.read.x, read)...)
+		return indent(g.lay.read.x, read)
 	}
 	rail := block(g.viewRail(railWidth, h), h)
 	read = block(read, h)
@@ -376,9 +369,12 @@ func (g *guide) viewStep(s *lesson.Step) []string {
 	if g.done[s.ID] {
 		mark = t.Good.Render(" " + t.Signs.Done)
 	}
-	lines := []string{ends(t.Heading.Render(clean.Line(s.Title))+mark, t.Dim.Render(strings.Join(info, t.Signs.Sep)), g.lay.read.w, t), ""}
-	text := strings.Split(g.reader.View(), "\n")
-	return append(lines, block(text, g.lay.read.h-2)...)
+	head := t.Heading.Render(clean.Line(s.Title)) + mark
+	if g.lay.compact {
+		head = t.Dim.Render(fmt.Sprintf("%d of %d ", g.at+1, len(g.course.Steps))) + t.Key.Render(t.Signs.Current) + " " + head
+	}
+	lines := []string{ends(head, t.Dim.Render(strings.Join(info, t.Signs.Sep)), g.lay.head.w, t), ""}
+	return append(lines, block(strings.Split(g.reader.View(), "\n"), g.lay.read.h)...)
 }
 
 func estimate(e lesson.Estimate) string {
@@ -389,12 +385,6 @@ func estimate(e lesson.Estimate) string {
 		return fmt.Sprintf("%d min", e.Max)
 	}
 	return fmt.Sprintf("%d to %d min", e.Min, e.Max)
-}
-
-func (g *guide) viewFoldedRail(w int) string {
-	t := g.theme
-	return ends(t.Dim.Render(fmt.Sprintf("%d of %d ", g.at+1, len(g.course.Steps)))+t.Key.Render(t.Signs.Current)+" "+t.Strong.Render(clean.Line(g.step().Title)),
-		t.Dim.Render(fmt.Sprintf("%d done", len(g.done))), w, t)
 }
 
 func (g *guide) viewRail(w, h int) []string {
@@ -435,7 +425,7 @@ func (g *guide) viewRail(w, h int) []string {
 		}
 	}
 	if left > 0 && len(lines) < h-1 {
-		lines = append(block(lines, h-1), t.Dim.Render(fmt.Sprintf("about %s to go", span(time.Duration(left)*time.Minute))))
+		lines = append(block(lines, h-1), t.Dim.Render(fmt.Sprintf("about %s left", span(time.Duration(left)*time.Minute))))
 	}
 	if len(g.faults) > 0 && len(lines) >= 2 {
 		lines[len(lines)-2] = t.Attention.Render(fmt.Sprintf("%s %s unreadable", t.Signs.Warn, count(len(g.faults), "step")))
@@ -482,7 +472,7 @@ func (g *guide) hints() []hint {
 	if g.onRail {
 		return []hint{{"enter", "open"}, {"esc", "back"}}
 	}
-	h := []hint{{"tab", "focus"}, {"enter", "run or fold"}, {"n", "done, next"}}
+	h := []hint{{"n", "done, next"}, {"tab", "focus"}, {"enter", "run or fold"}}
 	if s := g.step(); s != nil && s.Page != "" {
 		if id, ok := pageOf(s.Page); ok && id != guidePage {
 			h = append([]hint{{fmt.Sprint(int(id) + 1), strings.ToLower(pageNames[id])}}, h...)

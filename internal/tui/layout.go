@@ -1,5 +1,7 @@
 package tui
 
+import "workshop/internal/tui/reader"
+
 // The least terminal that has room for what matters.
 const (
 	leastWidth  = 60
@@ -7,7 +9,7 @@ const (
 	// below foldWidth the rail is one line
 	foldWidth = 100
 	// readWidth is the widest text that reads well.
-	readWidth = 92
+	readWidth = reader.MaxWidth
 	railWidth = 20
 )
 
@@ -20,8 +22,9 @@ type layout struct {
 	tooSmall bool
 	compact  bool // the rail is folded to one line
 	body     rect // between the two rules
-	rail     rect // of the guide; one line where compact
-	read     rect // the step's text, its heading line included
+	rail     rect // of the guide; none where compact
+	head     rect // the step's title; where compact, the rail is folded into it
+	read     rect // the step's text
 	output   rect // of the block that was run last; empty where none was
 }
 
@@ -30,14 +33,13 @@ type layout struct {
 func lay(w, h int, output bool) layout {
 	l := layout{w: w, h: h, tooSmall: w < leastWidth || h < leastHeight, compact: w < foldWidth}
 	l.body = rect{0, 2, w, max(0, h-4)}
-	if l.compact {
-		l.rail = rect{1, 2, w - 2, 1}
-		l.read = rect{1, 4, min(w-2, readWidth), max(0, l.body.h-2)}
-	} else {
+	x := 1
+	if !l.compact {
 		l.rail = rect{1, 2, railWidth, l.body.h}
-		x := railWidth + 4
-		l.read = rect{x, 2, min(w-x-2, readWidth), l.body.h}
+		x = railWidth + 4
 	}
+	l.head = rect{x, 2, min(w-x-1, readWidth+2), 1} // two more for the reader's scroll bar
+	l.read = rect{x, 4, l.head.w, max(0, l.body.h-2)}
 	if output {
 		oh := min(max(l.body.h/3, 5), 16)
 		l.read.h -= oh

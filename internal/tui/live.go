@@ -366,7 +366,7 @@ func (l *live) viewService(w int) []string {
 	for _, p := range parts {
 		if width(line)+width(gap)+width(p) > w-1 {
 			lines = append(lines, line)
-			line = "        "
+			line = strings.Repeat(" ", width(name))
 		}
 		line += gap + p
 	}
@@ -436,7 +436,7 @@ func (l *live) columns(w int) []column {
 	t := l.theme
 	all := []column{
 		{"zone", 11, 0, func(x fargate.Task) string { return clean.Line(x.Zone) }},
-		{"address", 14, 0, func(x fargate.Task) string { return clean.Line(x.Address) }},
+		{"address", 14, 76, func(x fargate.Task) string { return clean.Line(x.Address) }},
 		{"health", 11, 0, l.health},
 		{"cpu", 13, 100, func(x fargate.Task) string {
 			u, ok := l.snap.Usage[x.ID]
@@ -518,7 +518,7 @@ func (l *live) viewTasks(w, chosen int) (head string, rows []string, at int) {
 			rows = append(rows, l.viewTask(x, w)...)
 		}
 	}
-	return head, rows, at
+	return cut(head, w, t), rows, at
 }
 
 // viewTask draws what there is to know of one task.
@@ -597,7 +597,7 @@ func (l *live) viewAge(w int) []string {
 	calls := fmt.Sprintf("%s a minute, next in %s ", count(s.Calls.LastMinute, "call"), span(s.Calls.Interval))
 	if s.Stale != nil {
 		since := t.Attention.Render(fmt.Sprintf(" %s stale since %s (%s)", t.Signs.Warn, clock(s.AsOf), ago(l.now().Sub(s.AsOf))))
-		return []string{ends(since+t.Dim.Render(": "+clean.Line(s.Stale.Error())), t.Dim.Render(calls), w, t)}
+		return []string{cut("   "+t.Dim.Render(clean.Line(s.Stale.Error())), w, t), ends(since, t.Dim.Render(calls), w, t)}
 	}
 	return []string{ends(t.Dim.Render(" as of "+clock(s.AsOf)), t.Dim.Render(calls), w, t)}
 }

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"strings"
-	"time"
 
 	"workshop/internal/fargate"
 )
@@ -13,35 +12,6 @@ const logsHeld = 100_000
 // scanned is how many lines one Update looks through for a filter: a screen
 // never waits for the whole of them.
 const scanned = 4_000
-
-// logLine is what the page keeps of a line.
-type logLine struct {
-	time    time.Time
-	task    string
-	message string
-}
-
-// logRing holds the last lines. A line's number never changes while it is held.
-type logRing struct {
-	lines []logLine
-	first int // number of the oldest that is held
-	next  int // number that the next one gets
-}
-
-func (r *logRing) add(l fargate.Line) {
-	x := logLine{l.Time, l.Task, l.Message}
-	if len(r.lines) < logsHeld {
-		r.lines = append(r.lines, x)
-	} else {
-		r.lines[r.next%logsHeld] = x
-		r.first++
-	}
-	r.next++
-}
-
-func (r *logRing) at(n int) *logLine { return &r.lines[n%logsHeld] }
-
-func (r *logRing) len() int { return r.next - r.first }
 
 // matches are the numbers of the lines that a filter lets through. The lines
 // are looked through from the newest back, a part at a time, while new ones
@@ -54,28 +24,28 @@ type matches struct {
 	up     int    // lines from this number on are still to be looked at
 }
 
-func newMatches(needle string, r *logRing) matches {
-	return matches{needle: strings.ToLower(needle), down: r.next, up: r.next}
+func newMatches(needle string, r *fargate.Ring) matches {
+	return matches{needle: strings.ToLower(needle), down: r.Next(), up: r.Next()}
 }
 
 // scan looks at a part of what is still to be looked at, and reports whether
 // something is left.
-func (m *matches) scan(r *logRing) bool {
+func (m *matches) scan(r *fargate.Ring) bool {
 	budget := scanned
-	for ; m.up < r.next && budget > 0; budget-- {
-		if m.passes(r.at(m.up)) {
+	for ; m.up < r.Next() && budget > 0; budget-- {
+		if m.passes(r, m.up) {
 			m.newer = append(m.newer, m.up)
 		}
 		m.up++
 	}
-	for ; m.down > r.first && budget > 0; budget-- {
+	for ; m.down > r.First() && budget > 0; budget-- {
 		m.down--
-		if m.passes(r.at(m.down)) {
+		if m.passes(r, m.down) {
 			m.older = append(m.older, m.down)
 		}
 	}
-	m.forget(r.first)
-	return m.up < r.next || m.down > r.first
+	m.forget(r.First())
+	return m.up < r.Next() || m.down > r.First()
 }
 
 // forget drops numbers that are no longer held.
@@ -91,8 +61,9 @@ func (m *matches) forget(first int) {
 	m.up = max(m.up, first)
 }
 
-func (m *matches) passes(l *logLine) bool {
-	return containsFold(l.message, m.needle) || strings.HasPrefix(l.task, m.needle)
+func (m *matches) passes(r *fargate.Ring, n int) bool {
+	l, held := r.At(n)
+	return held && (containsFold(l.Message, m.needle) || strings.HasPrefix(l.Task, m.needle))
 }
 
 func (m *matches) len() int { return len(m.older) + len(m.newer) }

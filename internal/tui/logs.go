@@ -22,7 +22,7 @@ const fast = 100
 // logs is the page of what the tasks say, all in one stream.
 type logs struct {
 	*shared
-	ring  logRing
+	ring  *fargate.Ring
 	found matches // of the filter
 
 	follow bool
@@ -56,13 +56,13 @@ type drawnFor struct {
 const rowsKept = 2_000
 
 func newLogs(s *shared) *logs {
-	return &logs{shared: s, follow: true, colours: map[string]int{}, rows: map[int][]string{}}
+	return &logs{shared: s, ring: fargate.NewRing(logsHeld, 0), follow: true, colours: map[string]int{}, rows: map[int][]string{}}
 }
 
 // more takes in lines; it reports whether looking through them goes on.
 func (l *logs) more(lines []fargate.Line, lost int) bool {
+	l.ring.Append(lines...)
 	for _, x := range lines {
-		l.ring.add(x)
 		if _, known := l.colours[x.Task]; !known {
 			l.colours[x.Task] = len(l.colours)
 		}
@@ -81,7 +81,7 @@ func (l *logs) more(lines []fargate.Line, lost int) bool {
 
 // scan goes on looking for the filter's matches.
 func (l *logs) scan() bool {
-	return l.filtering() && l.found.scan(&l.ring)
+	return l.filtering() && l.found.scan(l.ring)
 }
 
 func (l *logs) filtering() bool { return l.filter.value != "" }
@@ -91,14 +91,14 @@ func (l *logs) len() int {
 	if l.filtering() {
 		return l.found.len()
 	}
-	return l.ring.len()
+	return l.ring.Len()
 }
 
 func (l *logs) number(i int) int {
 	if l.filtering() {
 		return l.found.number(i)
 	}
-	return l.ring.first + i
+	return l.ring.First() + i
 }
 
 // last is the index of the last line on the screen.
@@ -137,7 +137,7 @@ func (l *logs) move(by int) {
 	}
 	to := min(max(l.last()+by, l.least()), n-1)
 	if l.follow && to < n-1 {
-		l.paused = l.ring.next
+		l.paused = l.ring.Next()
 	}
 	l.follow = to == n-1
 	l.bottom = l.number(to)
@@ -193,7 +193,8 @@ func (l *logs) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		l.raw = !l.raw
 	case "y":
 		if i := l.last(); i >= 0 {
-			return l.copy(l.ring.at(l.number(i)).message, "The last line on the screen"), true
+			x, _ := l.ring.At(l.number(i))
+			return l.copy(x.Message, "The last line on the screen"), true
 		}
 	default:
 		return nil, false
@@ -210,7 +211,7 @@ func (l *logs) paste(text string) {
 
 func (l *logs) setFilter(s string) tea.Cmd {
 	l.filter.value = s
-	l.found = newMatches(s, &l.ring)
+	l.found = newMatches(s, l.ring)
 	if l.scan() {
 		return scanOn
 	}
@@ -235,13 +236,13 @@ func (l *logs) view(w, h int) []string {
 	}
 	head := l.viewHead(w)
 	l.height = h - len(head)
-	if l.ring.len() == 0 {
+	if l.ring.Len() == 0 {
 		return append(head, l.viewNothing(w)...)
 	}
 	if l.len() == 0 {
 		says := " No line so far has " + t.Strong.Render(l.filter.value) + " in it."
-		if l.found.down > l.ring.first {
-			says = " " + t.Dim.Render("Looking through "+thousands(l.ring.len())+" lines")
+		if l.found.down > l.ring.First() {
+			says = " " + t.Dim.Render("Looking through "+thousands(l.ring.Len())+" lines")
 		}
 		return append(head, says, "", " "+t.Key.Render("esc")+t.Dim.Render(" shows all lines again"))
 	}
@@ -259,8 +260,8 @@ func (l *logs) view(w, h int) []string {
 func (l *logs) viewHead(w int) []string {
 	t := l.theme
 	left := " " + t.Strong.Render("Logs of all tasks")
-	lines := count(l.ring.len(), "line")
-	if l.ring.first > 0 {
+	lines := count(l.ring.Len(), "line")
+	if l.ring.First() > 0 {
 		lines = "the last " + lines
 	}
 	switch {
@@ -276,7 +277,7 @@ func (l *logs) viewHead(w int) []string {
 	right := t.Good.Render(t.Signs.Running + " following ")
 	if !l.follow {
 		right = t.Attention.Render("paused")
-		if n := l.ring.next - l.paused; n > 0 {
+		if n := l.ring.Next() - l.paused; n > 0 {
 			right += t.Attention.Render(fmt.Sprintf(", %s new", thousands(n)))
 		}
 		right += t.Dim.Render(t.Signs.Sep) + t.Key.Render("G") + t.Dim.Render(" follows ")
@@ -304,11 +305,16 @@ func (l *logs) draw(n int) []string {
 	if rows, ok := l.rows[n]; ok {
 		return rows
 	}
-	t, x, w := l.theme, l.ring.at(n), l.drawn.w
-	id := l.task(x.task)
-	lead := " " + t.Dim.Render(x.time.Local().Format("15:04:05.000")) + " " + id + "  "
+	t, w := l.theme, l.drawn.w
+	x, _ := l.ring.At(n)
+	id := l.task(x.Task)
+	stamp := "15:04:05.000"
+	if w < foldWidth {
+		stamp = "15:04:05"
+	}
+	lead := " " + t.Dim.Render(x.Time.Local().Format(stamp)) + " " + id + "  "
 	leadWidth := width(lead)
-	text := x.message
+	text := x.Message
 	if !l.raw {
 		text = pretty(text, t)
 	}

@@ -12,6 +12,7 @@ import (
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
 	"workshop/internal/stack"
+	"workshop/internal/tui/reader"
 	"workshop/internal/tui/style"
 )
 
@@ -44,11 +45,7 @@ type tickMsg time.Time
 func newModel(ctx context.Context, s Session, o Options) *model {
 	sh := &shared{session: s, jobs: newJobs(ctx), theme: style.New(!o.Light, !o.ASCII), now: time.Now}
 	m := &model{shared: sh, stale: true}
-	open := o.openStep
-	if open == nil {
-		open = newPlainStep
-	}
-	m.guide = newGuide(sh, func(st *lesson.Step, t style.Theme) stepView { return open(st, t) })
+	m.guide = newGuide(sh)
 	m.deploy = newDeploy(sh)
 	m.live = newLive(sh)
 	m.logs = newLogs(sh)
@@ -206,7 +203,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if m.lay.w > 0 && (m.lay.output.h > 0) != (m.guide.output != nil) {
 		m.layOut(m.lay.w, m.lay.h)
 	}
-	return m, tea.Batch(cmd, m.tick())
+	return m, tea.Batch(cmd, m.guide.settle(), m.tick())
 }
 
 func (m *model) update(msg tea.Msg) tea.Cmd {
@@ -231,16 +228,30 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		if m.logs.scan() {
 			return scanOn
 		}
-	case runMsg:
+	case reader.RunMsg:
 		m.stale = true
 		m.guide.runBlock(msg.Command, msg.Lang)
-	case copyMsg:
+	case reader.NotYetMsg:
+		m.stale = true
+		if m.stack.Exists {
+			m.say(noteAttention, "This needs "+strings.Join(msg.Names, ", ")+", which has no value yet")
+		} else {
+			m.say(noteAttention, "This needs something that is deployed: press 2 first")
+		}
+	case tea.ColorProfileMsg:
+		m.stale = true
+		m.guide.colors = msg.Profile
+		if m.guide.reader != nil {
+			m.guide.reader.SetProfile(msg.Profile)
+		}
+	case reader.CopyMsg:
 		m.stale = true
 		return m.copy(msg.Text, "The text")
 	case tea.PasteMsg:
 		m.stale = true
 		if m.dialog != nil {
 			m.dialog.input.add(msg.Content)
+			m.dialog.settle()
 		} else {
 			m.pages[m.page].paste(msg.Content)
 		}
@@ -445,9 +456,8 @@ func (m *model) quit() tea.Cmd {
 	return nil
 }
 
-// leave saves the learner's place and ends the program.
+// leave ends the program; Run saves the learner's place.
 func (m *model) leave() tea.Cmd {
-	m.guide.save()
 	m.leaving = true
 	return tea.Quit
 }
@@ -490,7 +500,7 @@ func (m *model) draw() string {
 	b.WriteString(rule)
 	for _, line := range body {
 		b.WriteByte('\n')
-		b.WriteString(line)
+		b.WriteString(cut(line, l.w, t))
 	}
 	b.WriteByte('\n')
 	b.WriteString(m.noticeLine(l.w))

@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"workshop/internal/clean"
 	"workshop/internal/stack"
@@ -82,10 +83,10 @@ func newPlanTree(p *stack.Plan) planTree {
 	return t
 }
 
-// foldAll folds every group when there is not the room to show all.
-func (t *planTree) foldAll() {
-	for _, g := range t.groups {
-		t.folded[g.group] = true
+// overview folds every group but the first: the counts are seen at a glance.
+func (t *planTree) overview() {
+	for i, g := range t.groups {
+		t.folded[g.group] = i > 0
 	}
 	t.fill()
 }
@@ -202,13 +203,13 @@ func (t *planTree) view(w, h int, th style.Theme) []string {
 			if g.drift {
 				name = th.Attention.Bold(true).Render(fit(g.name, nameWidth, th))
 			}
-			l = fmt.Sprintf(" %s %s  %s   %s", fold, name, th.Strong.Render(fmt.Sprintf("%3d", len(g.changes))), th.Dim.Render(g.means))
+			l = fmt.Sprintf("   %s %s  %s   %s", fold, name, th.Strong.Render(fmt.Sprintf("%3d", len(g.changes))), th.Dim.Render(g.means))
 		case r.detail != "":
-			l = "         " + th.Border.Render(th.Signs.Quote) + " " + th.Dim.Render(r.detail)
+			l = "           " + th.Border.Render(th.Signs.Quote) + " " + th.Dim.Render(r.detail)
 		default:
 			c := g.changes[r.change]
 			mark, st := sign(c.Action, th)
-			left := fmt.Sprintf("   %s %s", st.Render(fmt.Sprintf("%3s", mark)), clean.Line(c.Title))
+			left := fmt.Sprintf("     %s %s", st.Render(fmt.Sprintf("%3s", mark)), clean.Line(c.Title))
 			if c.Title == "" {
 				left += clean.Line(c.Address)
 			}
@@ -232,7 +233,7 @@ func (t *planTree) view(w, h int, th style.Theme) []string {
 
 // pick marks the line that has the cursor, by a sign at its left and by colour.
 func pick(l string, w int, t style.Theme) string {
-	return t.Key.Render(t.Signs.Current) + t.Strong.Render(fit(trimFirst(l), w-1, t))
+	return " " + t.Key.Render(t.Signs.Current) + t.Strong.Render(cut(ansi.TruncateLeft(l, 2, ""), w-2, t))
 }
 
 // counts says a plan in one line.
@@ -242,6 +243,9 @@ func counts(p *stack.Plan, t style.Theme) string {
 			return t.Dim.Render("0 " + what)
 		}
 		return st.Render(thousands(n)) + " " + what
+	}
+	if p.Destroy && p.Create+p.Update+p.Replace == 0 {
+		return part(p.Delete, t.Bad, "to delete")
 	}
 	s := []string{part(p.Create, t.Good, "to create"), part(p.Update, t.Attention, "to change")}
 	if p.Replace > 0 {

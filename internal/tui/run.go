@@ -91,12 +91,20 @@ func (r *run) hearPlan(m any) tea.Cmd {
 		r.hear(m)
 	case ended:
 		r.op = nil
+		if stopped(m.err) {
+			r.phase = phaseIdle
+			r.say(noteAttention, "Planning was stopped; nothing was changed")
+			return nil
+		}
 		if m.err != nil {
 			r.fail(m.err)
 			return nil
 		}
 		r.plan = m.value.(*stack.Plan)
 		r.tree = newPlanTree(r.plan)
+		if len(r.tree.rows) > r.lay.body.h-3 {
+			r.tree.overview()
+		}
 		r.phase = phasePlanned
 	}
 	return nil
@@ -288,20 +296,32 @@ func (r *run) viewFailed(w, h int) []string {
 	what := "Terraform could not make a plan"
 	next := "Nothing was created or changed. Press " + t.Key.Render("r") + " to plan again."
 	if r.story != nil {
-		what = fmt.Sprintf("The apply stopped after %d of %d", r.story.done-r.story.failed, len(r.story.parts))
+		what = fmt.Sprintf("The apply stopped after %d of %d", r.story.reading().Done, r.story.reading().Total)
 		next = "What was made is kept in Terraform's state: nothing is lost. Press " + t.Key.Render("r") + " to plan the rest."
 		if r.destroy {
-			what = fmt.Sprintf("The clean-up stopped after %d of %d", r.story.done-r.story.failed, len(r.story.parts))
+			what = fmt.Sprintf("The clean-up stopped after %d of %d", r.story.reading().Done, r.story.reading().Total)
 			next = "Terraform's state still knows what is left. Press " + t.Key.Render("r") + " to plan the rest."
 		}
 	}
-	if errors.Is(r.err, context.Canceled) {
-		what += ", because you stopped it"
+	mark := t.Bad.Bold(true).Render(t.Signs.Failed + " " + what)
+	if stopped(r.err) {
+		mark = t.Attention.Bold(true).Render(t.Signs.Warn + " " + what + ", because you stopped it")
 	}
-	head := []string{"", " " + t.Bad.Bold(true).Render(t.Signs.Failed+" "+what), "   " + cut(next, w-4, t), ""}
+	head := []string{"", " " + mark}
+	head = append(append(head, indent(3, wrap(next, w-5))...), "")
 	body := r.diagnosticLines(w-4, 0)
-	if len(r.diags) == 0 && r.err != nil {
-		body = indent(3, paragraphs(w-6, t.Text, wrap(clean.Text(r.err.Error()), w-6)...))
+	var diag *stack.DiagnosticError
+	switch {
+	case errors.As(r.err, &diag):
+		if hint := diag.Hint(); hint != "" {
+			body = append(body, indent(3, paragraphs(min(w-6, readWidth), t.Good, hint))...)
+		}
+	case !stopped(r.err) && len(r.diags) == 0:
+		body = indent(3, paragraphs(min(w-6, readWidth), t.Text, strings.Split(clean.Text(r.err.Error()), "\n")...))
+	}
+	if r.story != nil && len(body)+len(head) < h-4 {
+		body = append(body, "")
+		body = append(body, r.story.view(w, h-len(head)-len(body)-1)...)
 	}
 	from, to := r.errs.window(len(body), h-len(head))
 	return append(head, body[from:to]...)
@@ -382,6 +402,11 @@ func indent(n int, lines []string) []string {
 		out[i] = lead + l
 	}
 	return out
+}
+
+// stopped reports whether an operation ended because it was asked to.
+func stopped(err error) bool {
+	return errors.Is(err, stack.ErrStopped) || errors.Is(err, context.Canceled)
 }
 
 func (r *run) paste(string) {}

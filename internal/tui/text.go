@@ -141,9 +141,6 @@ func capital(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// trimFirst drops the first column.
-func trimFirst(s string) string { return ansi.TruncateLeft(s, 1, "") }
-
 func strip(s string) string { return ansi.Strip(s) }
 
 func cleanLine(s string) string { return clean.Line(s) }

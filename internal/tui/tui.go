@@ -10,9 +10,6 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-
-	"workshop/internal/lesson"
-	"workshop/internal/tui/style"
 )
 
 // Options say how the screen begins.
@@ -24,9 +21,10 @@ type Options struct {
 	// Input and Output are the terminal; nil for the process's own.
 	Input  io.Reader
 	Output io.Writer
-
-	openStep func(*lesson.Step, style.Theme) stepView
 }
+
+// saveTime bounds the last write of the learner's place.
+const saveTime = 5 * time.Second
 
 // stopTime is how long Run waits for Terraform to stop safely after the screen
 // has gone; after it the hard way is taken.
@@ -76,6 +74,13 @@ func Run(ctx context.Context, s Session, o Options) error {
 	}
 	_, err := tea.NewProgram(m, opts...).Run()
 	m.close(cancel, out)
+	if m.course != nil && !m.info.ReadOnly {
+		save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
+		defer cancel()
+		if serr := s.Save(save, m.guide.progress()); err == nil && serr != nil {
+			err = fmt.Errorf("your place could not be saved: %w", serr)
+		}
+	}
 	switch {
 	case m.fatal != nil:
 		return m.fatal

@@ -60,20 +60,22 @@ var asciiSigns = Signs{
 // with ASCII alone.
 func New(dark, unicode bool) Theme {
 	pick := lipgloss.LightDark(dark)
+	// Greys and backgrounds are colours that the 256-colour palette has exactly:
+	// the nearest to anything else is often of another hue.
 	c := func(light, dark string) color.Color { return pick(lipgloss.Color(light), lipgloss.Color(dark)) }
 	fg := func(light, dark string) lipgloss.Style { return lipgloss.NewStyle().Foreground(c(light, dark)) }
 
 	t := Theme{
 		Dark: dark, Unicode: unicode,
 		Text:      lipgloss.NewStyle(),
-		Dim:       fg("#6b7280", "#8b93a1"),
+		Dim:       fg("#6c6c6c", "#8a8a8a"),
 		Strong:    lipgloss.NewStyle().Bold(true),
 		Accent:    fg("#0b6bcb", "#6cb6ff"),
 		Good:      fg("#1a7f37", "#57c26b"),
 		Attention: fg("#9a6700", "#e3b341"),
 		Bad:       fg("#c4232b", "#ff7b72"),
-		Border:    fg("#d0d7de", "#3d444d"),
-		Code:      fg("#24292f", "#d1d9e0").Background(c("#eff2f5", "#212830")),
+		Border:    fg("#d0d0d0", "#444444"),
+		Code:      fg("#24292f", "#d1d9e0").Background(c("#eeeeee", "#262626")),
 		Signs:     unicodeSigns,
 	}
 	t.Tasks = []lipgloss.Style{
@@ -82,7 +84,7 @@ func New(dark, unicode bool) Theme {
 	}
 	t.Heading = t.Accent.Bold(true)
 	t.Key = t.Accent.Bold(true)
-	t.Selected = t.Strong.Background(c("#ddeeff", "#1f3a5f"))
+	t.Selected = t.Strong.Background(c("#afd7ff", "#005f87"))
 	badge := lipgloss.NewStyle().Bold(true).Padding(0, 1)
 	t.SandboxBadge = badge.Foreground(c("#ffffff", "#0d1117")).Background(c("#1a7f37", "#57c26b"))
 	t.AWSBadge = badge.Foreground(c("#ffffff", "#0d1117")).Background(c("#9a6700", "#e3b341"))

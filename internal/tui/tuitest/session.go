@@ -197,7 +197,7 @@ func (s *Session) Plan(ctx context.Context, destroy bool, emit func(stack.Event)
 	}
 	select {
 	case <-soft:
-		return nil, context.Canceled
+		return nil, stack.ErrStopped
 	default:
 	}
 	if len(s.PlanDiags) > 0 {
@@ -346,7 +346,7 @@ func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Even
 		return failed
 	}
 	if asked {
-		return context.Canceled
+		return fmt.Errorf("terraform apply: %w", stack.ErrStopped)
 	}
 	sum := &stack.Summary{OK: true, Created: p.Create, Updated: p.Update, Replaced: p.Replace, Deleted: p.Delete, Elapsed: time.Since(start)}
 	emit(stack.Event{Type: stack.EventSummary, Time: time.Now(), Op: op, Summary: sum})

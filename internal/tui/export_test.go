@@ -1,0 +1,49 @@
+package tui
+
+import (
+	"context"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"workshop/internal/fargate"
+)
+
+// Model opens the root model to the stories in package tui_test.
+type Model = model
+
+func NewModel(ctx context.Context, s Session, o Options) *Model { return newModel(ctx, s, o) }
+
+// Close is what Run does after the event loop.
+func (m *model) Close(cancel context.CancelFunc) { m.close(cancel, discard{}) }
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// LogsModel returns a model that shows the logs page with these lines held.
+func LogsModel(ctx context.Context, s Session, w, h int, lines []fargate.Line) *Model {
+	m := newModel(ctx, s, Options{Page: "logs"})
+	m.tailing = 1
+	m.Update(tea.WindowSizeMsg{Width: w, Height: h})
+	for len(lines) > 0 {
+		n := min(len(lines), linesPerMail)
+		m.MoreLines(lines[:n])
+		lines = lines[n:]
+	}
+	return m
+}
+
+// MoreLines brings lines as the mailbox would.
+func (m *model) MoreLines(lines []fargate.Line) tea.Cmd {
+	return m.update(mailMsg{lines: lines, lineGen: m.tailing})
+}
+
+// Scan goes on with a filter that was not done.
+func (m *model) Scan() bool { return m.update(scanMsg{}) != nil }
+
+var (
+	ContainsFold = containsFold
+	Pretty       = pretty
+	Wait         = func(b *mailbox, ctx context.Context) tea.Msg { return b.wait(ctx, time.Time{})() }
+)

@@ -1,0 +1,228 @@
+package tui_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+	"go.uber.org/goleak"
+
+	"workshop/internal/tui"
+	"workshop/internal/tui/tuitest"
+)
+
+var update = flag.Bool("update", false, "write the golden frames anew")
+
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	goleak.VerifyTestMain(m)
+}
+
+// stage plays a session before an audience of one test, on a clock of its own:
+// time passes only while the stage waits.
+type stage struct {
+	t      *testing.T
+	s      *tuitest.Session
+	m      *tui.Model
+	w, h   int
+	msgs   chan tea.Msg
+	ctx    context.Context
+	cancel context.CancelFunc
+	quit   bool
+	copied string
+}
+
+// play opens the workshop at a size and hands it to the story.
+func play(t *testing.T, s func() *tuitest.Session, w, h int, o tui.Options, story func(*stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		st := &stage{t: t, s: s(), w: w, h: h, msgs: make(chan tea.Msg), ctx: ctx, cancel: cancel}
+		st.m = tui.NewModel(ctx, st.s, o)
+		defer func() {
+			st.m.Close(cancel)
+			time.Sleep(time.Minute) // the last tick goes off
+		}()
+		st.run(st.m.Init())
+		st.resize(w, h)
+		st.wait(500 * time.Millisecond)
+		story(st)
+	})
+}
+
+func (st *stage) run(cmd tea.Cmd) {
+	if cmd == nil {
+		return
+	}
+	go func() {
+		msg := cmd()
+		select {
+		case st.msgs <- msg:
+		case <-st.ctx.Done():
+		}
+	}()
+}
+
+func (st *stage) handle(msg tea.Msg) {
+	switch msg := msg.(type) {
+	case nil:
+		return
+	case tea.BatchMsg:
+		for _, c := range msg {
+			st.run(c)
+		}
+		return
+	case tea.QuitMsg:
+		st.quit = true
+		return
+	}
+	if v := reflect.ValueOf(msg); v.Kind() == reflect.String && v.Type().Name() == "setClipboardMsg" {
+		st.copied = v.String()
+	}
+	_, cmd := st.m.Update(msg)
+	st.check()
+	st.run(cmd)
+}
+
+// check holds every frame to the size of the screen.
+func (st *stage) check() {
+	st.t.Helper()
+	frame := st.m.View().Content
+	if frame == "" {
+		return
+	}
+	lines := strings.Split(frame, "\n")
+	if len(lines) != st.h {
+		st.t.Fatalf("the frame has %d lines on a screen of %d:\n%s", len(lines), st.h, ansi.Strip(frame))
+	}
+	for i, l := range lines {
+		if n := ansi.StringWidth(l); n > st.w {
+			st.t.Fatalf("line %d is %d wide on a screen of %d:\n%s", i, n, st.w, ansi.Strip(frame))
+		}
+	}
+}
+
+// wait lets time pass.
+func (st *stage) wait(d time.Duration) {
+	st.t.Helper()
+	end := time.After(d)
+	for {
+		select {
+		case msg := <-st.msgs:
+			st.handle(msg)
+		case <-end:
+			return
+		}
+	}
+}
+
+func (st *stage) resize(w, h int) {
+	st.w, st.h = w, h
+	st.handle(tea.WindowSizeMsg{Width: w, Height: h})
+}
+
+var named = map[string]rune{"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "up": tea.KeyUp, "down": tea.KeyDown,
+	"left": tea.KeyLeft, "right": tea.KeyRight, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "backspace": tea.KeyBackspace,
+	"home": tea.KeyHome, "end": tea.KeyEnd}
+
+// press sends keys; a word that names no key is typed letter by letter.
+func (st *stage) press(keys ...string) {
+	st.t.Helper()
+	for _, k := range keys {
+		switch {
+		case k == "ctrl+c":
+			st.handle(tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl})
+		case named[k] != 0:
+			st.handle(tea.KeyPressMsg{Code: named[k]})
+		default:
+			for _, r := range k {
+				st.handle(tea.KeyPressMsg{Code: r, Text: string(r)})
+			}
+		}
+		st.wait(10 * time.Millisecond)
+	}
+}
+
+func (st *stage) screen() string { return ansi.Strip(st.m.View().Content) }
+
+// sees fails the story unless the screen shows all of these.
+func (st *stage) sees(texts ...string) {
+	st.t.Helper()
+	screen := st.screen()
+	flat := strings.Join(strings.Fields(screen), " ")
+	for _, x := range texts {
+		if !strings.Contains(screen, x) && !strings.Contains(flat, x) {
+			st.t.Fatalf("the screen does not show %q:\n%s", x, screen)
+		}
+	}
+}
+
+func (st *stage) seesNot(texts ...string) {
+	st.t.Helper()
+	for _, x := range texts {
+		if strings.Contains(st.screen(), x) {
+			st.t.Fatalf("the screen shows %q:\n%s", x, st.screen())
+		}
+	}
+}
+
+// called fails the story unless the session was asked these things, in order
+// and with nothing else of their kind between.
+func (st *stage) called(want ...string) {
+	st.t.Helper()
+	var got []string
+	for _, c := range st.s.Calls() {
+		if c != "watch" {
+			got = append(got, c)
+		}
+	}
+	if strings.Join(got, "; ") != strings.Join(want, "; ") {
+		st.t.Fatalf("the session was asked %q, not %q", got, want)
+	}
+}
+
+// golden holds the frame against testdata/NAME-WxH.txt.
+func (st *stage) golden(name string) {
+	st.t.Helper()
+	var lines []string
+	for _, l := range strings.Split(st.screen(), "\n") {
+		lines = append(lines, strings.TrimRight(l, " "))
+	}
+	st.compare(fmt.Sprintf("%s-%dx%d.txt", name, st.w, st.h), strings.Join(lines, "\n")+"\n")
+}
+
+// coloured is golden with the colours.
+func (st *stage) coloured(name string) {
+	st.t.Helper()
+	st.compare(fmt.Sprintf("%s-%dx%d.ansi", name, st.w, st.h), st.m.View().Content+"\n")
+}
+
+func (st *stage) compare(file, got string) {
+	st.t.Helper()
+	path := filepath.Join("testdata", file)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			st.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			st.t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		st.t.Fatalf("%v; go test ./internal/tui -update writes it", err)
+	}
+	if got != string(want) {
+		st.t.Errorf("%s differs (go test ./internal/tui -update writes it anew; look at it then):\n--- want\n%s\n--- got\n%s", path, want, got)
+	}
+}

@@ -1,0 +1,552 @@
+package tui_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"workshop/internal/stack"
+	"workshop/internal/sweep"
+	"workshop/internal/tui"
+	"workshop/internal/tui/tuitest"
+)
+
+var sizes = [][2]int{{80, 24}, {120, 40}, {200, 60}}
+
+// The whole way: read, plan, say no, say yes, watch, read logs, clean up.
+func TestTheWholeWay(t *testing.T) {
+	for _, size := range sizes {
+		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
+			play(t, tuitest.New, size[0], size[1], tui.Options{}, func(st *stage) {
+				st.sees("Welcome", "SANDBOX", "nothing deployed", "In this workshop you deploy")
+				st.golden("guide-first")
+				st.press("3")
+				st.sees("Nothing runs yet", "Press 2 to deploy")
+				st.press("4")
+				st.sees("Nothing runs yet")
+				st.press("5")
+				st.sees("nothing to clean up")
+				st.golden("cleanup-nothing")
+				st.press("1", "n", "n", "n")
+				st.sees("Terraform now makes what the plan promised")
+				st.golden("guide-deploy")
+
+				st.press("2")
+				st.sees("Nothing is deployed yet", "$0.045 an hour on AWS, nothing in the sandbox")
+				st.golden("deploy-nothing")
+				st.press("enter")
+				st.wait(700 * time.Millisecond)
+				st.sees("Planning", "Fetching the AWS provider", "75%")
+				st.golden("deploy-planning")
+				st.wait(3 * time.Second)
+				st.sees("28 to create", "a private network in two zones", "private network 10.0.0.0/16")
+				st.golden("deploy-plan")
+
+				st.press("a")
+				st.sees("Create 28 resources?", "No, not yet")
+				st.golden("deploy-confirm")
+				st.press("enter")
+				st.seesNot("Create 28 resources?")
+				st.called("plan destroy=false")
+
+				st.press("a", "tab", "enter")
+				st.wait(20 * time.Second)
+				st.sees("Applying", "of 28", "Load balancer", "waits for load balancer", "to go")
+				st.golden("deploy-applying")
+				st.press("l")
+				st.sees("Terraform's log", "aws_lb.main: Creating...")
+				st.press("esc")
+				st.wait(80 * time.Second)
+				st.sees("Done in", "28 created", "http://localhost:18080")
+				st.golden("deploy-done")
+				st.press("y")
+				if st.copied != "http://localhost:18080" {
+					t.Errorf("y copied %q", st.copied)
+				}
+
+				st.press("3")
+				st.wait(10 * time.Second)
+				st.sees("2 of 2 running", "rolled out", "answers in 3 ms", "eu-west-1a", "healthy", "has reached a steady state", "14 calls a minute")
+				st.golden("live")
+				st.s.Crash()
+				st.wait(1500 * time.Millisecond)
+				st.sees("Task 7f3a stopped: essential container exited, code 2", "stopped 1 s ago", "why?")
+				st.press("down", "down", "enter")
+				st.sees("Its last words are in the logs", "exit code 2", "EssentialContainerExited")
+				st.golden("live-why")
+
+				st.press("4")
+				st.wait(2 * time.Second)
+				st.sees("Logs of all tasks", "following", "health check")
+				st.golden("logs")
+				st.press("/", "slow")
+				st.sees("/slow", "slow answer")
+				st.seesNot("health check")
+				st.golden("logs-filter")
+				st.press("esc")
+
+				st.press("5")
+				st.sees("The stack is up", "28 resources")
+				st.golden("cleanup-up")
+				st.press("enter")
+				st.wait(3 * time.Second)
+				st.sees("28 to delete")
+				st.press("x")
+				st.sees("Delete 28 resources in the sandbox?", "Type destroy to go on")
+				st.press("destro", "enter")
+				st.sees("Type destroy to go on")
+				st.golden("cleanup-typing")
+				st.press("y", "enter")
+				st.wait(5 * time.Second)
+				st.sees("Deleting", "of 28")
+				st.golden("cleanup-deleting")
+				st.wait(60 * time.Second)
+				st.sees("Everything is gone.", "in 9 places", "left", "nothing", "(on AWS this would have been $0.04)")
+				st.golden("cleanup-receipt")
+
+				st.press("?")
+				st.sees("Everywhere", "the pages")
+				st.golden("keys")
+				st.press("esc", "q")
+				if !st.quit {
+					t.Error("q did not quit though nothing is up")
+				}
+				st.called("plan destroy=false", "apply 28", "plan destroy=true", "apply 28", "receipt")
+			})
+		})
+	}
+}
+
+func TestColours(t *testing.T) {
+	for _, light := range []bool{false, true} {
+		name := map[bool]string{true: "light", false: "dark"}[light]
+		t.Run(name, func(t *testing.T) {
+			play(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live", Light: light}, func(st *stage) {
+				st.wait(2 * time.Second)
+				st.sees("2 of 2 running")
+				st.coloured("live-" + name)
+				st.press("x")
+				st.coloured("live-dialog-" + name)
+				st.press("esc", "4")
+				st.wait(3 * time.Second)
+				st.coloured("logs-" + name)
+			})
+		})
+	}
+}
+
+func TestASCII(t *testing.T) {
+	play(t, tuitest.NewUp, 80, 24, tui.Options{ASCII: true}, func(st *stage) {
+		for _, keys := range []string{"1", "2", "3", "4", "5", "?"} {
+			st.press(keys)
+			st.wait(time.Second)
+			for _, r := range st.screen() {
+				if r > 0x7e {
+					t.Fatalf("page %s draws %q:\n%s", keys, r, st.screen())
+				}
+			}
+		}
+		st.press("esc", "2", "p")
+		st.wait(4 * time.Second)
+		st.golden("ascii-plan")
+	})
+}
+
+func TestInterruptAnApply(t *testing.T) {
+	play(t, tuitest.New, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.press("enter")
+		st.wait(3 * time.Second)
+		st.press("a", "y")
+		st.wait(20 * time.Second)
+		st.press("ctrl+c")
+		st.sees("Terraform is asked to stop", "keeps its state")
+		st.called("plan destroy=false", "apply 28", "stop hard=false")
+		st.press("ctrl+c")
+		st.sees("Stop Terraform the hard way?", "Wait for it", "it may not get to write down what it has")
+		st.press("enter") // the safe answer
+		st.called("plan destroy=false", "apply 28", "stop hard=false")
+		st.golden("deploy-stopping")
+		st.wait(60 * time.Second)
+		st.sees("The apply stopped after", "because you stopped it", "nothing is lost")
+		st.golden("deploy-stopped")
+		st.press("r")
+		st.wait(3 * time.Second)
+		st.sees("to create")
+		st.seesNot("28 to create")
+	})
+}
+
+func TestInterruptHard(t *testing.T) {
+	play(t, tuitest.New, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.press("enter")
+		st.wait(3 * time.Second)
+		st.press("a", "y")
+		st.wait(20 * time.Second)
+		st.press("ctrl+c", "ctrl+c", "tab", "enter")
+		st.wait(time.Second)
+		st.called("plan destroy=false", "apply 28", "stop hard=false", "stop hard=true")
+		st.sees("The apply stopped after", "terraform was killed")
+	})
+}
+
+func TestQuitWhileTerraformWorks(t *testing.T) {
+	play(t, tuitest.New, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.press("enter")
+		st.wait(3 * time.Second)
+		st.press("a", "y")
+		st.wait(5 * time.Second)
+		st.press("q")
+		st.sees("Terraform is at work", "Stay", "Stop safely and leave")
+		st.press("esc")
+		if st.quit {
+			t.Fatal("esc quit")
+		}
+		st.press("q", "y")
+		if !st.quit {
+			t.Fatal("y did not quit")
+		}
+		// Close, at the end of the story, stops Terraform and waits for it.
+	})
+}
+
+func TestQuitWithAStackUp(t *testing.T) {
+	play(t, tuitest.NewUp, 80, 24, tui.Options{}, func(st *stage) {
+		st.press("q")
+		st.sees("Your stack is still up", "costs nothing here", "Clean up first")
+		st.golden("quit")
+		st.press("enter")
+		if st.quit {
+			t.Fatal("the safe answer quit")
+		}
+		st.press("q", "c")
+		st.sees("see what would be deleted")
+		st.press("ctrl+c")
+		st.sees("Your stack is still up")
+		st.press("ctrl+c")
+		if !st.quit {
+			t.Fatal("the second ctrl+c did not quit")
+		}
+	})
+}
+
+func TestABrokenConfiguration(t *testing.T) {
+	broken := func() *tuitest.Session {
+		s := tuitest.New()
+		s.PlanDiags = []stack.Diagnostic{{Severity: "error", Summary: "Unsupported argument", File: "network.tf", Line: 23,
+			Detail: `An argument named "cidr_blok" is not expected here. Did you mean "cidr_block"?`, Snippet: `  cidr_blok = "10.0.0.0/16"`}}
+		return s
+	}
+	play(t, broken, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.press("enter")
+		st.wait(3 * time.Second)
+		st.sees("Terraform could not make a plan", "network.tf, line 23", `cidr_blok = "10.0.0.0/16"`, "Did you mean", "workshop reset")
+		st.golden("deploy-broken")
+		st.s.PlanDiags = nil
+		st.press("r")
+		st.wait(3 * time.Second)
+		st.sees("28 to create")
+	})
+}
+
+func TestAFailedApply(t *testing.T) {
+	failing := func() *tuitest.Session {
+		s := tuitest.New()
+		s.FailOn = "aws_iam_role.execution"
+		s.FailDiag = stack.Diagnostic{Severity: "error", Summary: "creating IAM Role: EntityAlreadyExists: Role already exists", File: "permissions.tf", Line: 17}
+		return s
+	}
+	play(t, failing, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.press("enter")
+		st.wait(3 * time.Second)
+		st.press("a", "y")
+		st.wait(30 * time.Second)
+		st.sees("The apply stopped after", "nothing is lost", "EntityAlreadyExists", "permissions.tf, line 17", "Something of that name is there from before")
+		st.golden("deploy-failed")
+	})
+}
+
+func TestAChangedPlan(t *testing.T) {
+	changed := func() *tuitest.Session {
+		s := tuitest.NewUp()
+		s.PlanAs = &stack.Plan{Create: 1, Update: 1, Replace: 1, Delete: 1,
+			Changes: []stack.Change{
+				{Address: "aws_subnet.public[2]", Type: "aws_subnet", Action: stack.ActionCreate, Group: stack.GroupNetwork, Title: "public subnet in eu-west-1c"},
+				{Address: "aws_lb_target_group.app", Type: "aws_lb_target_group", Action: stack.ActionReplace, Group: stack.GroupLoadBalancer, Title: "list of healthy tasks", Fields: []string{"port"}, Reason: "port cannot be changed in place"},
+				{Address: "aws_ecs_service.app", Type: "aws_ecs_service", Action: stack.ActionUpdate, Group: stack.GroupService, Title: "service: two tasks, kept alive", Fields: []string{"desired_count"}},
+				{Address: "aws_cloudwatch_log_group.old", Type: "aws_cloudwatch_log_group", Action: stack.ActionDelete, Group: stack.GroupObservability, Title: "old logs"},
+				{Address: "aws_sqs_queue.mine", Type: "aws_sqs_queue", Action: stack.ActionCreate, Title: "\x1b[31mqueue"},
+			},
+			Drift: []stack.Change{{Address: "aws_ecs_service.app", Action: stack.ActionUpdate, Title: "service: two tasks, kept alive", Fields: []string{"desired_count"}}}}
+		return s
+	}
+	play(t, changed, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.sees("The stack is up")
+		st.press("p")
+		st.wait(3 * time.Second)
+		st.sees("1 to change", "1 to replace", "1 to delete", "-/+ list of healthy tasks", "because port cannot be changed in place",
+			"~ service: two tasks", "changes desired_count", "Changed outside Terraform", "Other")
+		st.golden("deploy-changed")
+		st.press("a")
+		st.sees("Apply this plan?", "create 1, change 1, delete and make again 1", "Yes, apply it")
+	})
+}
+
+func TestAnEmptyPlan(t *testing.T) {
+	same := func() *tuitest.Session { s := tuitest.NewUp(); s.PlanAs = &stack.Plan{}; return s }
+	play(t, same, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.press("p")
+		st.wait(3 * time.Second)
+		st.sees("Nothing to change")
+		st.press("a", "y")
+		st.called("plan destroy=false")
+	})
+}
+
+func TestLogsKeepThePlaceWhilePaused(t *testing.T) {
+	play(t, tuitest.NewUp, 80, 24, tui.Options{Page: "logs"}, func(st *stage) {
+		st.wait(30 * time.Second)
+		st.sees("following")
+		st.press("up")
+		st.sees("paused")
+		before := strings.Split(st.screen(), "\n")[4:20]
+		st.wait(10 * time.Second)
+		st.sees("new · G follows")
+		if after := strings.Split(st.screen(), "\n")[4:20]; strings.Join(before, "\n") != strings.Join(after, "\n") {
+			t.Errorf("the lines moved while paused:\n%s\n\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
+		}
+		st.press("1", "4")
+		st.sees("paused")
+		st.press("g")
+		first := strings.Split(st.screen(), "\n")[4]
+		if !strings.Contains(first, "00:00:00") {
+			t.Errorf("g did not go to the first line: %q", first)
+		}
+		st.press("G")
+		st.sees("following")
+		st.press("/", "no such thing")
+		st.sees("No line so far")
+		st.press("esc", "w", "r")
+		st.sees(`{"level"`)
+		st.golden("logs-wrapped")
+	})
+}
+
+func TestLogsThatOutrunTheEye(t *testing.T) {
+	flood := func() *tuitest.Session {
+		s := tuitest.NewUp()
+		s.LogEvery, s.LogBatch = 10*time.Millisecond, 40
+		return s
+	}
+	play(t, flood, 120, 40, tui.Options{Page: "logs"}, func(st *stage) {
+		st.wait(40 * time.Second)
+		st.sees("lines a second: faster than the eye", "the last 100,000 lines")
+		st.press("/", "echo")
+		st.wait(2 * time.Second)
+		st.sees("/echo", "request started")
+	})
+}
+
+func TestAStoppedTaskIsSaidOnEveryPage(t *testing.T) {
+	play(t, tuitest.NewUp, 80, 24, tui.Options{}, func(st *stage) {
+		st.wait(3 * time.Second)
+		st.s.Crash()
+		st.wait(1500 * time.Millisecond)
+		st.sees("Task 7f3a stopped")
+		st.wait(10 * time.Second)
+		st.seesNot("Task 7f3a stopped")
+	})
+}
+
+func TestLiveActionsAsk(t *testing.T) {
+	play(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live"}, func(st *stage) {
+		st.wait(2 * time.Second)
+		st.press("x")
+		st.sees("Stop task 7f3a?")
+		st.press("enter")
+		st.called()
+		st.press("x", "y")
+		st.wait(2 * time.Second)
+		st.press("s")
+		st.sees("How many tasks?")
+		st.press("44", "enter")
+		st.sees("is not a number from 0 to 10")
+		st.press("s", "4", "enter")
+		st.wait(2 * time.Second)
+		st.press("f", "y")
+		calls := st.s.Calls()
+		if got := strings.Join(calls, " "); !strings.Contains(got, "stop task 7f3a1c") || !strings.Contains(got, "scale 4") || strings.Contains(got, "scale 44") || !strings.Contains(got, "redeploy") {
+			t.Errorf("the session was asked %q", calls)
+		}
+	})
+}
+
+func TestAStalePictureSaysSinceWhen(t *testing.T) {
+	play(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live"}, func(st *stage) {
+		st.wait(2 * time.Second)
+		st.s.Stale(errors.New("the sandbox does not answer"))
+		st.wait(20 * time.Second)
+		st.sees("stale since 00:00:0", "the sandbox does not answer")
+		st.golden("live-stale")
+	})
+}
+
+func TestALeftoverIsNotAReceiptForNothing(t *testing.T) {
+	left := func() *tuitest.Session {
+		s := tuitest.New()
+		s.Left = []sweep.Leftover{{Kind: "log groups", ID: "/aws/ecs/containerinsights/x/performance", Note: "AWS makes this one by itself"}}
+		return s
+	}
+	play(t, left, 80, 24, tui.Options{Page: "cleanup"}, func(st *stage) {
+		st.press("r")
+		st.wait(2 * time.Second)
+		st.sees("1 thing still there", "/aws/ecs/containerinsights/x/performance", "AWS makes this one by itself")
+		st.seesNot("Everything is gone")
+		st.golden("cleanup-left")
+		st.s.Left, st.s.Unasked = nil, "roles"
+		st.press("r")
+		st.wait(2 * time.Second)
+		st.sees("not proven", "roles could not be asked", "AccessDenied")
+		st.seesNot("Everything is gone")
+	})
+}
+
+func TestReadOnlyLooksButDoesNotTouch(t *testing.T) {
+	held := func() *tuitest.Session {
+		s := tuitest.NewUp()
+		s.Info.ReadOnly, s.Info.Holder = true, "workshop deploy (process 4242)"
+		return s
+	}
+	play(t, held, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.sees("READ ONLY")
+		st.press("p")
+		st.sees("You can look but not change: workshop deploy (process 4242)")
+		st.press("3")
+		st.wait(time.Second)
+		st.press("x", "s", "f", "5", "enter", "1", "n")
+		st.called()
+		if p := st.s.Saved(); p.Step != "" {
+			t.Errorf("a reader saved %+v", p)
+		}
+	})
+}
+
+func TestNotReady(t *testing.T) {
+	ill := func() *tuitest.Session {
+		s := tuitest.New()
+		s.ReadyErr = errors.New("Terraform could not be fetched: no network")
+		return s
+	}
+	play(t, ill, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.sees("could not get ready", "no network", "r tries again")
+		st.s.ReadyErr = nil
+		st.press("enter", "r")
+		st.wait(4 * time.Second)
+		st.sees("28 to create")
+	})
+}
+
+func TestTheWindow(t *testing.T) {
+	play(t, tuitest.NewUp, 59, 15, tui.Options{Page: "live"}, func(st *stage) {
+		st.sees("59 columns and 15 rows", "at least 60 by 16", "Nothing is lost")
+		st.golden("too-small")
+		st.resize(60, 16)
+		st.wait(time.Second)
+		st.sees("2 of 2 running")
+		st.golden("live-least")
+		for _, k := range []string{"1", "2", "4", "5"} {
+			st.press(k)
+			st.golden("least-" + k)
+		}
+		st.resize(20, 3)
+		st.resize(1, 1)
+		st.press("j", "x", "enter")
+		st.resize(200, 60)
+		st.press("3", "x")
+		st.resize(60, 16) // in the middle of a dialog
+		st.sees("Stop task", "No, leave it")
+		st.resize(30, 10)
+		st.resize(120, 40)
+		st.sees("Stop task")
+		st.press("esc")
+		st.sees("2 of 2 running")
+	})
+}
+
+func TestTheBackgroundIsLight(t *testing.T) {
+	play(t, tuitest.New, 80, 24, tui.Options{}, func(st *stage) {
+		before := st.m.View().Content
+		st.handle(tea.BackgroundColorMsg{Color: white{}})
+		if st.m.View().Content == before {
+			t.Error("the colours did not change")
+		}
+	})
+}
+
+type white struct{}
+
+func (white) RGBA() (r, g, b, a uint32) { return 0xffff, 0xffff, 0xffff, 0xffff }
+
+func TestThePlaceIsKept(t *testing.T) {
+	var saved tui.Progress
+	play(t, tuitest.New, 120, 40, tui.Options{}, func(st *stage) {
+		st.press("n", "n", "s", "down", "down", "enter")
+		st.sees("Two tasks in two zones")
+		saved = st.s.Saved()
+		if saved.Step != "explore" || strings.Join(saved.Done, " ") != "architecture welcome" {
+			t.Errorf("saved %+v", saved)
+		}
+	})
+	back := func() *tuitest.Session { s := tuitest.New(); s.Progress = saved; return s }
+	play(t, back, 120, 40, tui.Options{}, func(st *stage) {
+		st.sees("Two tasks in two zones", "✓ Welcome", "▸ Explore", "· Deploy")
+	})
+}
+
+func TestRunABlock(t *testing.T) {
+	at := func() *tuitest.Session { s := tuitest.NewUp(); s.Progress.Step = "deploy"; return s }
+	play(t, at, 120, 40, tui.Options{}, func(st *stage) {
+		st.sees("curl -i http://localhost:18080")
+		st.press("tab", "tab", "enter")
+		st.wait(2 * time.Second)
+		st.called("run curl -i http://localhost:18080")
+		st.sees("$ curl -i http://localhost:18080", "HTTP/1.1 200 OK", "done in 1 s", "greetings from podinfo")
+		st.golden("guide-output")
+		st.press("2", "1")
+		st.sees("HTTP/1.1 200 OK")
+		st.press("enter")
+		st.wait(200 * time.Millisecond)
+		st.press("ctrl+c")
+		st.sees("stopped")
+		if st.quit {
+			t.Error("ctrl+c quit")
+		}
+	})
+}
+
+// Wrong keys do nothing but what they say.
+func TestEveryKeyOnEveryPage(t *testing.T) {
+	for _, make := range []func() *tuitest.Session{tuitest.New, tuitest.NewUp} {
+		play(t, make, 80, 24, tui.Options{}, func(st *stage) {
+			for _, page := range []string{"1", "2", "3", "4", "5"} {
+				st.press("esc", "esc", page)
+				for r := ' '; r <= '~'; r++ {
+					switch r {
+					case '1', '2', '3', '4', '5', 'q':
+						continue
+					}
+					st.press(string(r), "esc")
+				}
+				st.press("up", "down", "left", "right", "pgup", "pgdown", "home", "end", "tab", "backspace", "esc")
+			}
+			for _, c := range st.s.Calls() {
+				if !strings.HasPrefix(c, "plan") && c != "watch" && c != "receipt" {
+					t.Errorf("a single key made the session %s", c)
+				}
+			}
+		})
+	}
+}
