@@ -1,7 +1,8 @@
 package cost
 
-// PricesOf is when the prices below were valid, and Source where they are
-// published: on AWS's own pages of Fargate, Elastic Load Balancing and VPC.
+// PricesOf is when the prices of us-east-1 below were last compared with what
+// others quote from AWS's pages, and Source where AWS publishes them: check a
+// region there before you add it.
 const (
 	PricesOf = "March 2026"
 	Source   = "aws.amazon.com/fargate/pricing, /elasticloadbalancing/pricing, /vpc/pricing"
@@ -21,11 +22,8 @@ type price struct {
 }
 
 var prices = map[string]price{
-	"us-east-1":      {vcpu: 40_480, gb: 4_445, loadBalancer: 22_500, capacity: 8_000, nat: 45_000, address: 5_000},
-	"us-east-2":      {vcpu: 40_480, gb: 4_445, loadBalancer: 22_500, capacity: 8_000, nat: 45_000, address: 5_000},
-	"us-west-2":      {vcpu: 40_480, gb: 4_445, loadBalancer: 22_500, capacity: 8_000, nat: 45_000, address: 5_000},
-	"eu-west-1":      {vcpu: 40_480, gb: 4_445, loadBalancer: 25_200, capacity: 8_000, nat: 48_000, address: 5_000},
-	"eu-central-1":   {vcpu: 46_560, gb: 5_110, loadBalancer: 27_000, capacity: 8_000, nat: 52_000, address: 5_000},
-	"ap-southeast-2": {vcpu: 48_560, gb: 5_320, loadBalancer: 25_200, capacity: 8_000, nat: 59_000, address: 5_000},
-	"ap-northeast-1": {vcpu: 50_560, gb: 5_530, loadBalancer: 24_300, capacity: 8_000, nat: 62_000, address: 5_000},
+	"us-east-1": {vcpu: 40_480, gb: 4_445, loadBalancer: 22_500, capacity: 8_000, nat: 45_000, address: 5_000},
+	"us-east-2": {vcpu: 40_480, gb: 4_445, loadBalancer: 22_500, capacity: 8_000, nat: 45_000, address: 5_000},
+	"us-west-2": {vcpu: 40_480, gb: 4_445, loadBalancer: 22_500, capacity: 8_000, nat: 45_000, address: 5_000},
+	"eu-west-1": {vcpu: 40_480, gb: 4_445, loadBalancer: 25_200, capacity: 8_000, nat: 48_000, address: 5_000},
 }

@@ -176,7 +176,7 @@ func (s *Session) Sweep(ctx context.Context) (Receipt, error) {
 		return Receipt{}, err
 	}
 	rep, err := sweep.Sweep(ctx, t.Config, sweep.Scope{
-		WorkspaceID: s.Workspace.ID(), Name: "workshop-" + s.Workspace.ID(), Region: t.Region,
+		WorkspaceID: s.Workspace.ID(), Name: "workshop", Region: t.Region,
 	})
 	if err != nil {
 		return Receipt{}, err
