@@ -27,6 +27,8 @@ const mirrorVariable = "WORKSHOP_PROVIDER_MIRROR"
 type cliConfig struct {
 	file string // for TF_CLI_CONFIG_FILE; empty where Terraform finds one by itself
 	ours bool   // file was written here
+	// local: every provider is in a folder of this machine.
+	local bool
 	note string // what the user should know; may be empty
 	// cache is the shared plug-in folder where ours uses one. Terraform's is not
 	// safe for two inits at once.
@@ -49,7 +51,8 @@ func settle(t *Terraform, c *configuration, dataDir, cacheDir string) (cliConfig
 		return out, nil
 	}
 	mirrors := findMirrors(t, c, mirrorFolders())
-	if len(mirrors.direct) > 0 && cacheDir != "" {
+	out.local = len(mirrors.direct) == 0
+	if !out.local && cacheDir != "" {
 		out.cache = filepath.Join(cacheDir, "plugins")
 		if err := os.MkdirAll(out.cache, 0o700); err != nil {
 			// The cache only saves time and disk.

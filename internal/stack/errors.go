@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"workshop/internal/clean"
 )
 
 // What callers branch on. The errors that methods return wrap these and say
@@ -120,4 +122,14 @@ func diagnosticError(op Op, all []Diagnostic) *DiagnosticError {
 		return nil
 	}
 	return e
+}
+
+// fromText finds a known summary in what a Terraform without -json printed.
+func fromText(text string) []Diagnostic {
+	for summary := range kinds {
+		if _, detail, ok := strings.Cut(text, summary); ok {
+			return []Diagnostic{{Severity: "error", Summary: summary, Detail: strings.TrimSpace(clean.Text(detail))}}
+		}
+	}
+	return nil
 }

@@ -138,7 +138,7 @@ func (m *Meter) At(now time.Time) Reading {
 	switch {
 	case r.Done == r.Total:
 		r.ETA, m.best = 0, 100
-	case r.Elapsed+r.ETA > 0:
+	case r.ETA > 0: // else the rest waits for what failed, and will not come
 		m.best = max(m.best, min(99, int(100*r.Elapsed/(r.Elapsed+r.ETA))))
 	}
 	r.Percent = m.best
@@ -175,17 +175,26 @@ func (m *Meter) left(name string, now time.Time, memo map[string]time.Duration) 
 			// Late already: by how much is anybody's guess, so a tenth more.
 			own = max(usual-now.Sub(it.begun), usual/10, time.Second)
 		case Waiting:
-			own = m.typical(it.change)
+			if m.hopeless(it) {
+				continue
+			}
 			var before time.Duration
 			for _, need := range it.change.Needs {
 				before = max(before, m.left(need, now, memo))
 			}
-			own += before
+			own = before + m.typical(it.change)
 		}
 		longest = max(longest, own)
 	}
 	memo[name] = longest
 	return longest
+}
+
+// hopeless reports whether something that an item needs has failed.
+func (m *Meter) hopeless(it *meterItem) bool {
+	return slices.ContainsFunc(it.change.Needs, func(need string) bool {
+		return slices.ContainsFunc(m.groups[need], func(n *meterItem) bool { return n.state == Failed })
+	})
 }
 
 // usual is what a change takes, in seconds.

@@ -127,7 +127,7 @@ func (s *Stack) Details(ctx context.Context, p *Plan, emit func(Event)) (*Plan, 
 	if err != nil {
 		return nil, err
 	}
-	tf, err := s.tfexec(cli)
+	tf, err := s.tfexec(s.environ(cli))
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,9 @@ type Options struct {
 
 // Stack is one configuration with its state. One operation (Init, Plan,
 // PlanDestroy, Apply, Destroy) runs at a time, a second one gets ErrBusy; Stop,
-// Details and the methods that read may be called at any time. That no other
+// Details and the methods that read may be called at any time. The emit functions
+// that methods take must be safe for concurrent use, and quick: Terraform waits
+// for them. They may be nil. That no other
 // process works on it is the caller's care (workspace.Lock); Terraform's own
 // lock of the state is the second line.
 type Stack struct {
@@ -203,7 +205,16 @@ func (s *Stack) init(ctx context.Context, o *operation, force bool) error {
 		defer lock.Unlock()
 	}
 
-	tf, err := s.tfexec(cli)
+	env := s.environ(cli)
+	if !cli.local {
+		dir, unwatch, err := watchDownload(o.emit)
+		if err != nil {
+			return err
+		}
+		defer unwatch()
+		env = append(env, "TMPDIR="+dir)
+	}
+	tf, err := s.tfexec(env)
 	if err != nil {
 		return err
 	}
@@ -216,9 +227,12 @@ func (s *Stack) init(ctx context.Context, o *operation, force bool) error {
 		if e.Diagnostic != nil {
 			problems = append(problems, *e.Diagnostic)
 		}
+		if e.Type == EventDownload && cli.local {
+			e.Type = EventLog // a link, made in no time
+		}
 		send(o.emit, e)
 	}}
-	if s.opts.Terraform.atLeast(initJSON) {
+	if !s.opts.Terraform.Tofu && s.opts.Terraform.atLeast(initJSON) {
 		err = tf.InitJSON(ctx, out)
 	} else {
 		tf.SetStdout(out)
@@ -280,10 +294,10 @@ func (s *Stack) initialised(conf *configuration, stamp string) bool {
 }
 
 // tfexec is for one use: terraform-exec keeps a writer from call to call.
-func (s *Stack) tfexec(cli cliConfig) (*tfexec.Terraform, error) {
+func (s *Stack) tfexec(env []string) (*tfexec.Terraform, error) {
 	tf, err := tfexec.NewTerraform(s.opts.Dir, s.opts.Terraform.Path)
 	if err == nil {
-		err = tf.SetEnv(tfexecEnv(s.environ(cli)))
+		err = tf.SetEnv(tfexecEnv(env))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", s.opts.Terraform.Name(), err)
@@ -506,6 +520,9 @@ func (s *Stack) failure(ctx context.Context, o *operation, op Op, problems []Dia
 			return fmt.Errorf("%w: %w", ErrStopped, d)
 		}
 		return fmt.Errorf("%w: terraform %s", ErrStopped, op)
+	}
+	if len(problems) == 0 {
+		problems = fromText(err.Error())
 	}
 	if d := diagnosticError(op, problems); d != nil {
 		return d

@@ -67,6 +67,8 @@ type FindOptions struct {
 	Path     string // of the program that the user named; then nothing else is tried
 	CacheDir string // where a fetched Terraform is kept; empty: nothing is fetched
 	Offline  bool   // never fetch
+
+	from releases.ExactVersion // where tests fetch from
 }
 
 // Find looks for Terraform 1.6 or later: what the user named, terraform on PATH,
@@ -107,7 +109,7 @@ func Find(ctx context.Context, opts FindOptions, emit func(Event)) (*Terraform, 
 	if opts.Offline || opts.CacheDir == "" {
 		return nil, fmt.Errorf("%w on this machine%w. "+next, ErrNoTerraform, seen, oldest)
 	}
-	t, err := fetch(ctx, opts.CacheDir, emit)
+	t, err := fetch(ctx, opts.CacheDir, opts.from, emit)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -157,7 +159,7 @@ func fetched(cacheDir string) string {
 
 // fetch downloads, verifies and unpacks the pinned release beside its place, and
 // moves it there when it is whole.
-func fetch(ctx context.Context, cacheDir string, emit func(Event)) (*Terraform, error) {
+func fetch(ctx context.Context, cacheDir string, install releases.ExactVersion, emit func(Event)) (*Terraform, error) {
 	final := filepath.Dir(fetched(cacheDir))
 	if err := os.MkdirAll(filepath.Dir(final), 0o700); err != nil {
 		return nil, err
@@ -171,13 +173,12 @@ func fetch(ctx context.Context, cacheDir string, emit func(Event)) (*Terraform, 
 	client.Transport = &meteredTransport{next: client.Transport, suffix: ".zip", emit: func(p Progress) {
 		send(emit, Event{Type: EventDownload, Op: OpInit, Message: "Terraform " + pinned, Progress: &p})
 	}}
-	install := &releases.ExactVersion{
-		Product:    product.Terraform,
-		Version:    version.Must(version.NewVersion(pinned)),
-		InstallDir: dir,
-		Timeout:    fetchTimeout,
-		HTTPClient: client,
-	}
+	defer client.CloseIdleConnections()
+	install.Product = product.Terraform
+	install.Version = version.Must(version.NewVersion(pinned))
+	install.InstallDir = dir
+	install.Timeout = fetchTimeout
+	install.HTTPClient = client
 	send(emit, Event{Type: EventDownload, Op: OpInit, Message: "Terraform " + pinned})
 	if _, err := install.Install(ctx); err != nil {
 		return nil, errors.New(clean.Line(err.Error()))

@@ -59,7 +59,7 @@ func title(typ, name, key string, values map[string]any) string {
 		}
 		return with("route", "destination_cidr_block", " to %s")
 	case "aws_route_table_association":
-		return numbered("gives a "+side+"subnet its directions", key)
+		return numbered(side+"subnet", key) + " gets its directions"
 	case "aws_eip":
 		return "fixed public address"
 	case "aws_nat_gateway":
@@ -86,7 +86,7 @@ func title(typ, name, key string, values map[string]any) string {
 	case "aws_iam_role":
 		switch {
 		case strings.Contains(name, "execution"):
-			return "who starts tasks: Fargate's own role"
+			return "what Fargate may do to start the tasks"
 		case strings.Contains(name, "task"):
 			return "what the tasks may do"
 		}

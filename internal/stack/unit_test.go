@@ -542,6 +542,9 @@ func TestMeterOfFailureAndOfNothing(t *testing.T) {
 	if r.Failed != 1 || r.Done != 0 || r.Percent > 99 || r.Resources[0].Elapsed != 3*time.Second {
 		t.Errorf("the reading is %+v", r)
 	}
+	if r.ETA != 0 || r.Percent != 0 {
+		t.Errorf("what waits for a failure will not come, but %+v", r)
+	}
 	if r := NewMeter(&Plan{}, begun, nil).At(begun); r.Percent != 100 {
 		t.Errorf("nothing to do is all done, but %+v", r)
 	}
