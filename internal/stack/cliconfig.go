@@ -29,7 +29,7 @@ type cliConfig struct {
 	ours bool   // file was written here
 	// local: every provider is in a folder of this machine.
 	local bool
-	note string // what the user should know; may be empty
+	note  string // what the user should know; may be empty
 	// cache is the shared plug-in folder where ours uses one. Terraform's is not
 	// safe for two inits at once.
 	cache string
