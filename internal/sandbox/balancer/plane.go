@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,11 @@ type Plane struct {
 	// check, from goroutines that hold no lock, and may take the sandbox's.
 	// Traffic goes by the last answer. It must be set before Run.
 	Permit func(group string, t Target) bool
+
+	// Admit says whether clients may reach a listener; nil admits all. It is
+	// asked about once a second, like Permit. Who is not admitted gets no answer
+	// and in the end a closed connection. It must be set before Run.
+	Admit func(listener string) bool
 
 	backends *Backends
 	timing   Timing
@@ -301,7 +307,7 @@ func (p *Plane) Run(ctx context.Context) error {
 	}
 	p.mu.Unlock()
 
-	<-ctx.Done()
+	p.guard(ctx)
 
 	p.mu.Lock()
 	p.run = nil
@@ -315,4 +321,32 @@ func (p *Plane) Run(ctx context.Context) error {
 	p.targets.CloseIdleConnections()
 	p.checks.CloseIdleConnections()
 	return nil
+}
+
+// guard asks now and then who is admitted, until ctx ends.
+func (p *Plane) guard(ctx context.Context) {
+	if p.Admit == nil {
+		<-ctx.Done()
+		return
+	}
+	tick := time.NewTicker(p.timing.shorten(time.Second))
+	defer tick.Stop()
+	for {
+		for _, f := range p.listening() {
+			if r := f.route.Load(); r != nil {
+				f.closed.Store(!p.Admit(r.ARN))
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *Plane) listening() []*front {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Values(p.fronts))
 }

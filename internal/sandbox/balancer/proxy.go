@@ -27,6 +27,7 @@ type front struct {
 	port      int
 	listeners []net.Listener
 	route     atomic.Pointer[route] // nil: nobody listens, as far as clients can tell
+	closed    atomic.Bool           // security groups keep clients out
 	server    *http.Server
 	cancel    context.CancelFunc
 }
@@ -81,6 +82,10 @@ func (f *front) close() {
 	}
 }
 
+// clientPatience is how long a client that is not admitted is kept waiting: less
+// than the two minutes that its system would try to connect.
+const clientPatience = 30 * time.Second
+
 // hop is a request on its way to a target.
 type hop struct {
 	route  *route
@@ -98,6 +103,13 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt := f.route.Load()
 	if rt == nil {
 		panic(http.ErrAbortHandler) // closes the connection without an answer
+	}
+	if f.closed.Load() {
+		select { // silence, as from a firewall
+		case <-r.Context().Done():
+		case <-time.After(f.plane.timing.shorten(clientPatience)):
+		}
+		panic(http.ErrAbortHandler)
 	}
 	rt.stats.open.Add(1)
 	defer rt.stats.open.Add(-1)
@@ -144,10 +156,13 @@ func (p *Plane) forward(w http.ResponseWriter, r *http.Request, rt *route, group
 		idle = time.Minute
 	}
 	timer := time.AfterFunc(idle, func() {
-		cancel(errIdle)
-		if h.unsent.Load() { // wakes a read from the client, which no context ends
-			http.NewResponseController(w).SetReadDeadline(time.Now())
+		if !h.unsent.Load() {
+			cancel(errIdle)
+			return
 		}
+		cancel(errStalled)
+		// No context ends a read from the client.
+		http.NewResponseController(w).SetReadDeadline(time.Now())
 	})
 	defer timer.Stop()
 	h.touch = func() { timer.Reset(idle) }
@@ -204,18 +219,18 @@ func (g *pool) pick() *member {
 }
 
 var (
-	errIdle = errors.New("no data within the load balancer's idle timeout")
-	errGone = errors.New("the target's deregistration delay is over")
+	errIdle    = errors.New("no data within the load balancer's idle timeout")
+	errStalled = errors.New("no more of the request's body within the load balancer's idle timeout")
+	errGone    = errors.New("the target's deregistration delay is over")
 )
 
 func (p *Plane) newProxy() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
-		Rewrite:        rewrite,
-		Transport:      (*toTarget)(p),
-		ErrorHandler:   p.failed,
-		BufferPool:     &buffers{},
-		ErrorLog:       log.New(io.Discard, "", 0),
-		ModifyResponse: nil,
+		Rewrite:      rewrite,
+		Transport:    (*toTarget)(p),
+		ErrorHandler: p.failed,
+		BufferPool:   &buffers{},
+		ErrorLog:     log.New(io.Discard, "", 0),
 	}
 }
 
@@ -319,7 +334,7 @@ func (p *Plane) failed(w http.ResponseWriter, r *http.Request, err error) {
 	cause := context.Cause(r.Context())
 	var timeout net.Error
 	switch {
-	case errors.Is(cause, errIdle) && h.unsent.Load():
+	case errors.Is(cause, errStalled):
 		h.route.fail(w, http.StatusRequestTimeout)
 	case errors.Is(cause, errIdle), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		h.route.fail(w, http.StatusGatewayTimeout)

@@ -1,0 +1,126 @@
+package elbv2
+
+import (
+	"maps"
+	"strings"
+
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"workshop/internal/sandbox/wire"
+)
+
+func (x *ELB) tagOperations(s *wire.Service) {
+	handle(s, "AddTags", x.addTags)
+	handle(s, "RemoveTags", x.removeTags)
+	handle(s, "DescribeTags", x.describeTags)
+}
+
+// maxTags is how many a resource may have.
+const maxTags = 50
+
+// tagMap adds tags to a copy of what there is.
+func tagMap(before map[string]string, tags []types.Tag) (map[string]string, error) {
+	out := maps.Clone(before)
+	if out == nil {
+		out = map[string]string{}
+	}
+	seen := map[string]bool{}
+	for _, t := range tags {
+		k := value(t.Key)
+		switch {
+		case k == "" || len(k) > 128 || len(value(t.Value)) > 256:
+			return nil, wire.Errorf("ValidationError", "The tag key '%s' must have 1 to 128 characters, its value at most 256", k)
+		case strings.HasPrefix(strings.ToLower(k), "aws:"):
+			return nil, wire.Errorf("ValidationError", "The tag key '%s' is reserved: keys must not begin with 'aws:'", k)
+		case seen[k]:
+			return nil, wire.Errorf("DuplicateTagKeys", "Tag keys must be unique: '%s' was specified more than once", k)
+		}
+		seen[k] = true
+		out[k] = value(t.Value)
+	}
+	if len(out) > maxTags {
+		return nil, wire.Errorf("TooManyTags", "A resource can have at most %d tags", maxTags)
+	}
+	return out, nil
+}
+
+// tagged returns a resource's tags and how to replace them.
+func (x *ELB) tagged(arn string) (map[string]string, func(map[string]string), error) {
+	switch {
+	case strings.Contains(arn, ":loadbalancer/"):
+		b, err := x.balancer(&arn)
+		return b.Tags, func(m map[string]string) { b.Tags = m; x.balancers.Put(arn, b) }, err
+	case strings.Contains(arn, ":targetgroup/"):
+		g, err := x.group(arn)
+		return g.Tags, func(m map[string]string) { g.Tags = m; x.groups.Put(arn, g) }, err
+	case strings.Contains(arn, ":listener/"):
+		l, err := x.listener(&arn)
+		return l.Tags, func(m map[string]string) { l.Tags = m; x.listeners.Put(arn, l) }, err
+	case strings.Contains(arn, ":listener-rule/"):
+		if _, err := x.describedRule(arn); err != nil {
+			return nil, nil, err
+		}
+		r, ok := x.rules.Get(arn)
+		return r.Tags, func(m map[string]string) {
+			if r.Tags = m; ok { // default rules have none here
+				x.rules.Put(arn, r)
+			}
+		}, nil
+	}
+	return nil, nil, wire.Errorf("ValidationError", "'%s' is not a valid ARN of a load balancer, target group, listener or rule", arn)
+}
+
+func (x *ELB) addTags(in *elb.AddTagsInput) (*elb.AddTagsOutput, error) {
+	return nil, x.retag(in.ResourceArns, func(before map[string]string) (map[string]string, error) { return tagMap(before, in.Tags) })
+}
+
+func (x *ELB) removeTags(in *elb.RemoveTagsInput) (*elb.RemoveTagsOutput, error) {
+	return nil, x.retag(in.ResourceArns, func(before map[string]string) (map[string]string, error) {
+		out := maps.Clone(before)
+		for _, k := range in.TagKeys {
+			delete(out, k)
+		}
+		return out, nil
+	})
+}
+
+// retag changes the tags of all resources or, when one is refused, of none.
+func (x *ELB) retag(arns []string, f func(map[string]string) (map[string]string, error)) error {
+	var puts []func()
+	for _, arn := range arns {
+		before, put, err := x.tagged(arn)
+		if err != nil {
+			return err
+		}
+		after, err := f(before)
+		if err != nil {
+			return err
+		}
+		puts = append(puts, func() { put(after) })
+	}
+	for _, put := range puts {
+		put()
+	}
+	return nil
+}
+
+func (x *ELB) describeTags(in *elb.DescribeTagsInput) (*elb.DescribeTagsOutput, error) {
+	if len(in.ResourceArns) > 20 {
+		return nil, wire.Errorf("ValidationError", "At most 20 resources can be specified")
+	}
+	out := []types.TagDescription{}
+	for _, arn := range in.ResourceArns {
+		tags, _, err := x.tagged(arn)
+		if err != nil {
+			return nil, err
+		}
+		d := types.TagDescription{ResourceArn: &arn, Tags: []types.Tag{}}
+		for _, k := range sorted(tags) {
+			v := tags[k]
+			d.Tags = append(d.Tags, types.Tag{Key: &k, Value: &v})
+		}
+		out = append(out, d)
+	}
+	return &elb.DescribeTagsOutput{TagDescriptions: out}, nil
+}
