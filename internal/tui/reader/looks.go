@@ -3,6 +3,7 @@ package reader
 import (
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
 	"github.com/alecthomas/chroma/v2"
@@ -89,7 +90,42 @@ func newLooks(t style.Theme) *looks {
 	}
 }
 
+// drawable is text as the terminal can show it, as wide as it was.
+func (k *looks) drawable(s string) string {
+	ascii := true
+	for i := 0; i < len(s) && ascii; i++ {
+		ascii = s[i] < utf8.RuneSelf
+	}
+	switch {
+	case ascii:
+		return s
+	case k.theme.Unicode:
+		return strings.ReplaceAll(s, "\u00a0", " ")
+	}
+	var b strings.Builder
+	for s != "" {
+		g, w := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+		s = s[max(len(g), 1):]
+		if r, n := utf8.DecodeRuneInString(g); n == len(g) && plain[r] != 0 {
+			b.WriteRune(plain[r])
+		} else if r < utf8.RuneSelf {
+			b.WriteString(g)
+		} else {
+			b.WriteString(strings.Repeat("?", w))
+		}
+	}
+	return b.String()
+}
+
+// plain has what stands in for the characters that steps use, one for one.
+var plain = map[rune]rune{
+	'\u00a0': ' ', '–': '-', '—': '-', '…': '.', '‘': '\'', '’': '\'', '“': '"', '”': '"', '×': 'x', '·': '.', '•': '*',
+	'→': '>', '←': '<', '↑': '^', '↓': 'v', '✓': 'v', '✗': 'x', '─': '-', '│': '|', '┌': '+', '┐': '+', '└': '+', '┘': '+',
+	'├': '+', '┤': '+', '┬': '+', '┴': '+', '┼': '+', '╭': '+', '╮': '+', '╰': '+', '╯': '+', '▸': '>', '▾': 'v', '●': '*', '○': 'o',
+}
+
 func (k *looks) draw(s seg) string {
+	s.text = k.drawable(s.text)
 	l := s.look
 	link := l.link
 	l.link = ""

@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	_ "image/png" // pictures are PNG files
+	"slices"
 	"strconv"
 	"strings"
 
@@ -142,9 +143,7 @@ var quadrants = [16]rune{' ', '▘', '▝', '▀', '▖', '▌', '▞', '▛', '
 // mosaic draws a picture with two colours a cell and the quarter-block that
 // comes closest: twice the detail across that half-blocks give.
 func mosaic(src image.Image, cols, rows int) []string {
-	dst := image.NewRGBA(image.Rect(0, 0, 2*cols, 2*rows))
-	draw.Draw(dst, dst.Bounds(), image.White, image.Point{}, draw.Src)
-	draw.CatmullRom.Scale(dst, dst.Bounds(), src, src.Bounds(), draw.Over, nil)
+	dst := shrink(src, 2*cols, 2*rows)
 	lines := make([]string, rows)
 	for y := range rows {
 		var b strings.Builder
@@ -207,4 +206,41 @@ func mean(px [4]color.RGBA, mask int) (c color.RGBA, err int) {
 		}
 	}
 	return color.RGBA{uint8(r), uint8(g), uint8(b), 255}, err
+}
+
+// samples is how many pixels along each side a shrunk pixel is made of.
+const samples = 4
+
+// shrink scales a picture down so that lines stay lines: where a few of a
+// pixel's samples are darker than the rest, they count as much as all of them.
+// A plain mean lets the edges of a drawing fade into its background.
+func shrink(src image.Image, w, h int) *image.RGBA {
+	fine := image.NewRGBA(image.Rect(0, 0, w*samples, h*samples))
+	draw.Draw(fine, fine.Bounds(), image.White, image.Point{}, draw.Src)
+	draw.BiLinear.Scale(fine, fine.Bounds(), src, src.Bounds(), draw.Over, nil)
+	dst := image.NewRGBA(image.Rect(0, 0, w, h))
+	var px [samples * samples]color.RGBA
+	for y := range h {
+		for x := range w {
+			for i := range px {
+				px[i] = fine.RGBAAt(x*samples+i%samples, y*samples+i/samples)
+			}
+			slices.SortFunc(px[:], func(a, b color.RGBA) int { return light(a) - light(b) })
+			dark, all := average(px[:samples]), average(px[:])
+			dst.SetRGBA(x, y, average([]color.RGBA{dark, all}))
+		}
+	}
+	return dst
+}
+
+// light is how bright a colour looks, times a thousand.
+func light(c color.RGBA) int { return 299*int(c.R) + 587*int(c.G) + 114*int(c.B) }
+
+func average(px []color.RGBA) color.RGBA {
+	var r, g, b int
+	for _, p := range px {
+		r, g, b = r+int(p.R), g+int(p.G), b+int(p.B)
+	}
+	n := len(px)
+	return color.RGBA{uint8(r / n), uint8(g / n), uint8(b / n), 255}
 }

@@ -547,7 +547,7 @@ func (r *Reader) act() tea.Cmd {
 		r.folds[b.ID] = !r.open(b)
 		r.renew(b.ID)
 		r.layout()
-		r.showHead(b.ID)
+		r.show(b.ID)
 	case lesson.Tabs:
 		r.turn(1)
 	case lesson.Code:
@@ -562,16 +562,6 @@ func (r *Reader) act() tea.Cmd {
 	return nil
 }
 
-// showHead scrolls up where folding a long block left its head above the view.
-func (r *Reader) showHead(id string) {
-	for _, s := range r.spots() {
-		if s.block.ID == id && s.from < r.top {
-			r.top = s.from
-		}
-	}
-	r.scroll(0)
-}
-
 // turn goes to another tab of the focused block.
 func (r *Reader) turn(by int) {
 	b := r.focused()
@@ -582,7 +572,7 @@ func (r *Reader) turn(by int) {
 	r.tabs[b.ID] = (r.tab(b) + by + n) % n
 	r.renew(b.ID)
 	r.layout()
-	r.showHead(b.ID)
+	r.show(b.ID)
 }
 
 func (r *Reader) copy() tea.Cmd {

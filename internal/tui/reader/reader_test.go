@@ -20,6 +20,7 @@ import (
 
 	"workshop/internal/lesson"
 	"workshop/internal/tui/style"
+	"workshop/steps"
 )
 
 var update = flag.Bool("update", false, "write the golden files again")
@@ -315,11 +316,11 @@ func TestPicture(t *testing.T) {
 }
 
 func TestMosaicFindsEdges(t *testing.T) {
-	img := image.NewRGBA(image.Rect(0, 0, 4, 4))
-	for y := range 4 {
-		for x := range 4 {
+	img := image.NewRGBA(image.Rect(0, 0, 64, 64))
+	for y := range 64 {
+		for x := range 64 {
 			c := color.RGBA{255, 255, 255, 255}
-			if x < 1 && y < 2 || x >= 2 {
+			if x < 16 && y < 32 || x >= 32 {
 				c = color.RGBA{0, 0, 0, 255}
 			}
 			img.Set(x, y, c)
@@ -327,7 +328,52 @@ func TestMosaicFindsEdges(t *testing.T) {
 	}
 	got := ansi.Strip(mosaic(img, 2, 2)[0])
 	if got != "▌ " {
-		t.Errorf("a black left quarter is drawn as %q", got)
+		t.Errorf("a black left quarter beside a black half is drawn as %q", got)
+	}
+}
+
+func TestWithoutUnicodeNothingElseIsDrawn(t *testing.T) {
+	r := New(parse(t, "# T\n\nDon’t – wait… 漢 é → done\n\n```\na ─┬─ b\n```\n\n- [x] x\n"), style.New(true, false), nil)
+	r.SetSize(40, 8)
+	v := show(t, r)
+	if i := strings.IndexFunc(v, func(r rune) bool { return r > 0x7e }); i >= 0 {
+		t.Errorf("there is %q in\n%s", v[i:i+4], v)
+	}
+	if !strings.HasPrefix(v, "Don't - wait. ?? ? > done") || !strings.Contains(v, "a -+- b") {
+		t.Errorf("drawn as\n%s", v)
+	}
+}
+
+func TestStepsOfTheWorkshop(t *testing.T) {
+	c, err := lesson.Load(steps.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range c.Steps {
+		for _, size := range [][2]int{{58, 10}, {80, 24}, {120, 40}, {200, 60}} {
+			r := New(s, style.New(true, true), steps.Files)
+			r.SetSize(size[0], size[1])
+			for _, p := range r.spots() {
+				r.folds[p.block.ID] = true
+			}
+			r.all()
+			for top := -1; top != r.top; press(t, r, "pgdown") {
+				top = r.top
+				if v := show(t, r); strings.Contains(v, "{{") || strings.Contains(v, "???") {
+					t.Errorf("%s: markup shows at %v:\n%s", s.File, size, v)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkPicture(b *testing.B) {
+	r := New(&lesson.Step{}, style.New(true, true), steps.Files)
+	p := &picture{path: "images/Architecture.png", cols: 80, rows: 20}
+	for b.Loop() {
+		if m := p.load(r)().(pictureMsg); m.err != nil {
+			b.Fatal(m.err)
+		}
 	}
 }
 
