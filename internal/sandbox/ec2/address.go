@@ -143,10 +143,7 @@ func (x *EC2) releaseAddress(in *addressIn) (*done, error) {
 	return nil, nil
 }
 
-type associateAddressOut struct {
-	Return        bool
-	AssociationId string
-}
+type associateAddressOut struct{ AssociationId string }
 
 func (x *EC2) associateAddress(in *addressIn) (*associateAddressOut, error) {
 	a, err := x.address(in)
@@ -161,7 +158,7 @@ func (x *EC2) associateAddress(in *addressIn) (*associateAddressOut, error) {
 		return nil, err
 	}
 	if a.AssociationId != "" && a.NetworkInterfaceId == n.NetworkInterfaceId {
-		return &associateAddressOut{true, a.AssociationId}, nil
+		return &associateAddressOut{a.AssociationId}, nil
 	}
 	if n.RequesterManaged {
 		return nil, forbidden()
@@ -181,7 +178,7 @@ func (x *EC2) associateAddress(in *addressIn) (*associateAddressOut, error) {
 	if n, _ = x.interfaces.Get(n.NetworkInterfaceId); n.Association != nil && n.Association.AllocationId != "" {
 		x.release(n.Association.AllocationId)
 	}
-	return &associateAddressOut{true, x.associate(a, n).AssociationId}, nil
+	return &associateAddressOut{x.associate(a, n).AssociationId}, nil
 }
 
 func forbidden() error {

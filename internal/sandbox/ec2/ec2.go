@@ -131,8 +131,11 @@ func handle[In, Out any](x *EC2, s *wire.Service, name string, h func(*In) (*Out
 	})
 }
 
-// done is the answer of operations that only say that it is done.
+// done is the answer of operations that say no more than that. Some have a
+// member for it in the API's model, as accepted has.
 type done struct{}
+
+type accepted struct{ Return bool }
 
 func missing(parameter string) error {
 	return wire.Errorf("MissingParameter", "The request must contain the parameter %s", parameter)

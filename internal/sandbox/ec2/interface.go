@@ -331,12 +331,17 @@ func (x *EC2) interfaceOperations(s *wire.Service) {
 }
 
 type createInterfaceIn struct {
-	DryRun           bool
-	SubnetId         string
-	Description      string
-	PrivateIpAddress string
-	SecurityGroupId  []string
-	TagSpecification []tagSpecification
+	DryRun             bool
+	SubnetId           string
+	Description        string
+	PrivateIpAddress   string
+	PrivateIpAddresses []struct {
+		PrivateIpAddress string
+		Primary          bool
+	}
+	SecondaryPrivateIpAddressCount int
+	SecurityGroupId                []string
+	TagSpecification               []tagSpecification
 }
 
 type interfaceOut struct{ NetworkInterface networkInterface }
@@ -346,7 +351,13 @@ func (x *EC2) createNetworkInterface(in *createInterfaceIn) (*interfaceOut, erro
 	if err != nil {
 		return nil, err
 	}
-	n, err := x.newInterface(InterfaceSpec{SubnetID: in.SubnetId, Groups: in.SecurityGroupId, Description: in.Description}, in.PrivateIpAddress)
+	wanted := in.PrivateIpAddress
+	if len(in.PrivateIpAddresses) == 1 && wanted == "" {
+		wanted = in.PrivateIpAddresses[0].PrivateIpAddress
+	} else if len(in.PrivateIpAddresses) > 0 || in.SecondaryPrivateIpAddressCount > 0 {
+		return nil, unsupported("secondary private addresses")
+	}
+	n, err := x.newInterface(InterfaceSpec{SubnetID: in.SubnetId, Groups: in.SecurityGroupId, Description: in.Description}, wanted)
 	if err != nil {
 		return nil, err
 	}

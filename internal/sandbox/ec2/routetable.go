@@ -455,9 +455,7 @@ func (x *EC2) route(t routeTable, in *routeIn) (route, error) {
 	return r, nil
 }
 
-type routeOut struct{ Return bool }
-
-func (x *EC2) createRoute(in *routeIn) (*routeOut, error) {
+func (x *EC2) createRoute(in *routeIn) (*accepted, error) {
 	t, err := x.routeTables.find(in.RouteTableId)
 	if err != nil {
 		return nil, err
@@ -471,13 +469,13 @@ func (x *EC2) createRoute(in *routeIn) (*routeOut, error) {
 			continue
 		}
 		if o.GatewayId == r.GatewayId && o.NatGatewayId == r.NatGatewayId && o.NetworkInterfaceId == r.NetworkInterfaceId {
-			return &routeOut{true}, nil
+			return &accepted{true}, nil
 		}
 		return nil, wire.Errorf("RouteAlreadyExists", "The route identified by %s already exists.", r.destination())
 	}
 	t.RouteSet = with(t.RouteSet, r)
 	x.routeTables.Put(t.RouteTableId, t)
-	return &routeOut{true}, nil
+	return &accepted{true}, nil
 }
 
 // existingRoute finds the route that a request is about.

@@ -291,14 +291,13 @@ func (x *EC2) rulesFrom(g securityGroup, egress bool, ps []permission, revoked b
 }
 
 func (x *EC2) ruleOperations(s *wire.Service) {
-	both := func(name string, op func(egress bool, in *rulesIn) (*rulesOut, error)) {
-		handle(x, s, name+"Ingress", func(in *rulesIn) (*rulesOut, error) { return op(false, in) })
-		handle(x, s, name+"Egress", func(in *rulesIn) (*rulesOut, error) { return op(true, in) })
+	for direction, egress := range map[string]bool{"Ingress": false, "Egress": true} {
+		handle(x, s, "AuthorizeSecurityGroup"+direction, func(in *rulesIn) (*rulesOut, error) { return x.authorize(egress, in) })
+		handle(x, s, "RevokeSecurityGroup"+direction, func(in *rulesIn) (*revokeOut, error) { return x.revoke(egress, in) })
+		handle(x, s, "UpdateSecurityGroupRuleDescriptions"+direction, func(in *rulesIn) (*accepted, error) {
+			return x.updateDescriptions(egress, in)
+		})
 	}
-	both("AuthorizeSecurityGroup", x.authorize)
-	both("UpdateSecurityGroupRuleDescriptions", x.updateDescriptions)
-	handle(x, s, "RevokeSecurityGroupIngress", func(in *rulesIn) (*revokeOut, error) { return x.revoke(false, in) })
-	handle(x, s, "RevokeSecurityGroupEgress", func(in *rulesIn) (*revokeOut, error) { return x.revoke(true, in) })
 	handle(x, s, "ModifySecurityGroupRules", x.modifyRules)
 	handle(x, s, "DescribeSecurityGroupRules", x.describeRules)
 }
@@ -454,7 +453,7 @@ func (x *EC2) rulesByPermission(g securityGroup, egress bool, ps []permission) (
 	return out, nil
 }
 
-func (x *EC2) updateDescriptions(egress bool, in *rulesIn) (*rulesOut, error) {
+func (x *EC2) updateDescriptions(egress bool, in *rulesIn) (*accepted, error) {
 	g, err := x.groups.find(in.GroupId)
 	if err != nil {
 		return nil, err
@@ -486,7 +485,7 @@ func (x *EC2) updateDescriptions(egress bool, in *rulesIn) (*rulesOut, error) {
 	for _, r := range changed {
 		x.rules.Put(r.SecurityGroupRuleId, r)
 	}
-	return &rulesOut{Return: true}, nil
+	return &accepted{true}, nil
 }
 
 type modifyRulesIn struct {
@@ -509,11 +508,9 @@ type ruleUpdate struct {
 	}
 }
 
-type modifyRulesOut struct{ Return bool }
-
 // modifyRules replaces rules; a rule's group and direction stay, and so does
 // the kind of its peer.
-func (x *EC2) modifyRules(in *modifyRulesIn) (*modifyRulesOut, error) {
+func (x *EC2) modifyRules(in *modifyRulesIn) (*accepted, error) {
 	g, err := x.groups.find(in.GroupId)
 	if err != nil {
 		return nil, err
@@ -552,7 +549,7 @@ func (x *EC2) modifyRules(in *modifyRulesIn) (*modifyRulesOut, error) {
 	for _, u := range in.SecurityGroupRule {
 		x.rules.Put(u.SecurityGroupRuleId, rules[u.SecurityGroupRuleId])
 	}
-	return &modifyRulesOut{true}, nil
+	return &accepted{true}, nil
 }
 
 type describeRulesIn struct {
