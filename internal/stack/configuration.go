@@ -12,57 +12,152 @@ import (
 )
 
 // configuration is what can be read from the .tf files without running
-// Terraform: where a resource is declared, what it refers to, which of its
-// attributes are plain literals, and which providers are asked for. It is what
-// the screens say about a plan at once; Terraform itself is the authority on
-// everything else. A file with errors gives what can be read of it.
+// Terraform: where a resource is declared, what it refers to, the values of
+// attributes that hang on nothing but variables, and which providers are asked
+// for. It is what the screens say about a plan at once; Terraform itself is the
+// authority on everything else. A file with errors gives what can be read of it.
 type configuration struct {
 	resources map[string]*declaration // by address without index; data sources begin with "data."
 	locals    map[string][]string     // what each local value refers to
 	providers map[string]string       // source, e.g. hashicorp/aws, to version constraint
+	variables map[string]cty.Value
 	// setup is the text that decides what init has to do.
 	setup []byte
 }
 
 type declaration struct {
-	file     string
-	refs     []string
-	literals map[string]any
+	file   string
+	refs   []string
+	body   *hclsyntax.Body
+	values map[string]any // in the form of Terraform's JSON
 }
 
-// readConfiguration reads the .tf files of a folder. JSON files and modules are
-// left out. It does not fail: what cannot be read, Terraform complains about.
-func readConfiguration(dir string) *configuration {
-	c := &configuration{
-		resources: map[string]*declaration{},
-		locals:    map[string][]string{},
-		providers: map[string]string{},
-	}
-	names, _ := filepath.Glob(filepath.Join(dir, "*.tf"))
-	slices.Sort(names)
-	for _, name := range names {
-		if src, err := os.ReadFile(name); err == nil {
-			c.add(filepath.Base(name), src)
+// readConfiguration reads the .tf and .tfvars files of a folder, with variables
+// out of an environment. JSON files and modules are left out. It does not fail:
+// what cannot be read, Terraform complains about.
+func readConfiguration(dir string, env []string) *configuration {
+	c := newConfiguration()
+	each(dir, "*.tf", c.add)
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		if name, ok := strings.CutPrefix(name, "TF_VAR_"); ok {
+			c.variables[name] = cty.StringVal(value)
 		}
 	}
+	each(dir, "terraform.tfvars", c.set)
+	each(dir, "*.auto.tfvars", c.set)
+	c.evaluate()
 	return c
 }
 
-func (c *configuration) add(file string, src []byte) {
+func newConfiguration() *configuration {
+	return &configuration{
+		resources: map[string]*declaration{},
+		locals:    map[string][]string{},
+		providers: map[string]string{},
+		variables: map[string]cty.Value{},
+	}
+}
+
+// each hands on the files that match, by name.
+func each(dir, pattern string, use func(name string, src []byte)) {
+	names, _ := filepath.Glob(filepath.Join(dir, pattern))
+	slices.Sort(names)
+	for _, name := range names {
+		if src, err := os.ReadFile(name); err == nil {
+			use(filepath.Base(name), src)
+		}
+	}
+}
+
+func parse(file string, src []byte) *hclsyntax.Body {
 	parsed, _ := hclsyntax.ParseConfig(src, file, hcl.InitialPos)
 	if parsed == nil {
-		return
+		return &hclsyntax.Body{}
 	}
-	body, ok := parsed.Body.(*hclsyntax.Body)
-	if !ok {
-		return
+	return parsed.Body.(*hclsyntax.Body) // documented so
+}
+
+// set takes in a .tfvars file.
+func (c *configuration) set(file string, src []byte) {
+	for name, a := range parse(file, src).Attributes {
+		if v, diags := a.Expr.Value(nil); !diags.HasErrors() {
+			c.variables[name] = v
+		}
+	}
+}
+
+// evaluate works out the attributes that need nothing but variables.
+func (c *configuration) evaluate() {
+	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{"var": cty.ObjectVal(c.variables)}}
+	for _, d := range c.resources {
+		d.values = values(d.body, ctx)
+	}
+}
+
+// values has blocks as lists of objects, as Terraform's JSON does.
+func values(body *hclsyntax.Body, ctx *hcl.EvalContext) map[string]any {
+	out := map[string]any{}
+	for name, a := range body.Attributes {
+		if v, diags := a.Expr.Value(ctx); !diags.HasErrors() {
+			if plain := plainValue(v); plain != nil {
+				out[name] = plain
+			}
+		}
 	}
 	for _, b := range body.Blocks {
+		if b.Type == "lifecycle" || b.Type == "provisioner" || b.Type == "dynamic" || b.Type == "connection" {
+			continue
+		}
+		list, _ := out[b.Type].([]any)
+		out[b.Type] = append(list, values(b.Body, ctx))
+	}
+	return out
+}
+
+// plainValue is nil for null, and for what is not known as a whole.
+func plainValue(v cty.Value) any {
+	v, _ = v.UnmarkDeep()
+	if v.IsNull() || !v.IsWhollyKnown() {
+		return nil
+	}
+	switch t := v.Type(); {
+	case t == cty.String:
+		return v.AsString()
+	case t == cty.Number:
+		f, _ := v.AsBigFloat().Float64()
+		return f
+	case t == cty.Bool:
+		return v.True()
+	case t.IsListType(), t.IsSetType(), t.IsTupleType():
+		list := []any{}
+		for _, e := range v.AsValueSlice() {
+			list = append(list, plainValue(e))
+		}
+		return list
+	case t.IsMapType(), t.IsObjectType():
+		m := map[string]any{}
+		for name, e := range v.AsValueMap() {
+			m[name] = plainValue(e)
+		}
+		return m
+	}
+	return nil
+}
+
+func (c *configuration) add(file string, src []byte) {
+	for _, b := range parse(file, src).Blocks {
 		switch {
 		case b.Type == "resource" && len(b.Labels) == 2:
 			c.declare(b.Labels[0]+"."+b.Labels[1], file, b.Body)
 		case b.Type == "data" && len(b.Labels) == 2:
 			c.declare("data."+b.Labels[0]+"."+b.Labels[1], file, b.Body)
+		case b.Type == "variable" && len(b.Labels) == 1:
+			if a := b.Body.Attributes["default"]; a != nil {
+				if v, diags := a.Expr.Value(nil); !diags.HasErrors() {
+					c.variables[b.Labels[0]] = v
+				}
+			}
 		case b.Type == "locals":
 			for name, a := range b.Body.Attributes {
 				c.locals[name] = references(hclsyntax.Variables(a.Expr))
@@ -78,21 +173,7 @@ func (c *configuration) add(file string, src []byte) {
 }
 
 func (c *configuration) declare(address, file string, body *hclsyntax.Body) {
-	d := &declaration{file: file, literals: map[string]any{}}
-	for name, a := range body.Attributes {
-		if v, diags := a.Expr.Value(nil); !diags.HasErrors() && v.IsWhollyKnown() && !v.IsNull() {
-			switch v.Type() {
-			case cty.String:
-				d.literals[name] = v.AsString()
-			case cty.Number:
-				d.literals[name] = v.AsBigFloat().Text('f', -1)
-			case cty.Bool:
-				d.literals[name] = v.True()
-			}
-		}
-	}
-	d.refs = bodyReferences(body)
-	c.resources[address] = d
+	c.resources[address] = &declaration{file: file, refs: bodyReferences(body), body: body}
 }
 
 func (c *configuration) require(body *hclsyntax.Body) {

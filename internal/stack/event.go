@@ -108,6 +108,10 @@ type Change struct {
 	// Needs are the addresses (without index) that this one waits for, so that a
 	// screen can say what a waiting resource waits for.
 	Needs []string `json:"needs,omitempty"`
+	// Values are the planned attributes as far as they are known, secrets
+	// included, in the form of Terraform's JSON; for a delete those that are.
+	// After Plan they are what hangs on nothing but variables, after Details all.
+	Values map[string]any `json:"-"`
 }
 
 // Group is what a resource is for.

@@ -67,14 +67,14 @@ func (c *configuration) change(m message) Change {
 	return ch
 }
 
-// describe sets group and title. Values that Terraform has worked out
+// describe sets group, title and values. Values that Terraform has worked out
 // outrank what the files say literally.
 func (c *configuration) describe(ch *Change, values map[string]any) {
 	file := ""
 	known := map[string]any{}
 	if d := c.resources[base(ch.Address)]; d != nil {
 		file = d.file
-		maps.Copy(known, d.literals)
+		maps.Copy(known, d.values)
 	}
 	for name, v := range values {
 		if v != nil {
@@ -86,6 +86,7 @@ func (c *configuration) describe(ch *Change, values map[string]any) {
 	key := strings.Trim(strings.TrimSuffix(index, "]"), `"`)
 	ch.Group = group(ch.Type, file)
 	ch.Title = title(ch.Type, name, key, known)
+	ch.Values = known
 }
 
 // order keeps of each change's needs what this plan changes, and turns them
@@ -122,7 +123,7 @@ func (c *configuration) order(p *Plan) {
 func (s *Stack) Details(ctx context.Context, p *Plan, emit func(Event)) (*Plan, error) {
 	ctx, cancel := context.WithTimeout(ctx, detailsTimeout)
 	defer cancel()
-	conf := readConfiguration(s.opts.Dir)
+	conf := s.configuration()
 	cli, err := s.settle(conf)
 	if err != nil {
 		return nil, err

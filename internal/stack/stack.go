@@ -25,7 +25,7 @@ type Options struct {
 	Dir       string     // the folder of the .tf files, where the state is kept as well
 	DataDir   string     // for the saved plan and the CLI configuration; the workspace's folder
 	CacheDir  string     // for plug-ins shared by all workspaces; may be empty
-	Terraform *Terraform // from Find
+	Terraform *Terraform // from Find; may be nil where only Outputs, State and Exists are used
 	// Env is the target's, as KEY=value; it outranks this process's environment.
 	Env []string
 	// Vars are values for the configuration's variables. They go through the
@@ -76,7 +76,7 @@ func Open(opts Options) (*Stack, error) {
 // same as ours, as KEY=value: the target's variables, the values of the
 // configuration's variables and, where it is ours, the CLI configuration.
 func (s *Stack) Env() ([]string, error) {
-	cli, err := s.settle(readConfiguration(s.opts.Dir))
+	cli, err := s.settle(s.configuration())
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +98,10 @@ func (s *Stack) additions() []string {
 		env = append(env, "TF_VAR_"+name+"="+s.opts.Vars[name])
 	}
 	return env
+}
+
+func (s *Stack) configuration() *configuration {
+	return readConfiguration(s.opts.Dir, environ(s.additions()))
 }
 
 func (s *Stack) settle(c *configuration) (cliConfig, error) {
@@ -184,7 +188,7 @@ func (s *Stack) Init(ctx context.Context, emit func(Event)) error {
 const initStamp = ".terraform/workshop-init"
 
 func (s *Stack) init(ctx context.Context, o *operation, force bool) error {
-	conf := readConfiguration(s.opts.Dir)
+	conf := s.configuration()
 	cli, err := s.settle(conf)
 	if err != nil {
 		return err
@@ -347,7 +351,7 @@ func (s *Stack) planOnce(ctx context.Context, o *operation, destroy bool) (*Plan
 		args = append(args, "-destroy")
 	}
 	p := &Plan{File: file, Destroy: destroy}
-	conf := readConfiguration(s.opts.Dir)
+	conf := s.configuration()
 	err = s.stream(ctx, o, OpPlan, args, func(m message) {
 		if m.Change == nil {
 			return
@@ -482,7 +486,7 @@ func (s *Stack) Destroy(ctx context.Context, emit func(Event)) (*Summary, error)
 // stream runs one Terraform command, turns its lines into events and hands the
 // messages on.
 func (s *Stack) stream(ctx context.Context, o *operation, op Op, args []string, handle func(message)) error {
-	cli, err := s.settle(readConfiguration(s.opts.Dir))
+	cli, err := s.settle(s.configuration())
 	if err != nil {
 		return err
 	}
@@ -561,7 +565,7 @@ func (s *Stack) State() ([]Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	return st.resources(readConfiguration(s.opts.Dir)), nil
+	return st.resources(s.configuration()), nil
 }
 
 // Exists reports whether the state has any resource. It is cheap.

@@ -27,6 +27,8 @@ type Resource struct {
 	Title   string `json:"title"`
 	// Tainted: it was left half-made, and the next apply replaces it.
 	Tainted bool `json:"tainted,omitempty"`
+	// Values are its attributes. They may hold secrets: never print them.
+	Values map[string]any `json:"-"`
 }
 
 // stateFile is version 4 of Terraform's state, as far as it is needed here.
@@ -116,6 +118,7 @@ func (s *stateFile) resources(c *configuration) []Resource {
 				Group:   group(r.Type, file),
 				Title:   title(r.Type, r.Name, key, i.Attributes),
 				Tainted: i.Status == "tainted",
+				Values:  i.Attributes,
 			})
 		}
 	}

@@ -116,7 +116,7 @@ func TestDetailed(t *testing.T) {
 	if err := shown.UnmarshalJSON(data); err != nil {
 		t.Fatal(err)
 	}
-	conf := newConfiguration("observability.tf", `
+	conf := configured("observability.tf", `
 resource "terraform_data" "first" {}
 resource "terraform_data" "slow" { input = terraform_data.first.id }`)
 	p := &Plan{}
@@ -134,7 +134,11 @@ resource "terraform_data" "slow" { input = terraform_data.first.id }`)
 		{Address: "terraform_data.slow[1]", Action: ActionReplace, Title: "data: slow 2", Fields: []string{"triggers_replace"},
 			Reason: "triggers_replace: AWS cannot change this in place", Needs: []string{"terraform_data.first"}},
 	}
-	for i := range want {
+	for i := range got.Changes {
+		if got.Changes[i].Values["id"] == nil && got.Changes[i].Action == ActionUpdate {
+			t.Errorf("the values of %s are %v", got.Changes[i].Address, got.Changes[i].Values)
+		}
+		got.Changes[i].Values = nil
 		want[i].Type, want[i].Group = "terraform_data", GroupObservability
 	}
 	if !reflect.DeepEqual(got.Changes, want) {
@@ -145,16 +149,48 @@ resource "terraform_data" "slow" { input = terraform_data.first.id }`)
 	}
 }
 
-func newConfiguration(files ...string) *configuration {
-	c := readConfiguration("/nonexistent")
+func configured(files ...string) *configuration {
+	c := newConfiguration()
 	for i := 0; i < len(files); i += 2 {
 		c.add(files[i], []byte(files[i+1]))
 	}
+	c.evaluate()
 	return c
 }
 
+func TestValues(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "a.tf"), `
+variable "cpu" { default = 256 }
+variable "private" { default = false }
+variable "days" { default = 1 }
+variable "unset" {}
+resource "x_y" "z" {
+  cpu    = var.cpu
+  text   = "${var.cpu} units"
+  days   = var.days
+  list   = [1, "a", null]
+  made   = x_other.thing.id
+  called = upper("no")
+  unset  = var.unset
+  nested { public = !var.private }
+  nested { public = false }
+  lifecycle { prevent_destroy = true }
+}`)
+	put(t, filepath.Join(dir, "terraform.tfvars"), "days = 3\nbroken =")
+	put(t, filepath.Join(dir, "b.auto.tfvars"), "days = 7")
+	got := readConfiguration(dir, []string{"TF_VAR_cpu=512", "TF_VAR_days=9", "OTHER=x"}).resources["x_y.z"].values
+	want := map[string]any{
+		"cpu": "512", "text": "512 units", "days": 7.0, "list": []any{1.0, "a", nil},
+		"nested": []any{map[string]any{"public": true}, map[string]any{"public": false}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("\n got %v\nwant %v", got, want)
+	}
+}
+
 func TestConfiguration(t *testing.T) {
-	c := newConfiguration("network.tf", `
+	c := configured("network.tf", `
 data "aws_zones" "all" { filter = aws_thing.filter.id }
 locals {
   zones = slice(data.aws_zones.all.names, 0, 2)
@@ -199,13 +235,13 @@ terraform {
 		t.Errorf("providers are %v, want %v", c.providers, want)
 	}
 	d := c.resources["aws_ecs_service.app"]
-	if d.file != "service.tf" || d.literals["desired_count"] != "2" || d.literals["enable"] != true {
+	if d.file != "service.tf" || d.values["desired_count"] != 2.0 || d.values["enable"] != true {
 		t.Errorf("the service is %+v", d)
 	}
 }
 
 func TestOrderOfDestruction(t *testing.T) {
-	c := newConfiguration("a.tf", `
+	c := configured("a.tf", `
 resource "x_a" "a" {}
 resource "x_b" "b" { a = x_a.a.id }
 resource "x_c" "c" { a = x_a.a.id }`)
@@ -448,11 +484,14 @@ func TestState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := st.resources(newConfiguration("service.tf", `resource "aws_subnet" "public" {}`))
+	got := st.resources(configured("service.tf", `resource "aws_subnet" "public" {}`))
 	want := []Resource{
 		{Address: "aws_subnet.public[0]", Type: "aws_subnet", ID: "subnet-1", Group: GroupService, Title: "public subnet in eu-west-1a"},
 		{Address: `aws_subnet.public["b.c"]`, Type: "aws_subnet", ID: "subnet-2", Group: GroupService, Title: "public subnet b.c", Tainted: true},
 		{Address: "module.m.aws_vpc.main", Type: "aws_vpc", Group: GroupNetwork, Title: "private network"},
+	}
+	for i := range got {
+		got[i].Values = nil
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("\n got %+v\nwant %+v", got, want)
@@ -581,7 +620,7 @@ func FuzzDecode(f *testing.F) {
 		e := m.event(OpApply)
 		m.outputs()
 		if m.Change != nil {
-			(&configuration{}).change(m)
+			newConfiguration().change(m)
 		}
 		texts := []string{e.Message, e.Resource, e.ID}
 		if d := e.Diagnostic; d != nil {
@@ -621,7 +660,8 @@ func FuzzConfiguration(f *testing.F) {
 	f.Add(`resource "aws_vpc" "main" { cidr_block = local.x }` + "\nlocals { x = aws_vpc.main.id }\n")
 	f.Add("terraform {\n required_providers {\n aws = { source = \"a/b\" version = 1 }\n")
 	f.Fuzz(func(t *testing.T, src string) {
-		c := newConfiguration("a.tf", src)
+		c := configured("a.tf", src)
+		c.set("a.tfvars", []byte(src))
 		for name := range c.resources {
 			c.needs(name)
 		}
