@@ -142,7 +142,7 @@ func (c *commandLine) reach(ctx context.Context) (*session.Session, *target.Targ
 		return nil, nil, err
 	}
 	for _, n := range t.Notes {
-		c.note(n)
+		c.note("%s", n)
 	}
 	return s, t, nil
 }
@@ -158,11 +158,7 @@ func (c *commandLine) close() error {
 
 // note tells the person something that is not the command's result.
 func (c *commandLine) note(format string, args ...any) {
-	text := format
-	if len(args) > 0 {
-		text = fmt.Sprintf(format, args...)
-	}
-	fmt.Fprintln(c.errOut, clean.Text(text))
+	fmt.Fprintln(c.errOut, clean.Text(fmt.Sprintf(format, args...)))
 }
 
 func (c *commandLine) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }

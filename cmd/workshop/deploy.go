@@ -29,7 +29,10 @@ func (c *commandLine) planCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return c.showPlan(s, p)
+				if !c.json {
+					c.showPlan(s, s.Details(ctx, p))
+				}
+				return nil
 			})
 		},
 	}
@@ -63,10 +66,12 @@ func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) 
 	if err != nil {
 		return err
 	}
-	if !c.json {
-		if err := c.showPlan(s, p); err != nil {
-			return err
-		}
+	switch {
+	case c.json:
+	case yes: // nobody waits to read it
+		c.showPlan(s, p)
+	default:
+		c.showPlan(s, s.Details(ctx, p))
 	}
 	if p.Empty() && c.json {
 		return c.emit(stack.Event{Type: stack.EventSummary, Op: stack.OpApply, Summary: &stack.Summary{OK: true}})
@@ -124,9 +129,7 @@ func (c *commandLine) destroy(ctx context.Context, s *session.Session, yes bool)
 	}
 	if !p.Empty() {
 		if !c.json {
-			if err := c.showPlan(s, p); err != nil {
-				return err
-			}
+			c.showPlan(s, p)
 		}
 		if !yes {
 			if ok, err := c.ask(ctx, "Delete all of this? Type \"destroy\" to do it: ", "destroy"); err != nil || !ok {

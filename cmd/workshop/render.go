@@ -131,13 +131,10 @@ var meaning = map[stack.Group]string{
 }
 
 // showPlan prints a plan as a tree by what it is for.
-func (c *commandLine) showPlan(s *session.Session, p *stack.Plan) error {
-	if c.json {
-		return nil // EventPlanned was printed
-	}
+func (c *commandLine) showPlan(s *session.Session, p *stack.Plan) {
 	if p.Empty() {
 		c.printf("Nothing to do: what is deployed is what the configuration says.\n")
-		return nil
+		return
 	}
 	c.printf("\nPlan: %d to create, %d to change, %d to replace, %d to delete\n", p.Create, p.Update, p.Replace, p.Delete)
 	for _, g := range stack.Groups {
@@ -164,7 +161,6 @@ func (c *commandLine) showPlan(s *session.Session, p *stack.Plan) error {
 	if !p.Destroy && len(e.Lines) > 0 {
 		c.printf("\nCost of these: %s\n", e.PerHourText(s.Sandbox()))
 	}
-	return nil
 }
 
 // receipt is the last line of destroy --json.

@@ -190,7 +190,11 @@ func (s *screen) Stack(context.Context) (tui.Stack, error) {
 }
 
 func (s *screen) Plan(ctx context.Context, destroy bool, emit func(stack.Event)) (*stack.Plan, error) {
-	return s.session.Plan(ctx, destroy, emit)
+	p, err := s.session.Plan(ctx, destroy, emit)
+	if err != nil {
+		return nil, err
+	}
+	return s.session.Details(ctx, p), nil
 }
 
 func (s *screen) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) error {

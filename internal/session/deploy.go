@@ -46,6 +46,19 @@ func (s *Session) Plan(ctx context.Context, destroy bool, emit func(stack.Event)
 	return st.Plan(ctx, emit)
 }
 
+// Details is the plan with the values that only Terraform knows, which takes
+// about two seconds more. Where they cannot be had the plan serves as it is.
+func (s *Session) Details(ctx context.Context, p *stack.Plan) *stack.Plan {
+	st, err := s.Stack(ctx, nil)
+	if err != nil || p.Empty() {
+		return p
+	}
+	if detailed, err := st.Details(ctx, p, nil); err == nil {
+		return detailed
+	}
+	return p
+}
+
 // Apply does what the plan says and journals it. It takes the workspace's lock.
 func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) (*stack.Summary, error) {
 	if err := s.Lock(); err != nil {
