@@ -44,19 +44,27 @@ func newCanvas(w, h int, background color.Color) (*canvas, error) {
 // fill paints closed paths with antialiased edges. Paths that run the other way
 // round cut holes.
 func (c *canvas) fill(col color.Color, paths ...[]point) {
-	b := c.img.Bounds()
-	r := vector.NewRasterizer(b.Dx(), b.Dy())
+	lo, hi := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
+	for _, p := range paths {
+		for _, q := range p {
+			lo = point{math.Min(lo.x, q.x), math.Min(lo.y, q.y)}
+			hi = point{math.Max(hi.x, q.x), math.Max(hi.y, q.y)}
+		}
+	}
+	x, y := math.Floor(lo.x), math.Floor(lo.y)
+	w, h := int(math.Ceil(hi.x)-x), int(math.Ceil(hi.y)-y)
+	r := vector.NewRasterizer(w, h)
 	for _, p := range paths {
 		for i, q := range p {
 			if i == 0 {
-				r.MoveTo(float32(q.x), float32(q.y))
+				r.MoveTo(float32(q.x-x), float32(q.y-y))
 			} else {
-				r.LineTo(float32(q.x), float32(q.y))
+				r.LineTo(float32(q.x-x), float32(q.y-y))
 			}
 		}
 		r.ClosePath()
 	}
-	r.Draw(c.img, b, image.NewUniform(col), image.Point{})
+	r.Draw(c.img, image.Rect(int(x), int(y), int(x)+w, int(y)+h), image.NewUniform(col), image.Point{})
 }
 
 // rounded returns the outline of a box with round corners.
@@ -65,7 +73,7 @@ func rounded(x, y, w, h, radius float64) []point {
 	var p []point
 	for corner, at := range []point{{x + w - radius, y + radius}, {x + w - radius, y + h - radius}, {x + radius, y + h - radius}, {x + radius, y + radius}} {
 		for i := range 13 {
-			a := (float64(corner)-1+float64(i)/12)*math.Pi/2 + 0
+			a := (float64(corner) - 1 + float64(i)/12) * math.Pi / 2
 			p = append(p, point{at.x + radius*math.Cos(a), at.y + radius*math.Sin(a)})
 		}
 	}

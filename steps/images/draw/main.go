@@ -3,14 +3,16 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"image"
 	"image/color"
-	"image/draw"
 	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 func main() {
@@ -57,30 +59,22 @@ func paletted(img *image.RGBA) *image.Paletted {
 			count[img.RGBAAt(x, y)]++
 		}
 	}
+	colors := slices.SortedFunc(maps.Keys(count), func(a, b color.RGBA) int {
+		return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
+	})
 	var p color.Palette
-	for len(p) < 256 && len(count) > 0 {
-		var most color.RGBA
-		n := 0
-		for c, k := range count {
-			if k > n || k == n && less(c, most) {
-				most, n = c, k
-			}
-		}
-		p = append(p, most)
-		delete(count, most)
+	for _, c := range colors[:min(256, len(colors))] {
+		p = append(p, c)
+	}
+	index := map[color.RGBA]uint8{}
+	for _, c := range colors {
+		index[c] = uint8(p.Index(c))
 	}
 	out := image.NewPaletted(b, p)
-	draw.Draw(out, b, img, b.Min, draw.Src)
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			out.SetColorIndex(x, y, index[img.RGBAAt(x, y)])
+		}
+	}
 	return out
-}
-
-// less orders colours, so that the same picture gives the same file.
-func less(a, b color.RGBA) bool {
-	if a.R != b.R {
-		return a.R < b.R
-	}
-	if a.G != b.G {
-		return a.G < b.G
-	}
-	return a.B < b.B
 }
