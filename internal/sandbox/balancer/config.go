@@ -18,11 +18,11 @@ type Config struct {
 // Listener is a port with its rules.
 type Listener struct {
 	ARN      string
-	Balancer string // the load balancer's ARN, for the counters
-	Port     int    // as modelled, e.g. 80
-	Local    int    // reserved with Plane.Reserve, e.g. 18080
-	Peers    map[int]int
-	Rules    []Rule // by priority; the last one has no conditions
+	Balancer string      // the load balancer's ARN, for the counters
+	Port     int         // as modelled, e.g. 80
+	Local    int         // claimed or reserved of the Plane, e.g. 18080
+	Peers    map[int]int // the load balancer's listeners: Port to Local
+	Rules    []Rule      // by priority; the last one has no conditions
 	Options  Options
 }
 
@@ -84,10 +84,10 @@ type Redirect struct {
 type Group struct {
 	ARN       string
 	VPC       string
-	TLS       bool // targets are spoken to with TLS, their certificates unchecked as on AWS
-	InUse     bool // a listener or a rule names it
-	Zones     []string
-	Algorithm string // round_robin, least_outstanding_requests or weighted_random
+	TLS       bool     // targets are spoken to with TLS, their certificates unchecked as on AWS
+	InUse     bool     // a listener or a rule names it
+	Zones     []string // those that its load balancers are in; none stands for all
+	Algorithm string   // round_robin, least_outstanding_requests or weighted_random
 	Drain     time.Duration
 	Check     Check
 	Targets   []Target

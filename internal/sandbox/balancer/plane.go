@@ -77,38 +77,37 @@ func New(b *Backends, t Timing, log *slog.Logger) *Plane {
 	return p
 }
 
-// Reserve takes a port on loopback, prefer if it is free (0: none is
-// preferred), else the next free one from FirstPort on, and returns it. Until
-// Apply gives it a listener, connections to it are closed at once.
-func (p *Plane) Reserve(prefer int) (int, error) {
+// Claim takes a port on loopback. Until Apply gives it a listener, connections
+// to it are closed at once. It fails when another program, or this plane, has
+// the port.
+func (p *Plane) Claim(port int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.fronts[port] != nil {
+		return fmt.Errorf("port %d is a load balancer's already", port)
+	}
+	lns, err := listen(port)
+	if err != nil {
+		return err
+	}
+	f := &front{plane: p, port: port, listeners: lns}
+	p.fronts[port] = f
+	if p.run != nil {
+		f.serve(p.run)
+	}
+	return nil
+}
+
+// Reserve claims the first free port from FirstPort on and returns it.
+func (p *Plane) Reserve() (int, error) {
 	const span = 2000 // ports tried
-	candidates := make([]int, 0, span+1)
-	if prefer > 0 {
-		candidates = append(candidates, prefer)
-	}
-	for i := range span {
-		candidates = append(candidates, FirstPort+i)
-	}
-	var last error
-	for _, port := range candidates {
-		if p.fronts[port] != nil {
-			continue
+	var err error
+	for port := FirstPort; port < FirstPort+span; port++ {
+		if err = p.Claim(port); err == nil {
+			return port, nil
 		}
-		lns, err := listen(port)
-		if err != nil {
-			last = err
-			continue
-		}
-		f := &front{plane: p, port: port, listeners: lns}
-		p.fronts[port] = f
-		if p.run != nil {
-			f.serve(p.run)
-		}
-		return port, nil
 	}
-	return 0, fmt.Errorf("no free port for the load balancer from %d to %d: %w", FirstPort, FirstPort+span-1, last)
+	return 0, fmt.Errorf("no free port for the load balancer from %d to %d: %w", FirstPort, FirstPort+span-1, err)
 }
 
 // listen opens a port on 127.0.0.1 and, where the machine has it, on ::1, so
@@ -141,7 +140,7 @@ func (p *Plane) Release(port int) {
 	}
 }
 
-// Apply replaces the configuration. Listeners must have their ports reserved. A
+// Apply replaces the configuration. Listeners must have their ports claimed. A
 // target that is no longer in its group drains; one whose group is gone, or was
 // not in use, leaves at once.
 func (p *Plane) Apply(c Config) {

@@ -48,7 +48,7 @@ func newRig(t testing.TB, change ...func(*rig)) *rig {
 	t.Helper()
 	r := &rig{t: t, backends: &Backends{}}
 	r.plane = New(r.backends, Timing{First: ms(5), Divide: 20}, slog.New(slog.DiscardHandler))
-	port, err := r.plane.Reserve(0)
+	port, err := r.plane.Reserve()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -606,23 +606,28 @@ func TestLargeHeader(t *testing.T) {
 
 func TestPorts(t *testing.T) {
 	p := New(&Backends{}, Fast, slog.New(slog.DiscardHandler))
-	a, err := p.Reserve(0)
+	a, err := p.Reserve()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := p.Reserve(a) // taken: another one
+	b, err := p.Reserve()
 	if err != nil || a == b {
 		t.Fatalf("ports %d, %d: %v", a, b, err)
 	}
 	other := New(&Backends{}, Fast, slog.New(slog.DiscardHandler))
-	c, err := other.Reserve(a)
+	for _, q := range []*Plane{p, other} {
+		if q.Claim(a) == nil {
+			t.Errorf("port %d was claimed twice", a)
+		}
+	}
+	c, err := other.Reserve()
 	if err != nil || c == a || c == b {
 		t.Errorf("another plane got %d although %d and %d are taken: %v", c, a, b, err)
 	}
 	other.Release(c)
 	p.Release(a)
-	if again, err := p.Reserve(a); err != nil || again != a {
-		t.Errorf("a released port cannot be had again: %d, %v", again, err)
+	if err := p.Claim(a); err != nil {
+		t.Errorf("a released port cannot be had again: %v", err)
 	}
 	p.Release(a)
 	p.Release(b)
@@ -632,7 +637,7 @@ func TestPorts(t *testing.T) {
 // TestReservedPortWithoutListener closes connections at once.
 func TestReservedPortWithoutListener(t *testing.T) {
 	r := newRig(t)
-	port, err := r.plane.Reserve(0) // while it runs
+	port, err := r.plane.Reserve() // while it runs
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -691,7 +696,7 @@ func TestSwapUnderLoad(t *testing.T) {
 func TestStopUnderLoad(t *testing.T) {
 	b := &Backends{}
 	p := New(b, Fast, slog.New(slog.DiscardHandler))
-	port, err := p.Reserve(0)
+	port, err := p.Reserve()
 	if err != nil {
 		t.Fatal(err)
 	}

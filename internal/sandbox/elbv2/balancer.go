@@ -124,7 +124,7 @@ func (x *ELB) createBalancer(in *elb.CreateLoadBalancerInput) (*elb.CreateLoadBa
 		return nil, wire.Errorf("DuplicateLoadBalancerName", "A load balancer with the same name '%s' exists, but with different settings", name)
 	}
 
-	port, err := x.plane.Reserve(0)
+	port, err := x.plane.Reserve()
 	if err != nil {
 		return nil, err
 	}

@@ -105,37 +105,40 @@ func New(a *account.Account, n Network, b *balancer.Backends, t Timing, log *slo
 	return x, nil
 }
 
-// reopen takes the ports of what the journal held.
+// reopen takes the ports of what the journal held: first those that can be had
+// again, so that none of them replaces one that cannot.
 func (x *ELB) reopen() error {
-	for arn, b := range x.balancers.All() {
-		port, err := x.plane.Reserve(b.Port)
-		if err != nil {
-			return fmt.Errorf("bringing back load balancer %s: %w", b.name(), err)
-		}
-		if port != b.Port {
-			x.log.Warn("the load balancer's port is taken by another program; it has a new address", "name", b.name(), "was", b.Port, "address", dnsName(port))
-			for larn, l := range x.listeners.All() {
-				if l.balancer() == arn && l.Port == b.Port {
-					l.Port = port
-					x.listeners.Put(larn, l)
-				}
-			}
-			b.Port = port
-			x.balancers.Put(arn, b)
+	var lost []int
+	claim := func(port int) {
+		if err := x.plane.Claim(port); err != nil {
+			lost = append(lost, port)
 		}
 	}
-	for arn, l := range x.listeners.All() {
-		if b, ok := x.balancers.Get(l.balancer()); !ok || b.Port == l.Port {
-			continue
+	for _, b := range x.balancers.All() {
+		claim(b.Port)
+	}
+	for _, l := range x.listeners.All() {
+		if b, ok := x.balancers.Get(l.balancer()); !ok || b.Port != l.Port {
+			claim(l.Port)
 		}
-		port, err := x.plane.Reserve(l.Port)
+	}
+	for _, was := range lost {
+		port, err := x.plane.Reserve()
 		if err != nil {
-			return fmt.Errorf("bringing back a listener: %w", err)
+			return fmt.Errorf("bringing back a load balancer: %w", err)
 		}
-		if port != l.Port {
-			x.log.Warn("a listener's port is taken by another program; it has a new address", "listener", arn, "was", l.Port, "address", dnsName(port))
-			l.Port = port
-			x.listeners.Put(arn, l)
+		x.log.Warn("a load balancer's port is taken by another program: it has a new address", "was", dnsName(was), "now", dnsName(port))
+		for arn, b := range x.balancers.All() {
+			if b.Port == was {
+				b.Port = port
+				x.balancers.Put(arn, b)
+			}
+		}
+		for arn, l := range x.listeners.All() {
+			if l.Port == was {
+				l.Port = port
+				x.listeners.Put(arn, l)
+			}
 		}
 	}
 	return nil

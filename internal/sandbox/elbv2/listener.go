@@ -99,7 +99,7 @@ func (x *ELB) createListener(in *elb.CreateListenerInput) (*elb.CreateListenerOu
 		}
 	}
 	if port == 0 {
-		if port, err = x.plane.Reserve(0); err != nil {
+		if port, err = x.plane.Reserve(); err != nil {
 			return nil, err
 		}
 	}
