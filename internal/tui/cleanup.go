@@ -155,7 +155,7 @@ func (c *cleanup) view(w, h int) []string {
 		if !c.stack.Created.IsZero() {
 			up += fmt.Sprintf(", for %s now", span(c.now().Sub(c.stack.Created)))
 		}
-		cost := c.session.Cost(nil)
+		cost := c.cost
 		lines = append(lines, "   "+up)
 		lines = append(lines, indent(3, paragraphs(w-4, t.Text, "While it stands: "+cost.Whole))...)
 		lines = append(lines, "")
@@ -219,10 +219,11 @@ func (c *cleanup) viewReceipt(w int) []string {
 	}
 	for _, l := range rep.Left {
 		name := l.Name
-		if name == "" {
-			name = l.ID
+		id := t.Dim.Render("  " + clean.Line(l.ID))
+		if name == "" || name == l.ID {
+			name, id = l.ID, ""
 		}
-		lines = append(lines, "", cut("   "+t.Bad.Render(t.Signs.Failed)+" "+clean.Line(l.Kind)+": "+t.Strong.Render(clean.Line(name))+t.Dim.Render("  "+clean.Line(l.ID)), w, t))
+		lines = append(lines, "", cut("   "+t.Bad.Render(t.Signs.Failed)+" "+clean.Line(l.Kind)+": "+t.Strong.Render(clean.Line(name))+id, w, t))
 		if l.Note != "" {
 			lines = append(lines, "     "+t.Dim.Render(clean.Line(l.Note)))
 		}

@@ -92,7 +92,7 @@ func (d *deploy) confirm() {
 			groups = append(groups, fmt.Sprintf("%s %d", strings.ToLower(g.name), len(g.changes)))
 		}
 	}
-	cost := d.session.Cost(p)
+	cost := d.price
 	var body []string
 	if len(does) > 1 {
 		what = "Apply this plan?"
@@ -194,9 +194,12 @@ func (d *deploy) view(w, h int) []string {
 	lines = append(lines, indent(1, paragraphs(min(w-4, readWidth), t.Text,
 		"Terraform first makes a plan: a list of everything it would create, and why. Nothing is created until you have read that list and said yes."))...)
 	lines = append(lines, "", " Press "+t.Key.Render("enter")+" to make the plan. It takes a few seconds.", "")
-	c := d.session.Cost(nil)
+	cost := "Cost: nothing in the sandbox; the plan says what it would be on AWS."
+	if !d.info.Sandbox {
+		cost = "Cost: the plan says what it will be. Making the plan costs nothing."
+	}
 	lines = append(lines, indent(1, paragraphs(min(w-4, readWidth), t.Dim,
-		"Where: "+d.where()+".", "Cost once it is up: "+c.Whole+".", "Files: "+clean.Line(d.info.Workspace)))...)
+		"Where: "+d.where()+".", cost, "Files: "+clean.Line(d.info.Workspace)))...)
 	if !d.ready.done && d.ready.err == nil {
 		lines = append(lines, "", " "+t.Dim.Render(t.Signs.Working+" "+d.ready.says))
 	}
@@ -219,7 +222,7 @@ func (d *deploy) viewPlan(w, h int) []string {
 		}
 		return lines
 	}
-	cost := d.session.Cost(p)
+	cost := d.price
 	head := " " + t.Strong.Render("Plan") + "   " + counts(p, t)
 	lines := []string{ends(head, t.Dim.Render(cost.Whole)+" ", w, t)}
 	if width(head)+width(cost.Whole)+4 > w {

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -45,5 +44,4 @@ func (m *model) Scan() bool { return m.update(scanMsg{}) != nil }
 var (
 	ContainsFold = containsFold
 	Pretty       = pretty
-	Wait         = func(b *mailbox, ctx context.Context) tea.Msg { return b.wait(ctx, time.Time{})() }
 )

@@ -45,10 +45,11 @@ func (m *model) top(w int) string {
 			if n < of {
 				st = t.Attention
 			}
+			says := fmt.Sprintf(" service %d/%d", n, of)
 			if m.snap.Stale != nil {
-				st = t.Dim
+				st, says = t.Dim, t.Dim.Render(says)
 			}
-			right = append(right, st.Render(t.Signs.Running)+" service "+fmt.Sprintf("%d/%d", n, of))
+			right = append(right, st.Render(t.Signs.Running)+says)
 		} else if m.course != nil && !m.ready.done && m.ready.err == nil {
 			right = append(right, t.Dim.Render(t.Signs.Working+" getting ready"))
 		} else if m.ready.err != nil {

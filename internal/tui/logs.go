@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"sort"
 	"strings"
@@ -40,7 +41,8 @@ type logs struct {
 	rate   int // lines in the last whole second
 
 	colours map[string]int
-	rows    map[int][]string // drawn lines by number, for drawn
+	ids     map[string]string // drawn task ids, for drawn
+	rows    map[int][]string  // drawn lines by number, for drawn
 	drawn   drawnFor
 	height  int
 }
@@ -56,7 +58,7 @@ type drawnFor struct {
 const rowsKept = 2_000
 
 func newLogs(s *shared) *logs {
-	return &logs{shared: s, ring: fargate.NewRing(logsHeld, 0), follow: true, colours: map[string]int{}, rows: map[int][]string{}}
+	return &logs{shared: s, ring: fargate.NewRing(logsHeld, 0), follow: true, colours: map[string]int{}, ids: map[string]string{}, rows: map[int][]string{}}
 }
 
 // more takes in lines; it reports whether looking through them goes on.
@@ -233,18 +235,19 @@ func (l *logs) view(w, h int) []string {
 	if want != l.drawn || len(l.rows) > rowsKept {
 		l.drawn = want
 		clear(l.rows)
+		clear(l.ids)
 	}
 	head := l.viewHead(w)
 	l.height = h - len(head)
 	if l.ring.Len() == 0 {
-		return append(head, l.viewNothing(w)...)
+		return append(head, clip(l.viewNothing(w), w, t)...)
 	}
 	if l.len() == 0 {
 		says := " No line so far has " + t.Strong.Render(l.filter.value) + " in it."
 		if l.found.down > l.ring.First() {
 			says = " " + t.Dim.Render("Looking through "+thousands(l.ring.Len())+" lines")
 		}
-		return append(head, says, "", " "+t.Key.Render("esc")+t.Dim.Render(" shows all lines again"))
+		return append(head, cut(says, w, t), "", " "+t.Key.Render("esc")+t.Dim.Render(" shows all lines again"))
 	}
 	rows := make([]string, 0, l.height)
 	for i := l.last(); i >= 0 && len(rows) < l.height; i-- {
@@ -287,9 +290,9 @@ func (l *logs) viewHead(w int) []string {
 	case l.lost > 0:
 		second = t.Attention.Render(fmt.Sprintf(" %s %s came too fast to be kept", t.Signs.Warn, count(l.lost, "line")))
 	case l.rate > fast && l.follow:
-		second = t.Attention.Render(fmt.Sprintf(" %s lines a second: faster than the eye, so only some pass the screen; all are kept", thousands(l.rate)))
+		second = t.Attention.Render(fmt.Sprintf(" %s lines a second: faster than the eye, so only some pass the screen; the last %s are kept", thousands(l.rate), thousands(logsHeld)))
 	}
-	return []string{ends(left, right, w, t), cut(second, w, t)}
+	return []string{cut(ends(left, right, w, t), w, t), cut(second, w, t)}
 }
 
 func (l *logs) viewNothing(w int) []string {
@@ -313,7 +316,7 @@ func (l *logs) draw(n int) []string {
 		stamp = "15:04:05"
 	}
 	lead := " " + t.Dim.Render(x.Time.Local().Format(stamp)) + " " + id + "  "
-	leadWidth := width(lead)
+	leadWidth := 1 + len(stamp) + 1 + taskWidth + 2
 	text := x.Message
 	if !l.raw {
 		text = pretty(text, t)
@@ -335,9 +338,18 @@ func (l *logs) draw(n int) []string {
 	return rows
 }
 
+// taskWidth is how much of a task's id is shown.
+const taskWidth = 4
+
+// task draws a task's id, in a colour of its own.
 func (l *logs) task(id string) string {
-	c := l.theme.Tasks
-	return c[l.colours[id]%len(c)].Render(fit(short(id), 4, l.theme))
+	s, ok := l.ids[id]
+	if !ok {
+		c := l.theme.Tasks
+		s = c[l.colours[id]%len(c)].Render(fit(short(clean.Line(id)), taskWidth, l.theme))
+		l.ids[id] = s
+	}
+	return s
 }
 
 // pretty draws a JSON log line as level, message and the rest; any other line
@@ -382,6 +394,9 @@ func pretty(s string, t style.Theme) string {
 	}
 	if _, err := d.Token(); err != nil || msg == "" && level == "" {
 		return s
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return s // something follows, which must not go unseen
 	}
 	st := t.Dim
 	switch strings.ToLower(level) {

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -39,6 +40,8 @@ type model struct {
 	fatal   error
 	leaving bool
 }
+
+var errWatchEnded = errors.New("watching the service ended; r begins again")
 
 type tickMsg time.Time
 
@@ -80,7 +83,6 @@ func (m *model) opened(what any) tea.Cmd {
 	if m.course == nil {
 		m.course = &lesson.Course{}
 	}
-	m.cost = m.session.Cost(nil)
 	m.layOut(m.lay.w, m.lay.h)
 	m.guide.load(o)
 	m.getReady()
@@ -115,6 +117,12 @@ func (m *model) getReady() {
 	})
 }
 
+// standing is what is up and what it costs.
+type standing struct {
+	stack Stack
+	cost  Cost
+}
+
 // stackMovedNow looks at what is up, and watches it where something is.
 func (m *model) stackMovedNow() tea.Cmd {
 	if m.jobs.alive(m.asking) {
@@ -123,7 +131,11 @@ func (m *model) stackMovedNow() tea.Cmd {
 	}
 	m.again = false
 	m.asking = m.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
-		return m.session.Stack(ctx)
+		up, err := m.session.Stack(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return standing{up, m.session.Cost(nil)}, nil
 	}, func(what any) tea.Cmd {
 		if m.again {
 			m.stackMovedNow()
@@ -133,7 +145,8 @@ func (m *model) stackMovedNow() tea.Cmd {
 			m.say(noteBad, "What is up could not be read: "+clean.Line(e.err.Error()))
 			return nil
 		}
-		m.stack = e.value.(Stack)
+		up := e.value.(standing)
+		m.stack, m.cost = up.stack, up.cost
 		m.guide.renew()
 		if m.stack.Exists && m.deploy.phase == phaseIdle || !m.stack.Exists {
 			m.deploy.reset()
@@ -164,6 +177,14 @@ func (m *model) watch() {
 				m.snap = &w
 			case ended:
 				m.watched = w.err
+				if w.err == nil {
+					m.watched = errWatchEnded
+				}
+				if m.snap != nil { // what is shown is no longer renewed
+					old := *m.snap
+					old.Stale = m.watched
+					m.snap = &old
+				}
 			}
 			return nil
 		})
@@ -500,7 +521,10 @@ func (m *model) draw() string {
 	b.WriteString(rule)
 	for _, line := range body {
 		b.WriteByte('\n')
-		b.WriteString(cut(line, l.w, t))
+		if m.page != logsPage || m.help { // log lines are cut once, when they are drawn
+			line = cut(line, l.w, t)
+		}
+		b.WriteString(line)
 	}
 	b.WriteByte('\n')
 	b.WriteString(m.noticeLine(l.w))

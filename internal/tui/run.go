@@ -36,7 +36,8 @@ type run struct {
 	plan    *stack.Plan
 	tree    planTree
 	story   *story
-	diags   []stack.Diagnostic
+	price   Cost // of the plan
+	diags   []complaint
 	err     error
 	errs    view // scroll of the diagnostics
 	summary *stack.Summary
@@ -46,6 +47,28 @@ type run struct {
 	showLog bool
 	gen     int
 	applied func() tea.Cmd // after a good apply
+}
+
+// complaint is a diagnostic with what to do about it.
+type complaint struct {
+	stack.Diagnostic
+	advice string
+}
+
+// priced is a plan with what it costs.
+type priced struct {
+	plan *stack.Plan
+	cost Cost
+}
+
+// relay says a job's events, and its diagnostics with advice.
+func (r *run) relay(say func(any)) func(stack.Event) {
+	return func(e stack.Event) {
+		say(e)
+		if e.Type == stack.EventDiagnostic && e.Diagnostic != nil {
+			say(complaint{*e.Diagnostic, r.session.Advice(*e.Diagnostic)})
+		}
+	}
 }
 
 // begin makes a plan, or remembers to as soon as the session is ready.
@@ -66,7 +89,11 @@ func (r *run) begin() tea.Cmd {
 	r.says, r.part, r.showLog = "Terraform reads the configuration", 0, false
 	r.log.reset()
 	r.gen = r.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
-		return r.session.Plan(ctx, r.destroy, func(e stack.Event) { say(e) })
+		p, err := r.session.Plan(ctx, r.destroy, r.relay(say))
+		if err != nil {
+			return nil, err
+		}
+		return priced{p, r.session.Cost(p)}, nil
 	}, r.hearPlan)
 	r.op.set(r.shared, r.gen, stack.OpPlan, r.destroy)
 	return nil
@@ -89,6 +116,8 @@ func (r *run) hearPlan(m any) tea.Cmd {
 	switch m := m.(type) {
 	case stack.Event:
 		r.hear(m)
+	case complaint:
+		r.diags = append(r.diags, m)
 	case ended:
 		r.op = nil
 		if stopped(m.err) {
@@ -100,7 +129,8 @@ func (r *run) hearPlan(m any) tea.Cmd {
 			r.fail(m.err)
 			return nil
 		}
-		r.plan = m.value.(*stack.Plan)
+		p := m.value.(priced)
+		r.plan, r.price = p.plan, p.cost
 		r.tree = newPlanTree(r.plan)
 		if len(r.tree.rows) > r.lay.body.h-3 {
 			r.tree.overview()
@@ -126,7 +156,7 @@ func (r *run) apply() tea.Cmd {
 	r.phase, r.diags, r.err = phaseApplying, nil, nil
 	r.story = newStory(r.shared, plan)
 	r.gen = r.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
-		return nil, r.session.Apply(ctx, plan, func(e stack.Event) { say(e) })
+		return nil, r.session.Apply(ctx, plan, r.relay(say))
 	}, r.hearApply)
 	r.op.set(r.shared, r.gen, stack.OpApply, r.destroy)
 	return nil
@@ -136,6 +166,8 @@ func (r *run) hearApply(m any) tea.Cmd {
 	switch m := m.(type) {
 	case stack.Event:
 		r.hear(m)
+	case complaint:
+		r.diags = append(r.diags, m)
 	case ended:
 		r.op = nil
 		moved := r.stackMoved()
@@ -155,10 +187,6 @@ func (r *run) hear(e stack.Event) {
 		r.log.add(e.Time, clean.Line(e.Message))
 	}
 	switch e.Type {
-	case stack.EventDiagnostic:
-		if e.Diagnostic != nil {
-			r.diags = append(r.diags, *e.Diagnostic)
-		}
 	case stack.EventSummary:
 		r.summary = e.Summary
 	case stack.EventDownload:
@@ -374,7 +402,7 @@ func (r *run) diagnosticLines(w, most int) []string {
 				out = append(out, indent(2, paragraphs(min(w-4, readWidth), t.Text, p))...)
 			}
 		}
-		advice := r.session.Advice(d)
+		advice := d.advice
 		if advice == "" && d.File != "" {
 			advice = "Mend that line in " + r.info.Workspace + " and plan again, or leave and run `workshop reset` to get the bundled files back (yours are kept)."
 		}

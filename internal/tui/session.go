@@ -40,11 +40,11 @@ type Session interface {
 	// Stop asks the running Plan or Apply to stop and to keep its state; hard
 	// ends it at once. It does not block.
 	Stop(hard bool)
-	// Cost says in words what a plan's resources cost. It does no I/O; p is nil
-	// for the whole bundled stack.
+	// Cost says in words what a plan's resources cost; p is nil for what is up
+	// now. It may read files, and is called outside the event loop.
 	Cost(p *stack.Plan) Cost
 	// Advice says what to do about a diagnostic; empty where nothing better is
-	// known than its own words. It does no I/O.
+	// known than its own words. It is called outside the event loop.
 	Advice(d stack.Diagnostic) string
 
 	// Watch calls with a new snapshot whenever there is one, until ctx ends or

@@ -187,7 +187,7 @@ func (s *story) row(x stack.ResourceReading, w int) string {
 		room := w - 5 - tookWidth - 1
 		return "   " + t.Good.Render(t.Signs.Done) + " " + t.Dim.Render(fit(name, room, t)+" "+span(max(x.Elapsed, time.Second)))
 	case stack.Failed:
-		mark, took = t.Bad.Render(t.Signs.Failed), span(x.Elapsed)
+		mark, took = t.Bad.Render(t.Signs.Failed), t.Dim.Render(span(max(x.Elapsed, time.Second)))
 		name, says = t.Bad.Render(name), t.Bad.Render("failed")
 	case stack.Working:
 		mark, took = t.Accent.Render(s.spinner()), span(x.Elapsed)
@@ -204,7 +204,9 @@ func (s *story) row(x stack.ResourceReading, w int) string {
 		}
 	default:
 		mark, name, says = t.Dim.Render(t.Signs.Open), t.Dim.Render(name), "waits for its turn"
-		if len(x.Behind) > 0 {
+		if !s.ended.IsZero() {
+			says = [2]string{"not made", "still there"}[verb]
+		} else if len(x.Behind) > 0 {
 			says = "waits for " + s.titles[x.Behind[0]]
 		}
 		says = t.Dim.Render(says)

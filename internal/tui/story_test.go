@@ -36,7 +36,7 @@ func TestTheWholeWay(t *testing.T) {
 				st.golden("guide-deploy")
 
 				st.press("2")
-				st.sees("Nothing is deployed yet", "$0.045 an hour on AWS, nothing in the sandbox")
+				st.sees("Nothing is deployed yet", "nothing in the sandbox")
 				st.golden("deploy-nothing")
 				st.press("enter")
 				st.wait(700 * time.Millisecond)

@@ -32,7 +32,8 @@ func cut(s string, w int, t style.Theme) string {
 	if w <= 0 {
 		return ""
 	}
-	if width(s) <= w {
+	// No character is wider than it has bytes, and most lines are short.
+	if len(s) <= w || width(s) <= w {
 		return s
 	}
 	return ansi.Truncate(s, w, t.Signs.Ellipsis)
@@ -49,6 +50,15 @@ func ends(left, right string, w int, t style.Theme) string {
 		return fit(left, w, t)
 	}
 	return fit(left, w-r-1, t) + " " + right
+}
+
+// clip cuts every line to w columns.
+func clip(lines []string, w int, t style.Theme) []string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = cut(l, w, t)
+	}
+	return out
 }
 
 // block makes lines exactly h, cutting or adding empty ones.

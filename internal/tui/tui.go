@@ -21,6 +21,8 @@ type Options struct {
 	// Input and Output are the terminal; nil for the process's own.
 	Input  io.Reader
 	Output io.Writer
+	// Width and Height are the size where Output is no terminal.
+	Width, Height int
 }
 
 // saveTime bounds the last write of the learner's place.
@@ -31,8 +33,8 @@ const saveTime = 5 * time.Second
 const stopTime = 3 * time.Minute
 
 // FromEnv fills in what the environment says about the terminal: ASCII where
-// WORKSHOP_ASCII is set, the locale is C or POSIX, or the terminal is the Linux
-// console; Light where WORKSHOP_THEME is light or COLORFGBG says so.
+// WORKSHOP_ASCII is set, the locale is named and not in UTF-8, or the terminal is
+// the Linux console; Light where WORKSHOP_THEME is light or COLORFGBG says so.
 func (o Options) FromEnv(env func(string) string) Options {
 	locale := env("LC_ALL")
 	for _, name := range []string{"LC_CTYPE", "LANG"} {
@@ -41,7 +43,8 @@ func (o Options) FromEnv(env func(string) string) Options {
 		}
 	}
 	term := env("TERM")
-	if env("WORKSHOP_ASCII") != "" || locale == "C" || locale == "POSIX" || term == "linux" || term == "dumb" {
+	unicode := strings.Contains(strings.ToLower(strings.ReplaceAll(locale, "-", "")), "utf8")
+	if env("WORKSHOP_ASCII") != "" || locale != "" && !unicode || term == "linux" || term == "dumb" {
 		o.ASCII = true
 	}
 	switch theme := env("WORKSHOP_THEME"); {
@@ -68,6 +71,9 @@ func Run(ctx context.Context, s Session, o Options) error {
 		opts = append(opts, tea.WithInput(o.Input))
 	}
 	out := io.Writer(os.Stderr)
+	if o.Width > 0 && o.Height > 0 {
+		opts = append(opts, tea.WithWindowSize(o.Width, o.Height))
+	}
 	if o.Output != nil {
 		opts = append(opts, tea.WithOutput(o.Output))
 		out = o.Output

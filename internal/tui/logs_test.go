@@ -1,0 +1,193 @@
+package tui_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"workshop/internal/clean"
+	"workshop/internal/fargate"
+	"workshop/internal/tui"
+	"workshop/internal/tui/style"
+	"workshop/internal/tui/tuitest"
+)
+
+func manyLines(n int) []fargate.Line {
+	lines := make([]fargate.Line, n)
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	for i := range lines {
+		lines[i] = fargate.Line{Time: at.Add(time.Duration(i) * time.Millisecond), Task: fmt.Sprintf("%04x%028x", i%6, 0), Message: fmt.Sprintf("number=%d %s", i, tuitest.Message(i))}
+	}
+	return lines
+}
+
+func key(s string) tea.KeyPressMsg {
+	if c := named[s]; c != 0 {
+		return tea.KeyPressMsg{Code: c}
+	}
+	return tea.KeyPressMsg{Code: rune(s[0]), Text: s}
+}
+
+// A filter finds what a plain search over all lines finds, whenever the lines came.
+func TestFilterFindsAll(t *testing.T) {
+	lines := manyLines(130_000)
+	m := tui.LogsModel(t.Context(), tuitest.New(), 120, 40, lines[:120_000])
+	m.Update(key("/"))
+	for _, r := range "SLOW" {
+		m.Update(key(string(r)))
+	}
+	m.MoreLines(lines[120_000:]) // while the search goes on
+	for m.Scan() {
+	}
+	want := 0
+	for _, l := range lines[len(lines)-100_000:] {
+		if strings.Contains(strings.ToLower(l.Message), "slow") {
+			want++
+		}
+	}
+	screen := ansi.Strip(m.View().Content)
+	if got := strings.Fields(screen[strings.Index(screen, "SLOW"):])[1]; strings.ReplaceAll(got, ",", "") != fmt.Sprint(want) {
+		t.Errorf("found %s lines, not %d:\n%s", got, want, screen)
+	}
+	if !strings.Contains(screen, "number=129992") {
+		t.Errorf("the newest match is not on the screen:\n%s", screen)
+	}
+}
+
+func FuzzContainsFold(f *testing.F) {
+	f.Add("Hello World", "o w")
+	f.Add("aaab", "aab")
+	f.Add("", "")
+	f.Fuzz(func(t *testing.T, s, needle string) {
+		for _, x := range []string{s, needle} {
+			for _, r := range x {
+				if r > 127 {
+					t.Skip("it folds ASCII alone")
+				}
+			}
+		}
+		needle = strings.ToLower(needle)
+		if got, want := tui.ContainsFold(s, needle), strings.Contains(strings.ToLower(s), needle); got != want {
+			t.Errorf("containsFold(%q, %q) = %v", s, needle, got)
+		}
+	})
+}
+
+// Whatever a task prints, its line stays one line and brings no escape sequence.
+func FuzzPretty(f *testing.F) {
+	f.Add(tuitest.Message(0))
+	f.Add(`{"level":"error","msg":"\u001b[2Jgone\nnext","deep":{"a":[1,2]}}`)
+	f.Add(`{"msg":`)
+	f.Add(`{} trailing`)
+	th := style.New(true, true)
+	f.Fuzz(func(t *testing.T, s string) {
+		got := tui.Pretty(clean.Line(s), th)
+		if strings.ContainsAny(got, "\n\r") {
+			t.Errorf("pretty(%q) has several lines: %q", s, got)
+		}
+		if plain := ansi.Strip(got); clean.Line(plain) != plain {
+			t.Errorf("pretty(%q) brings control characters: %q", s, got)
+		}
+	})
+}
+
+func TestPretty(t *testing.T) {
+	th := style.New(true, true)
+	for in, want := range map[string]string{
+		`{"level":"info","ts":"x","caller":"y","msg":"started","port":9898}`: "info   started  port=9898",
+		`{"severity":"WARN","message":"slow","ok":true,"o":{"a": 1}}`:        `WARN   slow  ok=true o={"a":1}`,
+		`{"a":1}`:       `{"a":1}`,
+		`{"msg":"x"`:    `{"msg":"x"`,
+		"plain":         "plain",
+		`["msg","x"]`:   `["msg","x"]`,
+		`{"msg":"x"} y`: `{"msg":"x"} y`,
+	} {
+		if got := ansi.Strip(tui.Pretty(in, th)); got != want {
+			t.Errorf("pretty(%s) = %q, not %q", in, got, want)
+		}
+	}
+}
+
+// BenchmarkLogs is one key press or one arrival of lines with the frame after
+// it, at 200x60 with 100,000 lines held. The budget is 2 ms for the p99.
+func BenchmarkLogs(b *testing.B) {
+	lines := manyLines(110_000)
+	keys := []string{"up", "up", "up", "pgup", "down", "g", "G", "up", "w", "w", "r", "r"}
+	for _, bench := range []struct {
+		name string
+		step func(m *tui.Model, i int)
+	}{
+		{"scroll", func(m *tui.Model, i int) { m.Update(key(keys[i%len(keys)])) }},
+		{"arrive", func(m *tui.Model, i int) { m.MoreLines(lines[i*50%100_000:][:50]) }},
+		{"filter", func(m *tui.Model, i int) {
+			switch i % 30 {
+			case 0:
+				m.Update(key("/"))
+			case 1, 2, 3, 4:
+				m.Update(key("slow"[i%30-1:][:1]))
+			case 29:
+				m.Update(key("esc"))
+			default:
+				m.Scan()
+			}
+		}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			m := tui.LogsModel(ctx, tuitest.New(), 200, 60, lines)
+			took := make([]time.Duration, 0, b.N)
+			for i := 0; b.Loop(); i++ {
+				begin := time.Now()
+				bench.step(m, i)
+				m.View()
+				took = append(took, time.Since(begin))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+		})
+	}
+}
+
+// BenchmarkIngest is how fast lines get from a task's stream to the page.
+func BenchmarkIngest(b *testing.B) {
+	lines := manyLines(8_000)
+	m := tui.LogsModel(b.Context(), tuitest.New(), 200, 60, nil)
+	n := 0
+	for b.Loop() {
+		m.MoreLines(lines)
+		m.View()
+		n += len(lines)
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "lines/s")
+}
+
+// Paging to and fro never shows a line twice or leaves one out.
+func TestScrollIsExact(t *testing.T) {
+	m := tui.LogsModel(t.Context(), tuitest.New(), 200, 30, manyLines(500))
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 400 {
+		m.Update(key([]string{"up", "down", "pgup", "pgdown", "g", "G", "w", "r"}[rng.IntN(8)]))
+		last := -1
+		for _, l := range strings.Split(ansi.Strip(m.View().Content), "\n") {
+			_, rest, ok := strings.Cut(l, "number=")
+			if !ok {
+				continue
+			}
+			var n int
+			fmt.Sscan(rest, &n)
+			if last >= 0 && n != last+1 {
+				t.Fatalf("line %d follows %d:\n%s", n, last, ansi.Strip(m.View().Content))
+			}
+			last = n
+		}
+	}
+}

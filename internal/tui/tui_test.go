@@ -1,0 +1,108 @@
+package tui_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"workshop/internal/tui"
+	"workshop/internal/tui/tuitest"
+)
+
+// terminal is what Run writes to.
+type terminal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	more chan struct{}
+}
+
+func (t *terminal) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text.Write(p)
+	select {
+	case t.more <- struct{}{}:
+	default:
+	}
+	return len(p), nil
+}
+
+// Run ends when its context does, and waits for a Terraform that runs: the
+// session is asked to stop and everything that was begun has ended.
+func TestRunEndsWithItsContext(t *testing.T) {
+	s := tuitest.New()
+	s.Speed = 50
+	ctx, cancel := context.WithCancel(t.Context())
+	keys, hands := io.Pipe()
+	out := &terminal{more: make(chan struct{}, 1)}
+	done := make(chan error, 1)
+	go func() {
+		done <- tui.Run(ctx, s, tui.Options{Page: "deploy", Input: keys, Output: out, Width: 80, Height: 24})
+	}()
+	hands.Write([]byte("\r"))
+	for !called(s, "apply 28") {
+		select {
+		case err := <-done:
+			t.Fatalf("Run ended early: %v", err)
+		case <-time.After(20 * time.Millisecond):
+			hands.Write([]byte("ay"))
+		case <-t.Context().Done():
+			t.Fatal("the apply did not begin")
+		}
+	}
+	cancel()
+	hands.Close()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run returned %v", err)
+	}
+	if !called(s, "stop hard=false") || called(s, "stop hard=true") {
+		t.Errorf("the session was asked %q", s.Calls())
+	}
+	if s.Saved().Step != "welcome" {
+		t.Errorf("the place was not saved: %+v", s.Saved())
+	}
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	if !strings.Contains(out.text.String(), "Terraform is asked to stop") {
+		t.Error("nobody was told what Run waits for")
+	}
+}
+
+func called(s *tuitest.Session, what string) bool {
+	for _, c := range s.Calls() {
+		if c == what {
+			return true
+		}
+	}
+	return false
+}
+
+func TestFromEnv(t *testing.T) {
+	for _, c := range []struct {
+		env   map[string]string
+		ascii bool
+		light bool
+	}{
+		{nil, false, false},
+		{map[string]string{"LANG": "C"}, true, false},
+		{map[string]string{"LANG": "en_US.UTF-8"}, false, false},
+		{map[string]string{"LC_ALL": "POSIX", "LANG": "en_US.UTF-8"}, true, false},
+		{map[string]string{"LC_ALL": "C.utf8"}, false, false},
+		{map[string]string{"WORKSHOP_ASCII": "1", "LANG": "en_US.UTF-8"}, true, false},
+		{map[string]string{"TERM": "linux"}, true, false},
+		{map[string]string{"WORKSHOP_THEME": "light"}, false, true},
+		{map[string]string{"COLORFGBG": "0;15"}, false, true},
+		{map[string]string{"COLORFGBG": "15;0"}, false, false},
+		{map[string]string{"COLORFGBG": "0;15", "WORKSHOP_THEME": "dark"}, false, false},
+	} {
+		o := tui.Options{}.FromEnv(func(k string) string { return c.env[k] })
+		if o.ASCII != c.ascii || o.Light != c.light {
+			t.Errorf("%v: ASCII %v, light %v", c.env, o.ASCII, o.Light)
+		}
+	}
+}
