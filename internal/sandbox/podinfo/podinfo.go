@@ -27,7 +27,7 @@ type Process struct {
 	Args     []string // without the program's name
 	Env      []string // KEY=value, all that /env shows
 	Hostname string
-	Version  string                              // of the image, e.g. "6.9.2"
+	Version  string                               // of the image, e.g. "6.9.2"
 	Listen   func(port int) (net.Listener, error) // opens a port of the container
 	Stdout   io.Writer
 	Stderr   io.Writer

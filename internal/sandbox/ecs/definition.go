@@ -1,0 +1,386 @@
+package ecs
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"workshop/internal/sandbox/wire"
+)
+
+// definition is one revision of a task definition. Once made, only its status
+// and tags change.
+type definition struct {
+	Definition types.TaskDefinition
+	Tags       []types.Tag
+}
+
+func (d *definition) key() string {
+	return aws.ToString(d.Definition.Family) + ":" + strconv.Itoa(int(d.Definition.Revision))
+}
+
+func (d *definition) arn() string { return *d.Definition.TaskDefinitionArn }
+
+func (e *ECS) definitionOperations(s *wire.Service) {
+	wire.Handle(s, "RegisterTaskDefinition", e.registerTaskDefinition)
+	wire.Handle(s, "DescribeTaskDefinition", e.describeTaskDefinition)
+	wire.Handle(s, "DeregisterTaskDefinition", e.deregisterTaskDefinition)
+	wire.Handle(s, "DeleteTaskDefinitions", e.deleteTaskDefinitions)
+	wire.Handle(s, "ListTaskDefinitions", e.listTaskDefinitions)
+	wire.Handle(s, "ListTaskDefinitionFamilies", e.listTaskDefinitionFamilies)
+}
+
+// definition finds a task definition by ARN, family:revision or family, which
+// stands for its newest active revision.
+func (e *ECS) definition(name string) (*definition, bool) {
+	n := shortName(name)
+	if strings.Contains(n, ":") {
+		return e.definitions.Get(n)
+	}
+	for rev, _ := e.families.Get(n); rev > 0; rev-- {
+		if d, ok := e.definitions.Get(n + ":" + strconv.Itoa(int(rev))); ok && d.Definition.Status == types.TaskDefinitionStatusActive {
+			return d, true
+		}
+	}
+	return nil, false
+}
+
+// usable finds a task definition that new tasks may be made of.
+func (e *ECS) usable(name *string) (*definition, error) {
+	if aws.ToString(name) == "" {
+		return nil, invalid("TaskDefinition can not be blank.")
+	}
+	d, ok := e.definition(*name)
+	if !ok {
+		return nil, client("Unable to describe task definition.")
+	}
+	if d.Definition.Status != types.TaskDefinitionStatusActive {
+		return nil, client("TaskDefinition is inactive")
+	}
+	return d, nil
+}
+
+// fargateMemory is the MiB that Fargate sells with a number of CPU units, as
+// first, last and step (Developer Guide, "Task CPU and memory").
+var fargateMemory = map[int][3]int{
+	512: {1024, 4096, 1024}, 1024: {2048, 8192, 1024}, 2048: {4096, 16384, 1024},
+	4096: {8192, 30720, 1024}, 8192: {16384, 61440, 4096}, 16384: {32768, 122880, 8192},
+}
+
+func sold(cpu, memory int) bool {
+	if cpu == 256 {
+		return memory == 512 || memory == 1024 || memory == 2048
+	}
+	m, ok := fargateMemory[cpu]
+	return ok && memory >= m[0] && memory <= m[1] && (memory-m[0])%m[2] == 0
+}
+
+var amount = regexp.MustCompile(`(?i)^([0-9]*\.?[0-9]+)\s*(vcpu|gb)?$`)
+
+// units reads "256", ".25 vCPU" or "0.5 GB" as CPU units or MiB.
+func units(s string) (int, bool) {
+	m := amount.FindStringSubmatch(strings.TrimSpace(s))
+	if m == nil {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(m[1], 64)
+	if m[2] != "" {
+		f *= 1024
+	}
+	return int(f), err == nil && f == float64(int(f)) && f < 1<<30
+}
+
+var familyForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+
+func (e *ECS) registerTaskDefinition(_ context.Context, in *ecs.RegisterTaskDefinitionInput) (*ecs.RegisterTaskDefinitionOutput, error) {
+	family := aws.ToString(in.Family)
+	if !familyForm.MatchString(family) {
+		return nil, client("Invalid family name. Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.")
+	}
+	if len(in.ContainerDefinitions) == 0 {
+		return nil, client("Container list cannot be empty.")
+	}
+	fargate := slices.Contains(in.RequiresCompatibilities, types.CompatibilityFargate)
+	def := types.TaskDefinition{
+		Family: in.Family, Cpu: in.Cpu, Memory: in.Memory, NetworkMode: in.NetworkMode,
+		ExecutionRoleArn: nonBlank(in.ExecutionRoleArn), TaskRoleArn: nonBlank(in.TaskRoleArn),
+		RequiresCompatibilities: in.RequiresCompatibilities, RuntimePlatform: in.RuntimePlatform,
+		EphemeralStorage: in.EphemeralStorage, IpcMode: in.IpcMode, PidMode: in.PidMode,
+		PlacementConstraints: orEmpty(in.PlacementConstraints), Volumes: orEmpty(in.Volumes),
+		ProxyConfiguration: in.ProxyConfiguration, EnableFaultInjection: in.EnableFaultInjection,
+		Status: types.TaskDefinitionStatusActive, RegisteredAt: aws.Time(e.now()), RegisteredBy: aws.String(e.caller()),
+	}
+	var cpu, memory int
+	for _, size := range []struct {
+		text *string
+		n    *int
+		name string
+	}{{in.Cpu, &cpu, "cpu"}, {in.Memory, &memory, "memory"}} {
+		if size.text == nil {
+			if fargate {
+				return nil, client("Fargate requires that '%s' be defined at the task level.", size.name)
+			}
+			continue
+		}
+		n, ok := units(*size.text)
+		if !ok {
+			return nil, client("Invalid '%s' setting for task. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.", size.name)
+		}
+		*size.n = n
+		*size.text = strconv.Itoa(n)
+	}
+	if fargate {
+		if in.NetworkMode != types.NetworkModeAwsvpc {
+			return nil, client("Fargate only supports network mode ‘awsvpc’.")
+		}
+		if !sold(cpu, memory) {
+			return nil, client("No Fargate configuration exists for given values: %d CPU, %d memory. See the Amazon ECS documentation for the valid values.", cpu, memory)
+		}
+		if s := in.EphemeralStorage; s != nil && (s.SizeInGiB < 21 || s.SizeInGiB > 200) {
+			return nil, client("Ephemeral storage size must be between 21 and 200 GiB.")
+		}
+	}
+	containers, err := containerDefinitions(in, fargate)
+	if err != nil {
+		return nil, err
+	}
+	def.ContainerDefinitions = containers
+	def.Compatibilities = []types.Compatibility{types.CompatibilityEc2}
+	if fargate || in.NetworkMode == types.NetworkModeAwsvpc && sold(cpu, memory) {
+		def.Compatibilities = append(def.Compatibilities, types.CompatibilityFargate)
+	}
+	def.RequiresAttributes = requiredAttributes(&def)
+
+	last, _ := e.families.Get(family)
+	def.Revision = last + 1
+	def.TaskDefinitionArn = aws.String(e.account.ARN("ecs", "task-definition/"+family+":"+strconv.Itoa(int(def.Revision))))
+	d := &definition{def, orEmpty(in.Tags)}
+	e.families.Put(family, def.Revision)
+	e.definitions.Put(d.key(), d)
+	return &ecs.RegisterTaskDefinitionOutput{TaskDefinition: &def, Tags: d.Tags}, nil
+}
+
+func nonBlank(s *string) *string {
+	if aws.ToString(s) == "" {
+		return nil
+	}
+	return s
+}
+
+// caller is who the sandbox says that everyone is.
+func (e *ECS) caller() string { return e.account.GlobalARN("iam", "root") }
+
+func containerDefinitions(in *ecs.RegisterTaskDefinitionInput, fargate bool) ([]types.ContainerDefinition, error) {
+	out := slices.Clone(in.ContainerDefinitions)
+	names := map[string]bool{}
+	essential := false
+	for i := range out {
+		c := &out[i]
+		name := aws.ToString(c.Name)
+		switch {
+		case !nameForm.MatchString(name):
+			return nil, client("Container.name contains invalid characters.")
+		case names[name]:
+			return nil, client("Container name '%s' is used more than once.", name)
+		case aws.ToString(c.Image) == "":
+			return nil, client("Container.image should not be null or empty.")
+		case in.Memory == nil && c.Memory == nil && c.MemoryReservation == nil:
+			return nil, client("Invalid setting for container '%s'. At least one of 'memory' or 'memoryReservation' must be specified.", name)
+		}
+		names[name] = true
+		if c.Essential == nil {
+			c.Essential = aws.Bool(true)
+		}
+		essential = essential || *c.Essential
+		c.Environment, c.MountPoints, c.VolumesFrom, c.SystemControls = orEmpty(c.Environment), orEmpty(c.MountPoints), orEmpty(c.VolumesFrom), orEmpty(c.SystemControls)
+		c.PortMappings = orEmpty(slices.Clone(c.PortMappings))
+		for j := range c.PortMappings {
+			p := &c.PortMappings[j]
+			if p.Protocol == "" {
+				p.Protocol = types.TransportProtocolTcp
+			}
+			if in.NetworkMode == types.NetworkModeAwsvpc && p.ContainerPort != nil {
+				if p.HostPort != nil && *p.HostPort != *p.ContainerPort {
+					return nil, client("When networkMode=awsvpc, the host ports and container ports in port mappings must match.")
+				}
+				p.HostPort = p.ContainerPort
+			}
+		}
+		if l := c.LogConfiguration; l != nil && l.LogDriver == types.LogDriverAwslogs && fargate {
+			if aws.ToString(in.ExecutionRoleArn) == "" {
+				return nil, client("Fargate requires task definition to have execution role ARN to support log driver awslogs.")
+			}
+			for _, option := range []string{"awslogs-group", "awslogs-region", "awslogs-stream-prefix"} {
+				if l.Options[option] == "" {
+					return nil, client("Log driver awslogs requires options: awslogs-group, awslogs-region, awslogs-stream-prefix. Missing: %s", option)
+				}
+			}
+		}
+		if fargate && strings.Contains(*c.Image, ".dkr.ecr.") && aws.ToString(in.ExecutionRoleArn) == "" {
+			return nil, client("Fargate requires task definition to have execution role ARN to support ECR images.")
+		}
+	}
+	if !essential {
+		return nil, client("A task definition must have at least one essential container.")
+	}
+	return out, nil
+}
+
+func requiredAttributes(d *types.TaskDefinition) []types.Attribute {
+	var out []types.Attribute
+	add := func(name string) { out = append(out, types.Attribute{Name: aws.String(name)}) }
+	for _, c := range d.ContainerDefinitions {
+		if c.LogConfiguration != nil && c.LogConfiguration.LogDriver == types.LogDriverAwslogs {
+			add("com.amazonaws.ecs.capability.logging-driver.awslogs")
+			add("ecs.capability.execution-role-awslogs")
+			break
+		}
+	}
+	add("com.amazonaws.ecs.capability.docker-remote-api.1.18")
+	if d.TaskRoleArn != nil {
+		add("com.amazonaws.ecs.capability.task-iam-role")
+	}
+	if d.NetworkMode == types.NetworkModeAwsvpc {
+		add("ecs.capability.task-eni")
+	}
+	return out
+}
+
+func (e *ECS) describeTaskDefinition(_ context.Context, in *ecs.DescribeTaskDefinitionInput) (*ecs.DescribeTaskDefinitionOutput, error) {
+	d, ok := e.definition(aws.ToString(in.TaskDefinition))
+	if !ok {
+		return nil, client("Unable to describe task definition.")
+	}
+	def := d.Definition
+	out := &ecs.DescribeTaskDefinitionOutput{TaskDefinition: &def}
+	if slices.Contains(in.Include, types.TaskDefinitionFieldTags) {
+		out.Tags = d.Tags
+	}
+	return out, nil
+}
+
+func (e *ECS) deregisterTaskDefinition(_ context.Context, in *ecs.DeregisterTaskDefinitionInput) (*ecs.DeregisterTaskDefinitionOutput, error) {
+	name := aws.ToString(in.TaskDefinition)
+	if !strings.Contains(shortName(name), ":") {
+		return nil, client("Revision is missing.")
+	}
+	old, ok := e.definition(name)
+	if !ok {
+		return nil, client("Unable to describe task definition.")
+	}
+	d := *old
+	if d.Definition.Status == types.TaskDefinitionStatusActive {
+		d.Definition.Status = types.TaskDefinitionStatusInactive
+		d.Definition.DeregisteredAt = aws.Time(e.now())
+		e.definitions.Put(d.key(), &d)
+	}
+	return &ecs.DeregisterTaskDefinitionOutput{TaskDefinition: &d.Definition}, nil
+}
+
+func (e *ECS) deleteTaskDefinitions(_ context.Context, in *ecs.DeleteTaskDefinitionsInput) (*ecs.DeleteTaskDefinitionsOutput, error) {
+	if len(in.TaskDefinitions) == 0 || len(in.TaskDefinitions) > 10 {
+		return nil, invalid("taskDefinitions must have between 1 and 10 items.")
+	}
+	out := &ecs.DeleteTaskDefinitionsOutput{TaskDefinitions: []types.TaskDefinition{}, Failures: []types.Failure{}}
+	for _, name := range in.TaskDefinitions {
+		old, ok := e.definition(name)
+		if !ok {
+			out.Failures = append(out.Failures, types.Failure{Arn: aws.String(e.arnOf("task-definition/", name)), Reason: aws.String("The specified task definition does not exist. Specify a valid account, family, revision and try again.")})
+			continue
+		}
+		if old.Definition.Status == types.TaskDefinitionStatusActive {
+			out.Failures = append(out.Failures, types.Failure{Arn: old.Definition.TaskDefinitionArn, Reason: aws.String("The specified task definition is still in ACTIVE status. Please deregister the target and try again.")})
+			continue
+		}
+		d := *old
+		d.Definition.Status = types.TaskDefinitionStatusDeleteInProgress
+		d.Definition.DeleteRequestedAt = aws.Time(e.now())
+		e.definitions.Put(d.key(), &d)
+		out.TaskDefinitions = append(out.TaskDefinitions, d.Definition)
+	}
+	e.changed()
+	return out, nil
+}
+
+// purgeDefinitions removes those that were deleted and that nothing uses.
+func (e *ECS) purgeDefinitions() {
+	for key, d := range e.definitions.All() {
+		if d.Definition.Status != types.TaskDefinitionStatusDeleteInProgress {
+			continue
+		}
+		used := false
+		for _, t := range e.tasks.All() {
+			used = used || t.alive() && *t.Task.TaskDefinitionArn == d.arn()
+		}
+		for _, s := range e.services.All() {
+			for _, dep := range s.Deployments {
+				used = used || s.Status != inactive && dep.Revision.TaskDefinition == d.arn()
+			}
+		}
+		if !used {
+			e.definitions.Delete(key)
+		}
+	}
+}
+
+func (e *ECS) listTaskDefinitions(_ context.Context, in *ecs.ListTaskDefinitionsInput) (*ecs.ListTaskDefinitionsOutput, error) {
+	status := in.Status
+	if status == "" {
+		status = types.TaskDefinitionStatusActive
+	}
+	var found []*definition
+	for _, d := range e.definitions.All() {
+		if d.Definition.Status == status && (in.FamilyPrefix == nil || *in.FamilyPrefix == *d.Definition.Family) {
+			found = append(found, d)
+		}
+	}
+	slices.SortFunc(found, func(a, b *definition) int {
+		if c := strings.Compare(*a.Definition.Family, *b.Definition.Family); c != 0 {
+			return c
+		}
+		return int(a.Definition.Revision - b.Definition.Revision)
+	})
+	if in.Sort == types.SortOrderDesc {
+		slices.Reverse(found)
+	}
+	var arns []string
+	for _, d := range found {
+		arns = append(arns, d.arn())
+	}
+	arns, next, err := page(arns, in.NextToken, in.MaxResults)
+	return &ecs.ListTaskDefinitionsOutput{TaskDefinitionArns: arns, NextToken: next}, err
+}
+
+func (e *ECS) listTaskDefinitionFamilies(_ context.Context, in *ecs.ListTaskDefinitionFamiliesInput) (*ecs.ListTaskDefinitionFamiliesOutput, error) {
+	activity := map[string]bool{}
+	for _, d := range e.definitions.All() {
+		f := *d.Definition.Family
+		activity[f] = activity[f] || d.Definition.Status == types.TaskDefinitionStatusActive
+	}
+	var families []string
+	for f, isActive := range activity {
+		switch in.Status {
+		case types.TaskDefinitionFamilyStatusInactive:
+			if isActive {
+				continue
+			}
+		case types.TaskDefinitionFamilyStatusAll:
+		default:
+			if !isActive {
+				continue
+			}
+		}
+		if strings.HasPrefix(f, aws.ToString(in.FamilyPrefix)) {
+			families = append(families, f)
+		}
+	}
+	slices.Sort(families)
+	families, next, err := page(families, in.NextToken, in.MaxResults)
+	return &ecs.ListTaskDefinitionFamiliesOutput{Families: families, NextToken: next}, err
+}

@@ -1,0 +1,274 @@
+// Package ecs is the sandbox's Amazon ECS with Fargate: clusters, task
+// definitions, services, deployments and tasks, and the scheduler that brings
+// what runs to what is wanted.
+//
+// The scheduler is one step function, reconcile, over the stored records and a
+// time; Run calls it whenever something changed or became due. Containers run
+// in the fargate agent, which reports back through an inbox that the next step
+// empties, so that the order of things never depends on which goroutine was
+// first to the lock.
+package ecs
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"workshop/internal/sandbox/account"
+	"workshop/internal/sandbox/ec2"
+	"workshop/internal/sandbox/fargate"
+	"workshop/internal/sandbox/iam"
+	"workshop/internal/sandbox/logs"
+	"workshop/internal/sandbox/store"
+	"workshop/internal/sandbox/wire"
+)
+
+// Network is what ECS needs of EC2. Its methods need the sandbox's lock.
+type Network interface {
+	CreateInterface(ec2.InterfaceSpec) (ec2.Interface, error)
+	DeleteInterface(id string)
+	Subnet(id string) (ec2.SubnetInfo, bool)
+	ReachesInternet(subnetID string, hasPublicIP bool) bool
+}
+
+// TargetGroup is what ECS needs to know of a load balancer's target group.
+type TargetGroup struct {
+	Type          string   // ip, instance, lambda or alb
+	LoadBalancers []string // ARNs of those that send it traffic
+}
+
+// Targets is what ECS needs of Elastic Load Balancing. Its methods need the
+// sandbox's lock.
+type Targets interface {
+	RegisterIP(targetGroupARN, vpcID, ip string, port int, zone string) error
+	DeregisterIP(targetGroupARN, ip string, port int)
+	// TargetHealth's state is "" for a target that is not registered.
+	TargetHealth(targetGroupARN, ip string, port int) (state, reason, description string)
+	TargetGroup(arn string) (TargetGroup, bool)
+}
+
+// Backends takes the real address behind a modelled one. It needs no lock.
+type Backends interface {
+	Set(vpcID, ip string, port int, addr string)
+	Delete(vpcID, ip string, port int)
+}
+
+// Logs takes what containers print. It needs no lock.
+type Logs interface {
+	HasGroup(group string) bool
+	CreateStream(group, stream string) error
+	Append(group, stream string, events ...logs.Event) error
+}
+
+// Roles finds IAM roles. Its methods need the sandbox's lock.
+type Roles interface {
+	Role(arnOrName string) (iam.RoleInfo, bool)
+}
+
+// Agent runs containers. It is safe for concurrent use.
+type Agent interface {
+	Start(fargate.Spec) (Container, error)
+	Close(grace time.Duration)
+}
+
+// Container is one that runs. It is safe for concurrent use.
+type Container interface {
+	Stop(grace time.Duration)
+	PID() int
+}
+
+// Processes is the Agent that runs real processes.
+type Processes struct{ *fargate.Agent }
+
+// Start runs a container.
+func (p Processes) Start(s fargate.Spec) (Container, error) { return p.Agent.Start(s) }
+
+// Timing is how long things take.
+type Timing struct {
+	Provision   time.Duration // until a task has its network interface
+	Connect     time.Duration // from there until its image is pulled
+	Pull        time.Duration
+	Activate    time.Duration // between PENDING and RUNNING where there are several target groups
+	Deprovision time.Duration // until the network interface of a stopped task is gone
+	Settle      time.Duration // after which a task without health checks counts as healthy; AWS: 40 s
+	Poll        time.Duration // how often target health is looked at
+	Backoff     time.Duration // before the next start after several that failed; doubles
+	MaxBackoff  time.Duration
+	Shutdown    time.Duration // what containers get to stop when the sandbox does
+}
+
+// Real keeps Fargate's feel, in seconds rather than minutes.
+var Real = Timing{
+	Provision: 2 * time.Second, Connect: 500 * time.Millisecond, Pull: 2 * time.Second, Activate: time.Second,
+	Deprovision: 2 * time.Second, Settle: 3 * time.Second, Poll: time.Second,
+	Backoff: 2 * time.Second, MaxBackoff: time.Minute, Shutdown: 3 * time.Second,
+}
+
+// Fast is for tests.
+var Fast = Timing{
+	Provision: 20 * time.Millisecond, Connect: 5 * time.Millisecond, Pull: 20 * time.Millisecond, Activate: 10 * time.Millisecond,
+	Deprovision: 20 * time.Millisecond, Settle: 50 * time.Millisecond, Poll: 100 * time.Millisecond,
+	Backoff: 50 * time.Millisecond, MaxBackoff: time.Second, Shutdown: 300 * time.Millisecond,
+}
+
+// retention is how long a stopped task can be described.
+const retention = time.Hour
+
+// ECS is the service. Its exported methods say which lock they need.
+type ECS struct {
+	account  *account.Account
+	timing   Timing
+	network  Network
+	targets  Targets
+	backends Backends
+	logs     Logs
+	roles    Roles
+	agent    Agent
+
+	clusters    *store.Table[*types.Cluster]
+	definitions *store.Table[*definition]
+	families    *store.Table[int32] // the newest revision of each
+	services    *store.Table[*service]
+	events      *store.Table[[]types.ServiceEvent] // of a service, newest first
+	rollouts    *store.Table[*rollout]
+	tasks       *store.Table[*task]
+	settings    *store.Table[string]
+	tokens      *store.Table[[]string] // RunTask's client tokens -> task ids
+
+	running map[string]*pod // by task id: what the agent runs for it, under the sandbox's lock
+	wake    chan struct{}
+
+	mu    sync.Mutex
+	inbox []report
+}
+
+// Config is what New needs. All fields are required.
+type Config struct {
+	Timing   Timing
+	Network  Network
+	Targets  Targets
+	Backends Backends
+	Logs     Logs
+	Roles    Roles
+	Agent    Agent
+}
+
+// New opens ECS's records in the account's store.
+func New(a *account.Account, c Config) (*ECS, error) {
+	e := &ECS{
+		account: a, timing: c.Timing, network: c.Network, targets: c.Targets, backends: c.Backends,
+		logs: c.Logs, roles: c.Roles, agent: c.Agent,
+		running: map[string]*pod{}, wake: make(chan struct{}, 1),
+	}
+	var err error
+	open := func(f func() error) {
+		if err == nil {
+			err = f()
+		}
+	}
+	open(func() (err error) { e.clusters, err = store.NewTable[*types.Cluster](a.Store, "ecs.cluster"); return })
+	open(func() (err error) {
+		e.definitions, err = store.NewTable[*definition](a.Store, "ecs.definition")
+		return
+	})
+	open(func() (err error) { e.families, err = store.NewTable[int32](a.Store, "ecs.family"); return })
+	open(func() (err error) { e.services, err = store.NewTable[*service](a.Store, "ecs.service"); return })
+	open(func() (err error) {
+		e.events, err = store.NewTable[[]types.ServiceEvent](a.Store, "ecs.event")
+		return
+	})
+	open(func() (err error) { e.rollouts, err = store.NewTable[*rollout](a.Store, "ecs.rollout"); return })
+	open(func() (err error) { e.tasks, err = store.NewTable[*task](a.Store, "ecs.task"); return })
+	open(func() (err error) { e.settings, err = store.NewTable[string](a.Store, "ecs.setting"); return })
+	open(func() (err error) { e.tokens, err = store.NewTable[[]string](a.Store, "ecs.token"); return })
+	if err != nil {
+		return nil, fmt.Errorf("opening the sandbox's ECS: %w", err)
+	}
+	return e, nil
+}
+
+// Service returns ECS's operations.
+func (e *ECS) Service() *wire.Service {
+	s := &wire.Service{Name: "ecs", Protocol: wire.JSON, Target: "AmazonEC2ContainerServiceV20141113", Casing: wire.Camel}
+	e.clusterOperations(s)
+	e.definitionOperations(s)
+	e.serviceOperations(s)
+	e.rolloutOperations(s)
+	e.taskOperations(s)
+	e.tagOperations(s)
+	e.settingOperations(s)
+	return s
+}
+
+// Run keeps what runs at what is wanted until ctx ends, then stops all
+// containers and returns when they are gone. Their tasks stay as they are in
+// the records, and the next Run starts them again. It must be called once, and
+// without the sandbox's lock.
+func (e *ECS) Run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			e.agent.Close(e.timing.Shutdown)
+			return
+		case <-e.wake:
+		case <-timer.C:
+		}
+		if ctx.Err() != nil {
+			continue
+		}
+		e.account.Store.Lock()
+		now := e.account.Now()
+		next := e.reconcile(now)
+		e.account.Store.Unlock()
+		if next.IsZero() {
+			timer.Stop()
+			continue
+		}
+		timer.Reset(max(0, next.Sub(now)))
+	}
+}
+
+// changed has the scheduler look again soon. It never blocks.
+func (e *ECS) changed() {
+	select {
+	case e.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// now is the account's time to the millisecond, as ECS has it.
+func (e *ECS) now() time.Time { return e.account.Now().UTC().Truncate(time.Millisecond) }
+
+func invalid(format string, args ...any) error {
+	return &types.InvalidParameterException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+func client(format string, args ...any) error {
+	return &types.ClientException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+func missing(arn string) types.Failure {
+	return types.Failure{Arn: aws.String(arn), Reason: aws.String("MISSING")}
+}
+
+// page cuts one page of at most AWS's usual hundred.
+func page[T any](items []T, token *string, limit *int32) ([]T, *string, error) {
+	n := 100
+	if limit != nil {
+		if *limit < 1 || *limit > 100 {
+			return nil, nil, invalid("maxResults must be between 1 and 100")
+		}
+		n = int(*limit)
+	}
+	out, next, err := wire.Page(items, token, n, "InvalidParameterException")
+	if out == nil {
+		out = []T{}
+	}
+	return out, next, err
+}

@@ -1,0 +1,239 @@
+package ecs
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"workshop/internal/sandbox/account"
+	"workshop/internal/sandbox/wire"
+)
+
+// rollout is what stays known of a deployment after it has left its service:
+// the "service deployment" of the newer API, with the revisions it went between.
+type rollout struct {
+	Deployment types.ServiceDeployment
+	Revision   types.ServiceRevision
+}
+
+func (e *ECS) rolloutOperations(s *wire.Service) {
+	wire.Handle(s, "ListServiceDeployments", e.listServiceDeployments)
+	wire.Handle(s, "DescribeServiceDeployments", e.describeServiceDeployments)
+	wire.Handle(s, "DescribeServiceRevisions", e.describeServiceRevisions)
+}
+
+func (e *ECS) revisionARN(s *service, d deployment) string {
+	return e.account.ARN("ecs", "service-revision/"+shortName(s.Cluster)+"/"+s.Name+"/"+shortName(d.ID))
+}
+
+// same reports whether tasks of both revisions would be alike.
+func same(a, b revision) bool {
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return string(x) == string(y)
+}
+
+// threshold is how many failed tasks trip a service's circuit breaker: half of
+// those desired, at least 3 and at most 200.
+func threshold(desired int32) int32 { return min(max((desired+1)/2, 3), 200) }
+
+// startRollout records a new deployment and returns its ARN.
+func (e *ECS) startRollout(s *service, d deployment, now time.Time) string {
+	arn := e.account.ARN("ecs", "service-deployment/"+shortName(s.Cluster)+"/"+s.Name+"/"+account.Hex(21))
+	r := &rollout{
+		Deployment: types.ServiceDeployment{
+			ServiceDeploymentArn: aws.String(arn), ServiceArn: aws.String(s.ARN), ClusterArn: aws.String(s.Cluster),
+			CreatedAt: aws.Time(now), StartedAt: aws.Time(now), UpdatedAt: aws.Time(now),
+			Status: types.ServiceDeploymentStatusInProgress, DeploymentConfiguration: &s.Configuration,
+			TargetServiceRevision:  &types.ServiceRevisionSummary{Arn: aws.String(e.revisionARN(s, d)), RequestedTaskCount: s.Desired},
+			SourceServiceRevisions: []types.ServiceRevisionSummary{},
+		},
+		Revision: types.ServiceRevision{
+			ServiceRevisionArn: aws.String(e.revisionARN(s, d)), ServiceArn: aws.String(s.ARN), ClusterArn: aws.String(s.Cluster),
+			TaskDefinition: aws.String(d.Revision.TaskDefinition), LaunchType: d.Revision.LaunchType, CapacityProviderStrategy: d.Revision.Providers,
+			PlatformVersion: aws.String(resolvePlatform(d.Revision.PlatformVersion)), PlatformFamily: aws.String("Linux"),
+			LoadBalancers: d.Revision.LoadBalancers, ServiceRegistries: d.Revision.Registries, NetworkConfiguration: d.Revision.Network,
+			ContainerImages: []types.ContainerImage{}, CreatedAt: aws.Time(now),
+		},
+	}
+	if def, ok := e.definition(d.Revision.TaskDefinition); ok {
+		for _, c := range def.Definition.ContainerDefinitions {
+			r.Revision.ContainerImages = append(r.Revision.ContainerImages, types.ContainerImage{ContainerName: c.Name, Image: c.Image})
+		}
+	}
+	for _, o := range s.Deployments {
+		r.Deployment.SourceServiceRevisions = append(r.Deployment.SourceServiceRevisions, types.ServiceRevisionSummary{Arn: aws.String(e.revisionARN(s, o))})
+		// What was still under way is superseded.
+		e.endRollout(o.Record, types.ServiceDeploymentStatusStopped, "Service deployment stopped due to new service deployment.", now)
+	}
+	breaker := &types.ServiceDeploymentCircuitBreaker{Status: types.ServiceDeploymentRollbackMonitorsStatusDisabled, Threshold: threshold(s.Desired)}
+	if s.Configuration.DeploymentCircuitBreaker.Enable {
+		breaker.Status = types.ServiceDeploymentRollbackMonitorsStatusMonitoring
+	}
+	r.Deployment.DeploymentCircuitBreaker = breaker
+	e.rollouts.Put(arn, r)
+	e.forgetRollouts(s.ARN)
+	return arn
+}
+
+// forgetRollouts keeps a service's last hundred.
+func (e *ECS) forgetRollouts(arn string) {
+	var keys []string
+	for k, r := range e.rollouts.All() {
+		if *r.Deployment.ServiceArn == arn {
+			keys = append(keys, k)
+		}
+	}
+	for len(keys) > 100 {
+		e.rollouts.Delete(keys[0])
+		keys = keys[1:]
+	}
+}
+
+// endRollout closes a record that is still open.
+func (e *ECS) endRollout(arn string, status types.ServiceDeploymentStatus, reason string, now time.Time) {
+	old, ok := e.rollouts.Get(arn)
+	if !ok || old.Deployment.FinishedAt != nil {
+		return
+	}
+	r := *old
+	if r.Deployment.Rollback != nil && status == types.ServiceDeploymentStatusSuccessful {
+		status = types.ServiceDeploymentStatusRollbackSuccessful
+	}
+	r.Deployment.Status, r.Deployment.UpdatedAt, r.Deployment.FinishedAt = status, aws.Time(now), aws.Time(now)
+	if reason != "" {
+		r.Deployment.StatusReason = aws.String(reason)
+	}
+	if b := r.Deployment.DeploymentCircuitBreaker; b != nil && b.Status == types.ServiceDeploymentRollbackMonitorsStatusMonitoring {
+		c := *b
+		c.Status = types.ServiceDeploymentRollbackMonitorsStatusMonitoringComplete
+		r.Deployment.DeploymentCircuitBreaker = &c
+	}
+	e.rollouts.Put(arn, &r)
+}
+
+// rollingBack reports whether a rollout that is under way goes back.
+func (e *ECS) rollingBack(arn string) bool {
+	r, ok := e.rollouts.Get(arn)
+	return ok && r.Deployment.Rollback != nil && r.Deployment.FinishedAt == nil
+}
+
+// tripRollout notes that the circuit breaker has opened.
+func (e *ECS) tripRollout(arn string, failures int32, to string, reason string, now time.Time) {
+	old, ok := e.rollouts.Get(arn)
+	if !ok {
+		return
+	}
+	r := *old
+	r.Deployment.UpdatedAt = aws.Time(now)
+	b := *r.Deployment.DeploymentCircuitBreaker
+	b.Status, b.FailureCount = types.ServiceDeploymentRollbackMonitorsStatusTriggered, failures
+	r.Deployment.DeploymentCircuitBreaker = &b
+	r.Deployment.StatusReason = aws.String(reason)
+	if to != "" {
+		r.Deployment.Status = types.ServiceDeploymentStatusRollbackInProgress
+		r.Deployment.Rollback = &types.Rollback{Reason: aws.String(reason), StartedAt: aws.Time(now), ServiceRevisionArn: aws.String(to)}
+	} else {
+		r.Deployment.Status, r.Deployment.StoppedAt, r.Deployment.FinishedAt = types.ServiceDeploymentStatusStopped, aws.Time(now), aws.Time(now)
+	}
+	e.rollouts.Put(arn, &r)
+}
+
+func (e *ECS) listServiceDeployments(_ context.Context, in *ecs.ListServiceDeploymentsInput) (*ecs.ListServiceDeploymentsOutput, error) {
+	name := aws.ToString(in.Service)
+	arn := name
+	if !strings.HasPrefix(name, "arn:") {
+		cluster, err := e.cluster(in.Cluster)
+		if err != nil {
+			return nil, err
+		}
+		arn = e.account.ARN("ecs", "service/"+*cluster.ClusterName+"/"+name)
+	}
+	if _, ok := e.services.Get(arn); !ok {
+		return nil, &types.ServiceNotFoundException{Message: aws.String("Service not found.")}
+	}
+	var out []types.ServiceDeploymentBrief
+	for _, r := range e.rollouts.All() {
+		d := r.Deployment
+		if *d.ServiceArn != arn || len(in.Status) > 0 && !slices.Contains(in.Status, d.Status) {
+			continue
+		}
+		if c := in.CreatedAt; c != nil && (c.After != nil && d.CreatedAt.Before(*c.After) || c.Before != nil && d.CreatedAt.After(*c.Before)) {
+			continue
+		}
+		out = append(out, types.ServiceDeploymentBrief{
+			ServiceDeploymentArn: d.ServiceDeploymentArn, ServiceArn: d.ServiceArn, ClusterArn: d.ClusterArn, CreatedAt: d.CreatedAt,
+			StartedAt: d.StartedAt, FinishedAt: d.FinishedAt, Status: d.Status, StatusReason: d.StatusReason, TargetServiceRevisionArn: d.TargetServiceRevision.Arn,
+		})
+	}
+	slices.Reverse(out) // newest first
+	out, next, err := page(out, in.NextToken, in.MaxResults)
+	return &ecs.ListServiceDeploymentsOutput{ServiceDeployments: out, NextToken: next}, err
+}
+
+func (e *ECS) describeServiceDeployments(_ context.Context, in *ecs.DescribeServiceDeploymentsInput) (*ecs.DescribeServiceDeploymentsOutput, error) {
+	out := &ecs.DescribeServiceDeploymentsOutput{ServiceDeployments: []types.ServiceDeployment{}, Failures: []types.Failure{}}
+	for _, arn := range in.ServiceDeploymentArns {
+		r, ok := e.rollouts.Get(arn)
+		if !ok {
+			out.Failures = append(out.Failures, missing(arn))
+			continue
+		}
+		d := r.Deployment
+		if s, ok := e.services.Get(*d.ServiceArn); ok && d.FinishedAt == nil {
+			e.countRollout(s, &d)
+		}
+		out.ServiceDeployments = append(out.ServiceDeployments, d)
+	}
+	return out, nil
+}
+
+// countRollout fills in how far an open rollout is.
+func (e *ECS) countRollout(s *service, d *types.ServiceDeployment) {
+	shown := e.describeService(s, false)
+	d.SourceServiceRevisions = slices.Clone(d.SourceServiceRevisions)
+	target := *d.TargetServiceRevision
+	d.TargetServiceRevision = &target
+	for _, r := range shown.CurrentServiceRevisions {
+		fill := func(to *types.ServiceRevisionSummary) {
+			if *to.Arn == *r.Arn {
+				to.RequestedTaskCount, to.RunningTaskCount, to.PendingTaskCount = r.RequestedTaskCount, r.RunningTaskCount, r.PendingTaskCount
+			}
+		}
+		fill(&target)
+		for i := range d.SourceServiceRevisions {
+			fill(&d.SourceServiceRevisions[i])
+		}
+	}
+	for _, dep := range s.Deployments {
+		if dep.Record == *d.ServiceDeploymentArn && d.DeploymentCircuitBreaker != nil {
+			b := *d.DeploymentCircuitBreaker
+			b.FailureCount = dep.Failed
+			d.DeploymentCircuitBreaker = &b
+		}
+	}
+}
+
+func (e *ECS) describeServiceRevisions(_ context.Context, in *ecs.DescribeServiceRevisionsInput) (*ecs.DescribeServiceRevisionsOutput, error) {
+	out := &ecs.DescribeServiceRevisionsOutput{ServiceRevisions: []types.ServiceRevision{}, Failures: []types.Failure{}}
+	for _, arn := range in.ServiceRevisionArns {
+		found := false
+		for _, r := range e.rollouts.All() {
+			if *r.Revision.ServiceRevisionArn == arn {
+				out.ServiceRevisions = append(out.ServiceRevisions, r.Revision)
+				found = true
+				break
+			}
+		}
+		if !found {
+			out.Failures = append(out.Failures, missing(arn))
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,602 @@
+package ecs
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/google/uuid"
+)
+
+// reconcile takes every step that is due at now and returns when to look again,
+// zero if only a change can bring something to do. The sandbox's lock must be
+// held. It is the whole scheduler: the same records, reports and time always
+// lead to the same steps.
+func (e *ECS) reconcile(now time.Time) (next time.Time) {
+	now = now.UTC().Truncate(time.Millisecond)
+	soonest := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	e.takeReports(now)
+	byService := map[string][]*task{}
+	for id := range e.tasks.All() {
+		soonest(e.advance(id, now))
+		if t, ok := e.tasks.Get(id); ok && t.Service != "" && (t.alive() || t.Failed && !t.Counted) {
+			byService[t.Service] = append(byService[t.Service], t)
+		}
+	}
+	for _, s := range e.services.All() {
+		if s.Status == inactive {
+			continue
+		}
+		p := &pass{ECS: e, now: now, service: s.edit(), tasks: byService[s.ARN]}
+		soonest(p.run())
+	}
+	e.purgeDefinitions()
+	// What the services decided may be due at once.
+	for id, t := range e.tasks.All() {
+		if t.alive() {
+			soonest(e.advance(id, now))
+		}
+	}
+	return next
+}
+
+// pass is the scheduler's look at one service at one time.
+type pass struct {
+	*ECS
+	now     time.Time
+	service *service
+	tasks   []*task // that hold something, and those that failed and are not counted yet
+	dirty   bool    // the service is to be stored
+	next    time.Time
+}
+
+func (p *pass) again(at time.Time) {
+	if p.next.IsZero() || at.Before(p.next) {
+		p.next = at
+	}
+}
+
+func (p *pass) primary() *deployment { return &p.service.Deployments[0] }
+
+// run brings the service one step closer to what it wants.
+func (p *pass) run() time.Time {
+	p.register()
+	replaced := p.watchHealth()
+	p.countFailures()
+	p.breakCircuit()
+	p.finishDraining()
+	p.shrink()
+	p.grow(replaced)
+	p.settleRollout()
+	if p.service.Status == draining && !slices.ContainsFunc(p.tasks, func(t *task) bool { return t.live() || t.status() == deactivating }) {
+		p.service.Status = inactive
+		p.endRollout(p.primary().Record, types.ServiceDeploymentStatusSuccessful, "", p.now)
+		p.dirty = true
+	}
+	if p.dirty {
+		p.services.Put(p.service.ARN, p.service)
+	}
+	return p.next
+}
+
+// change stores a changed copy of one of the pass's tasks.
+func (p *pass) change(t *task) {
+	p.put(t)
+	p.replace(t)
+}
+
+func (p *pass) replace(t *task) {
+	for i := range p.tasks {
+		if p.tasks[i].id() == t.id() {
+			p.tasks[i] = t
+		}
+	}
+}
+
+// end stops a task for a reason of the scheduler's.
+func (p *pass) end(t *task, reason string) {
+	p.replace(p.stop(t, types.TaskStopCodeServiceSchedulerInitiated, reason, p.now))
+}
+
+// of returns the tasks of a deployment that are to go on running.
+func (p *pass) of(id string) []*task {
+	var out []*task
+	for _, t := range p.tasks {
+		if t.Deployment == id && t.live() && t.wanted() {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// register registers the tasks that began to run with their target groups.
+func (p *pass) register() {
+	registered := map[string]int{}
+	for _, t := range p.tasks {
+		if t.status() == running && t.wanted() && len(t.Targets) > 0 {
+			for _, arn := range p.ECS.register(t) {
+				registered[arn]++
+			}
+			p.again(p.now.Add(p.timing.Poll)) // its health has no event of its own
+		}
+	}
+	for _, arn := range sortedKeys(registered) {
+		p.event("(service %s) registered %d targets in (target-group %s)", p.service.Name, registered[arn], arn)
+	}
+}
+
+// health is what target groups say of a running task.
+func (p *pass) health(t *task) (healthy bool, unhealthy *types.LoadBalancer, description string) {
+	healthy = true
+	for _, l := range t.Targets {
+		state, _, text := p.targets.TargetHealth(aws.ToString(l.TargetGroupArn), t.IP, int(aws.ToInt32(l.ContainerPort)))
+		if state == "unhealthy" {
+			return false, &l, text
+		}
+		healthy = healthy && state == "healthy"
+	}
+	return healthy, nil, ""
+}
+
+// watchHealth notes which tasks have become healthy and stops those that their
+// target groups find unhealthy; it returns how many.
+func (p *pass) watchHealth() (replaced int) {
+	deregistered := map[string]int{}
+	for _, t := range p.tasks {
+		if t.status() != running || !t.wanted() {
+			continue
+		}
+		if len(t.Targets) == 0 {
+			if settled := t.Task.StartedAt.Add(p.timing.Settle); t.Settled {
+			} else if p.now.Before(settled) {
+				p.again(settled)
+			} else {
+				p.settle(t)
+			}
+			continue
+		}
+		healthy, bad, text := p.health(t)
+		if healthy && !t.Settled {
+			p.settle(t)
+		}
+		grace := time.Duration(aws.ToInt32(p.service.Grace)) * time.Second
+		if bad == nil || p.now.Before(t.Task.StartedAt.Add(grace)) {
+			continue
+		}
+		arn := aws.ToString(bad.TargetGroupArn)
+		p.event("(service %s) (task %s) (port %d) is unhealthy in (target-group %s) due to (reason %s).",
+			p.service.Name, t.id(), aws.ToInt32(bad.ContainerPort), arn, text)
+		n := t.edit()
+		n.Failed = true
+		p.end(n, fmt.Sprintf("Task failed ELB health checks in (target-group %s)", arn))
+		for _, l := range t.Targets {
+			deregistered[aws.ToString(l.TargetGroupArn)]++
+		}
+		replaced++
+	}
+	if replaced > 0 {
+		p.deregistered(deregistered, replaced)
+	}
+	return replaced
+}
+
+// deregistered says which targets receive no new requests.
+func (p *pass) deregistered(targets map[string]int, tasks int) {
+	for _, arn := range sortedKeys(targets) {
+		p.event("(service %s) deregistered %d targets in (target-group %s)", p.service.Name, targets[arn], arn)
+	}
+	p.event("(service %s) has begun draining connections on %d tasks.", p.service.Name, tasks)
+}
+
+// settle notes that a task is healthy, which ends a row of failures.
+func (p *pass) settle(t *task) {
+	n := t.edit()
+	n.Settled = true
+	p.change(n)
+	for i := range p.service.Deployments {
+		if d := &p.service.Deployments[i]; d.ID == t.Deployment && d.Failed > 0 {
+			d.Failed = 0
+		}
+	}
+	p.service.Failures, p.service.Retry, p.service.Impaired, p.service.LastError = 0, time.Time{}, false, ""
+	p.dirty = true
+}
+
+// patience is how many failures in a row there are before the scheduler slows
+// down.
+const patience = 3
+
+// countFailures takes note of tasks that failed since the last pass.
+func (p *pass) countFailures() {
+	for _, t := range slices.Clone(p.tasks) {
+		if !t.Failed || t.Counted {
+			continue
+		}
+		n := t.edit()
+		n.Counted = true
+		p.change(n)
+		p.dirty = true
+		if t.Task.StopCode == types.TaskStopCodeTaskFailedToStart {
+			reason := aws.ToString(t.Task.StoppedReason)
+			if reason == "Task failed to start" && len(t.Task.Containers) > 0 {
+				reason = aws.ToString(t.Task.Containers[0].Reason)
+			}
+			if p.service.LastError != reason {
+				p.service.LastError = reason
+				p.event("(service %s) was unable to place a task. Reason: %s.", p.service.Name, strings.TrimSuffix(reason, "."))
+			}
+		}
+		if t.Settled && t.Task.StopCode == types.TaskStopCodeEssentialContainerExited {
+			continue // it did run
+		}
+		for i := range p.service.Deployments {
+			if d := &p.service.Deployments[i]; d.ID == t.Deployment && d.Rollout == types.DeploymentRolloutStateInProgress {
+				d.Failed++
+				d.Updated = p.now
+			}
+		}
+		p.fail()
+	}
+}
+
+// fail slows down the starting of tasks after several that failed.
+func (p *pass) fail() {
+	s := p.service
+	s.Failures++
+	s.Retry = time.Time{}
+	if s.Failures < patience {
+		return
+	}
+	wait := p.timing.Backoff << min(s.Failures-patience, 20)
+	if wait > p.timing.MaxBackoff || wait <= 0 {
+		wait = p.timing.MaxBackoff
+	}
+	s.Retry = p.now.Add(wait)
+	if !s.Impaired {
+		s.Impaired = true
+		p.event("(service %s) is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.", s.Name)
+	}
+}
+
+// breakCircuit gives up on a primary deployment whose tasks keep failing, and
+// goes back to the last one that was completed where that is asked for.
+func (p *pass) breakCircuit() {
+	s, d := p.service, p.primary()
+	breaker := s.Configuration.DeploymentCircuitBreaker
+	if breaker == nil || !breaker.Enable || d.Rollout != types.DeploymentRolloutStateInProgress || d.Failed < threshold(s.Desired) {
+		return
+	}
+	p.dirty = true
+	const failed = "ECS deployment circuit breaker: tasks failed to start."
+	d.Rollout, d.Reason, d.Updated = types.DeploymentRolloutStateFailed, failed, p.now
+	p.event("(service %s) (deployment %s) deployment failed: tasks failed to start.", s.Name, d.ID)
+	i := slices.IndexFunc(s.Deployments, func(d deployment) bool { return d.Completed })
+	if !breaker.Rollback || i <= 0 {
+		p.tripRollout(d.Record, d.Failed, "", failed, p.now)
+		return
+	}
+	good := s.Deployments[i]
+	p.tripRollout(d.Record, d.Failed, p.revisionARN(s, good), failed, p.now)
+	p.event("(service %s) rolling back to deployment %s.", s.Name, good.ID)
+	// The completed deployment takes the lead again, under its own id; the
+	// record that is open is the one of the deployment that failed.
+	good.Status, good.Rollout, good.Updated, good.Failed = primary, types.DeploymentRolloutStateInProgress, p.now, 0
+	good.Reason = "ECS deployment circuit breaker: rolling back to deploymentId " + good.ID
+	good.Record = d.Record
+	rest := slices.Delete(slices.Clone(s.Deployments), i, i+1)
+	rest[0].Status = active
+	s.Deployments = append([]deployment{good}, rest...)
+	s.Failures, s.Retry, s.Impaired, s.LastError = 0, time.Time{}, false, ""
+}
+
+// finishDraining stops the tasks whose last requests are over.
+func (p *pass) finishDraining() {
+	var over []*task
+	for _, t := range p.tasks {
+		if !t.Draining || t.status() != running {
+			continue
+		}
+		busy := false
+		for _, l := range t.Targets {
+			state, _, _ := p.targets.TargetHealth(aws.ToString(l.TargetGroupArn), t.IP, int(aws.ToInt32(l.ContainerPort)))
+			busy = busy || strings.HasSuffix(state, "draining")
+		}
+		if busy {
+			p.again(p.now.Add(p.timing.Poll))
+			continue
+		}
+		over = append(over, t)
+	}
+	p.halt(over)
+}
+
+// halt stops tasks that nobody needs any more.
+func (p *pass) halt(tasks []*task) {
+	if len(tasks) == 0 {
+		return
+	}
+	for _, t := range tasks {
+		p.end(t, fmt.Sprintf("Scaling activity initiated by (deployment %s)", p.primary().ID))
+	}
+	p.event("(service %s) has stopped %d running tasks: %s.", p.service.Name, len(tasks), ids(tasks))
+}
+
+func ids(tasks []*task) string {
+	var out []string
+	for _, t := range tasks {
+		out = append(out, "(task "+t.id()+")")
+	}
+	return strings.Join(out, " ")
+}
+
+// bounds are how many tasks must stay healthy and how many there may be.
+func (p *pass) bounds() (least, most int) {
+	c, n := p.service.Configuration, int(p.service.Desired)
+	least = (n*int(aws.ToInt32(c.MinimumHealthyPercent)) + 99) / 100
+	most = n * int(aws.ToInt32(c.MaximumPercent)) / 100
+	return least, most
+}
+
+// shrink retires tasks: those over the desired count, and those of earlier
+// deployments as far as the minimum healthy percent allows.
+func (p *pass) shrink() {
+	s := p.service
+	least, _ := p.bounds()
+	healthy := 0
+	var old []*task
+	for i, d := range s.Deployments {
+		for _, t := range p.of(d.ID) {
+			if t.Settled {
+				healthy++
+			}
+			if i > 0 {
+				old = append(old, t)
+			}
+		}
+	}
+	current := p.of(p.primary().ID)
+	var gone []*task
+	if over := len(current) - int(s.Desired); over > 0 {
+		victims := p.scaleIn(current, over)
+		for _, t := range victims {
+			if t.Settled {
+				healthy--
+			}
+		}
+		gone = append(gone, victims...)
+	}
+	// Until the new tasks stand on their feet the old ones carry the service.
+	if p.primary().Rollout != types.DeploymentRolloutStateFailed || s.Desired == 0 {
+		slices.SortStableFunc(old, func(a, b *task) int { return cmp.Compare(rank(a), rank(b)) })
+		for _, t := range old {
+			if t.Settled && healthy <= least {
+				break
+			}
+			if t.Settled {
+				healthy--
+			} else if least > 0 && healthy == 0 && t.status() == running && p.primary().Rollout == types.DeploymentRolloutStateInProgress && s.Desired > 0 {
+				continue // it may be the only one that answers
+			}
+			gone = append(gone, t)
+		}
+	}
+	p.retire(gone)
+}
+
+// rank orders the tasks of a scale-in: first what does not run yet, then what is
+// not healthy.
+func rank(t *task) int {
+	switch {
+	case t.status() != running:
+		return 0
+	case !t.Settled:
+		return 1
+	}
+	return 2
+}
+
+// scaleIn picks n tasks to stop: such that the zones stay balanced.
+func (p *pass) scaleIn(tasks []*task, n int) []*task {
+	left := slices.Clone(tasks)
+	var out []*task
+	for range n {
+		inZone := map[string]int{}
+		for _, t := range left {
+			inZone[aws.ToString(t.Task.AvailabilityZone)]++
+		}
+		worst := slices.MinFunc(left, func(a, b *task) int {
+			return cmp.Or(
+				cmp.Compare(rank(a), rank(b)),
+				cmp.Compare(inZone[aws.ToString(b.Task.AvailabilityZone)], inZone[aws.ToString(a.Task.AvailabilityZone)]),
+				b.Task.CreatedAt.Compare(*a.Task.CreatedAt), // the youngest
+				strings.Compare(a.id(), b.id()),
+			)
+		})
+		out = append(out, worst)
+		left = slices.DeleteFunc(left, func(t *task) bool { return t == worst })
+	}
+	return out
+}
+
+// retire ends tasks: those that a load balancer knows are drained first.
+func (p *pass) retire(tasks []*task) {
+	var now, waiting []*task
+	drained := map[string]int{}
+	pendings := 0
+	for _, t := range tasks {
+		switch {
+		case t.status() != running:
+			pendings++
+			p.end(t, fmt.Sprintf("Scaling activity initiated by (deployment %s)", p.primary().ID))
+		case len(t.Targets) == 0:
+			now = append(now, t)
+		default:
+			n := t.edit()
+			n.Draining = true
+			p.deregister(n)
+			p.change(n)
+			waiting = append(waiting, n)
+			for _, l := range n.Targets {
+				drained[aws.ToString(l.TargetGroupArn)]++
+			}
+		}
+	}
+	if pendings > 0 {
+		p.event("(service %s) stopped %d pending tasks.", p.service.Name, pendings)
+	}
+	p.halt(now)
+	if len(waiting) == 0 {
+		return
+	}
+	p.deregistered(drained, len(waiting))
+	p.finishDraining()
+}
+
+// grow starts what the primary deployment lacks, within the maximum percent.
+func (p *pass) grow(replaced int) {
+	s, d := p.service, p.primary()
+	if s.Status != active || d.Rollout == types.DeploymentRolloutStateFailed {
+		return
+	}
+	_, most := p.bounds()
+	there := 0
+	var mine []*task
+	for _, t := range p.tasks {
+		if t.live() {
+			there++
+			if t.wanted() {
+				mine = append(mine, t)
+			}
+		}
+	}
+	need := int(s.Desired) - len(p.of(d.ID))
+	need = min(need, max(most, int(s.Desired))-there)
+	if need <= 0 {
+		return
+	}
+	if p.now.Before(s.Retry) {
+		p.again(s.Retry)
+		return
+	}
+	def, ok := p.definition(d.Revision.TaskDefinition)
+	if !ok {
+		return
+	}
+	if err := p.assumable(def, nil); err != nil {
+		text := err.Error()
+		if s.LastError != text {
+			s.LastError = text
+			p.event("(service %s) failed to launch a task with (error %s).", s.Name, text)
+		}
+		if d.Rollout == types.DeploymentRolloutStateInProgress {
+			d.Failed++
+		}
+		p.dirty = true
+		s.Failures = max(s.Failures, patience)
+		p.fail()
+		p.again(s.Retry)
+		p.breakCircuit()
+		return
+	}
+	var started []*task
+	for range need {
+		t := p.newTask(s.Cluster, def, d.Revision, mine, p.now)
+		t.Service, t.Deployment = s.ARN, d.ID
+		t.Task.Group, t.Task.StartedBy = aws.String("service:"+s.Name), aws.String(d.ID)
+		t.Task.EnableExecuteCommand = s.ExecuteCommand
+		t.Task.Tags = s.taskTags(def)
+		p.put(t)
+		mine = append(mine, t)
+		started = append(started, t)
+	}
+	p.tasks = append(p.tasks, started...)
+	p.dirty = true
+	message := fmt.Sprintf("(service %s) has started %d tasks: %s.", s.Name, len(started), ids(started))
+	if replaced > 0 {
+		message += fmt.Sprintf(" Amazon ECS replaced %d tasks due to an unhealthy status.", replaced)
+	}
+	p.event("%s", message)
+}
+
+// taskTags are the tags of a service's new tasks.
+func (s *service) taskTags(d *definition) []types.Tag {
+	tags := []types.Tag{}
+	switch s.Propagate {
+	case types.PropagateTagsService:
+		tags = append(tags, s.Tags...)
+	case types.PropagateTagsTaskDefinition:
+		tags = append(tags, d.Tags...)
+	}
+	if s.ManagedTags {
+		tags = append(tags,
+			types.Tag{Key: aws.String("aws:ecs:clusterName"), Value: aws.String(shortName(s.Cluster))},
+			types.Tag{Key: aws.String("aws:ecs:serviceName"), Value: aws.String(s.Name)})
+	}
+	return tags
+}
+
+// settleRollout says when a deployment is completed and the service steady.
+func (p *pass) settleRollout() {
+	s, d := p.service, p.primary()
+	good := len(p.of(d.ID)) == int(s.Desired)
+	rollback := p.rollingBack(d.Record)
+	for _, t := range p.tasks {
+		switch {
+		case rollback && t.Deployment != d.ID && t.alive():
+			good = false // what failed is cleared away first
+		case t.Deployment == d.ID && t.live() && t.wanted():
+			good = good && t.Settled
+		case t.live(), t.status() == deactivating:
+			good = false // still draining, or of an earlier deployment
+		}
+	}
+	if !good || s.Status != active || d.Rollout == types.DeploymentRolloutStateFailed {
+		if s.Steady {
+			s.Steady, p.dirty = false, true
+		}
+		return
+	}
+	if d.Rollout == types.DeploymentRolloutStateInProgress {
+		d.Rollout, d.Completed, d.Updated = types.DeploymentRolloutStateCompleted, true, p.now
+		d.Reason = fmt.Sprintf("ECS deployment %s completed.", d.ID)
+		d.Failed = 0
+		s.Deployments = s.Deployments[:1:1]
+		s.Steady, p.dirty = true, true
+		p.endRollout(d.Record, types.ServiceDeploymentStatusSuccessful, "", p.now)
+		p.event("(service %s) (deployment %s) deployment completed.", s.Name, d.ID)
+		p.event("(service %s) has reached a steady state.", s.Name)
+		return
+	}
+	if !s.Steady {
+		s.Steady, p.dirty = true, true
+		p.event("(service %s) has reached a steady state.", s.Name)
+	}
+}
+
+// maxEvents is how many events of a service ECS keeps.
+const maxEvents = 100
+
+// event puts a service event in front of the others.
+func (p *pass) event(format string, args ...any) {
+	old, _ := p.events.Get(p.service.ARN)
+	text := fmt.Sprintf(format, args...)
+	all := append([]types.ServiceEvent{{Id: aws.String(uuid.NewString()), CreatedAt: aws.Time(p.now), Message: aws.String(text)}}, old...)
+	p.events.Put(p.service.ARN, all[:min(len(all), maxEvents):min(len(all), maxEvents)])
+}
+
+func sortedKeys(m map[string]int) []string {
+	var out []string
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,87 @@
+package ecs
+
+import (
+	"context"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"workshop/internal/sandbox/wire"
+)
+
+// settingDefaults are the account's settings as a new account has them.
+var settingDefaults = map[types.SettingName]string{
+	types.SettingNameServiceLongArnFormat:            "enabled",
+	types.SettingNameTaskLongArnFormat:               "enabled",
+	types.SettingNameContainerInstanceLongArnFormat:  "enabled",
+	types.SettingNameAwsvpcTrunking:                  "disabled",
+	types.SettingNameContainerInsights:               "disabled",
+	types.SettingNameFargateFipsMode:                 "disabled",
+	types.SettingNameTagResourceAuthorization:        "enabled",
+	types.SettingNameFargateTaskRetirementWaitPeriod: "7",
+	types.SettingNameGuardDutyActivate:               "off",
+	types.SettingNameDefaultLogDriverMode:            "non-blocking",
+}
+
+func (e *ECS) settingOperations(s *wire.Service) {
+	wire.Handle(s, "ListAccountSettings", e.listAccountSettings)
+	wire.Handle(s, "PutAccountSetting", func(_ context.Context, in *ecs.PutAccountSettingInput) (*ecs.PutAccountSettingOutput, error) {
+		set, err := e.putSetting(in.Name, in.Value)
+		return &ecs.PutAccountSettingOutput{Setting: set}, err
+	})
+	wire.Handle(s, "PutAccountSettingDefault", func(_ context.Context, in *ecs.PutAccountSettingDefaultInput) (*ecs.PutAccountSettingDefaultOutput, error) {
+		set, err := e.putSetting(in.Name, in.Value)
+		return &ecs.PutAccountSettingDefaultOutput{Setting: set}, err
+	})
+	wire.Handle(s, "DeleteAccountSetting", func(_ context.Context, in *ecs.DeleteAccountSettingInput) (*ecs.DeleteAccountSettingOutput, error) {
+		e.settings.Delete(string(in.Name))
+		return &ecs.DeleteAccountSettingOutput{Setting: e.setting(in.Name)}, nil
+	})
+}
+
+func (e *ECS) setting(name types.SettingName) *types.Setting {
+	v, ok := e.settings.Get(string(name))
+	if !ok {
+		v = settingDefaults[name]
+	}
+	return &types.Setting{Name: name, Value: aws.String(v), PrincipalArn: aws.String(e.caller()), Type: types.SettingTypeUser}
+}
+
+func (e *ECS) putSetting(name types.SettingName, value *string) (*types.Setting, error) {
+	if _, ok := settingDefaults[name]; !ok {
+		return nil, invalid("You entered an invalid setting name: %s", name)
+	}
+	if aws.ToString(value) == "" {
+		return nil, invalid("The value of the setting must not be empty.")
+	}
+	e.settings.Put(string(name), *value)
+	return e.setting(name), nil
+}
+
+func (e *ECS) listAccountSettings(_ context.Context, in *ecs.ListAccountSettingsInput) (*ecs.ListAccountSettingsOutput, error) {
+	var out []types.Setting
+	for name := range settingDefaults {
+		_, set := e.settings.Get(string(name))
+		if in.Name != "" && in.Name != name || !set && !in.EffectiveSettings {
+			continue
+		}
+		s := e.setting(name)
+		if in.Value == nil || *in.Value == *s.Value {
+			out = append(out, *s)
+		}
+	}
+	slices.SortFunc(out, func(a, b types.Setting) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	var limit *int32
+	if in.MaxResults != 0 {
+		limit = &in.MaxResults
+	}
+	out, next, err := page(out, in.NextToken, limit)
+	return &ecs.ListAccountSettingsOutput{Settings: out, NextToken: next}, err
+}
