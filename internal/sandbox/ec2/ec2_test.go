@@ -318,6 +318,10 @@ func TestRefusals(t *testing.T) {
 		{"InvalidParameterValue", "The next token is not valid.", "DescribeSubnets", "NextToken=nonsense"},
 		{"InvalidParameterValue", "'subnet' is not a valid taggable resource type for this operation.", "CreateVpc", "CidrBlock=10.0.0.0/16 TagSpecification.1.ResourceType=subnet"},
 		{"InvalidParameterValue", "*'aws:'*", "CreateTags", "ResourceId.1=" + n.vpc + " Tag.1.Key=aws:x Tag.1.Value=y"},
+		{"InvalidParameterValue", "The filter 'state' has no values", "DescribeSubnets", "Filter.1.Name=state"},
+		{"InvalidParameterValue", "Tag key exceeds*", "CreateTags", "ResourceId.1=" + n.vpc + " Tag.1.Value=y Tag.1.Key=" + strings.Repeat("k", 129)},
+		{"InvalidParameterValue", "Tag value exceeds*", "CreateTags", "ResourceId.1=" + n.vpc + " Tag.1.Key=y Tag.1.Value=" + strings.Repeat("v", 257)},
+		{"InvalidParameterValue", "Duplicate tag key 'a' specified.", "CreateVpc", "CidrBlock=10.0.0.0/16 TagSpecification.1.ResourceType=vpc TagSpecification.1.Tag.1.Key=a TagSpecification.1.Tag.2.Key=a"},
 		{"InvalidID", "The ID 'thing' is not valid", "CreateTags", "ResourceId.1=thing Tag.1.Key=x"},
 		{"InvalidVpcID.NotFound", "The vpc ID 'vpc-0' does not exist", "CreateTags", "ResourceId.1=vpc-0 Tag.1.Key=x"},
 	} {
@@ -941,5 +945,96 @@ func TestRestart(t *testing.T) {
 	w.pass(time.Second)
 	if s := w.natState(nat); s != "available" {
 		t.Errorf("state = %s", s)
+	}
+}
+
+func TestAttributes(t *testing.T) {
+	w := newWorld(t, "", Fast)
+	n := w.network()
+	w.do("ModifySubnetAttribute", "SubnetId="+n.public, "MapPublicIpOnLaunch.Value=true")
+	w.do("ModifySubnetAttribute", "SubnetId="+n.public, "PrivateDnsHostnameTypeOnLaunch=resource-name")
+	w.do("ModifySubnetAttribute", "SubnetId="+n.public, "EnableResourceNameDnsARecordOnLaunch.Value=true")
+	s := w.do("DescribeSubnets", "SubnetId.1="+n.public)
+	same(t, "public addresses", s.all("subnetSet/item/mapPublicIpOnLaunch"), "true")
+	same(t, "names", s.all("subnetSet/item/privateDnsNameOptionsOnLaunch/hostnameType"), "resource-name")
+	same(t, "records", s.all("subnetSet/item/privateDnsNameOptionsOnLaunch/enableResourceNameDnsARecord"), "true")
+	w.refused("UnsupportedOperation", "*IPv6*", "ModifySubnetAttribute", "SubnetId="+n.public, "EnableDns64.Value=true")
+	w.refused("InvalidParameterValue", "*HostnameType*", "ModifySubnetAttribute", "SubnetId="+n.public, "PrivateDnsHostnameTypeOnLaunch=x")
+
+	web := w.group(n.vpc, "web")
+	eni := w.eni(n.public)
+	w.do("ModifyNetworkInterfaceAttribute", "NetworkInterfaceId="+eni, "SecurityGroupId.1="+web)
+	w.do("ModifyNetworkInterfaceAttribute", "NetworkInterfaceId="+eni, "Description.Value=new")
+	w.do("ModifyNetworkInterfaceAttribute", "NetworkInterfaceId="+eni, "SourceDestCheck.Value=false")
+	i := w.do("DescribeNetworkInterfaces", "NetworkInterfaceId.1="+eni)
+	same(t, "groups", i.all("networkInterfaceSet/item/groupSet/item/groupId"), web)
+	same(t, "description", i.all("networkInterfaceSet/item/description"), "new")
+	same(t, "check", i.all("networkInterfaceSet/item/sourceDestCheck"), "false")
+
+	// A public address has a name where the VPC gives names.
+	ip := w.do("AllocateAddress")
+	w.do("AssociateAddress", "PublicIp="+ip.one("publicIp"), "NetworkInterfaceId="+eni)
+	names := func() []string {
+		return w.do("DescribeNetworkInterfaces", "NetworkInterfaceId.1="+eni).all("networkInterfaceSet/item/association/publicDnsName")
+	}
+	same(t, "name", names())
+	w.do("ModifyVpcAttribute", "VpcId="+n.vpc, "EnableDnsHostnames.Value=true")
+	same(t, "name", names(), "ec2-"+dashed(ip.one("publicIp"))+".eu-west-1.compute.amazonaws.com")
+	a := w.do("DescribeAddressesAttribute", "AllocationId.1="+ip.one("allocationId"), "Attribute=domain-name")
+	same(t, "address", a.all("addressSet/item/publicIp"), ip.one("publicIp"))
+	same(t, "reverse name", a.all("addressSet/item/ptrRecord"))
+}
+
+func TestReplaceRoute(t *testing.T) {
+	w := newWorld(t, "", Fast)
+	n := w.network()
+	eni := w.eni(n.public)
+	to := []string{"RouteTableId=" + n.publicTable, "DestinationCidrBlock=0.0.0.0/0", "NetworkInterfaceId=" + eni}
+	w.do("ReplaceRoute", to...)
+	d := w.do("DescribeRouteTables", "RouteTableId.1="+n.publicTable)
+	same(t, "target", d.all("routeTableSet/item/routeSet/item/networkInterfaceId"), eni)
+	same(t, "states", d.all("routeTableSet/item/routeSet/item/state"), "active", "blackhole") // nothing has the interface
+	w.do("DeleteRoute", to[:2]...)
+	w.refused("InvalidRoute.NotFound", "*", "ReplaceRoute", to...)
+	w.refused("InvalidParameterValue", "cannot replace local route*", "ReplaceRoute", to[0], "DestinationCidrBlock=10.0.0.0/16", to[2])
+	assoc := w.do("DescribeRouteTables", "Filter.1.Name=association.subnet-id", "Filter.1.Value.1="+n.public).
+		one("routeTableSet/item/associationSet/item/routeTableAssociationId")
+	w.do("DisassociateRouteTable", "AssociationId="+assoc)
+	w.do("DeleteRouteTable", "RouteTableId="+n.publicTable)
+}
+
+func TestPorts(t *testing.T) {
+	n := func(i int) *int { return &i }
+	for _, c := range []struct {
+		protocol string
+		from, to *int
+		want     string // empty if it is refused
+	}{
+		{"tcp", n(80), n(80), "tcp 80-80"},
+		{"TCP", n(0), n(65535), "tcp 0-65535"},
+		{"17", n(1), n(2), "udp 1-2"},
+		{"-1", n(0), n(0), "-1 -1--1"},
+		{"all", nil, nil, "-1 -1--1"},
+		{"icmp", nil, nil, "icmp -1--1"},
+		{"1", n(8), n(0), "icmp 8-0"},
+		{"icmpv6", n(128), nil, "icmpv6 128--1"},
+		{"50", n(5), n(6), "50 -1--1"},
+		{"tcp", n(80), nil, ""},
+		{"tcp", nil, n(80), ""},
+		{"tcp", n(81), n(80), ""},
+		{"tcp", n(-1), n(80), ""},
+		{"udp", n(80), n(65536), ""},
+		{"256", nil, nil, ""},
+		{"smtp", nil, nil, ""},
+		{"", n(1), n(1), ""},
+	} {
+		protocol, from, to, err := ports(c.protocol, c.from, c.to)
+		got := ""
+		if err == nil {
+			got = protocol + " " + strconv.Itoa(from) + "-" + strconv.Itoa(to)
+		}
+		if got != c.want {
+			t.Errorf("ports(%s) = %q, %v; want %q", c.protocol, got, err, c.want)
+		}
 	}
 }
