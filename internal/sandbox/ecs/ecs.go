@@ -32,6 +32,7 @@ type Network interface {
 	CreateInterface(ec2.InterfaceSpec) (ec2.Interface, error)
 	DeleteInterface(id string)
 	Subnet(id string) (ec2.SubnetInfo, bool)
+	Group(id string) (ec2.GroupInfo, bool)
 	ReachesInternet(subnetID string, hasPublicIP bool) bool
 }
 

@@ -48,6 +48,9 @@ func (n *network) Subnet(id string) (ec2.SubnetInfo, bool) {
 	z, ok := zones[id]
 	return ec2.SubnetInfo{ID: id, VPCID: "vpc-1", Zone: z}, ok || id == "subnet-full"
 }
+func (n *network) Group(id string) (ec2.GroupInfo, bool) {
+	return ec2.GroupInfo{ID: id, VPCID: "vpc-1"}, id == "sg-1"
+}
 func (n *network) ReachesInternet(string, bool) bool { return !n.isolated }
 
 // targets is a target group that finds its targets healthy two seconds after

@@ -122,8 +122,16 @@ func (p *pass) register() {
 	registered := map[string]int{}
 	for _, t := range p.tasks {
 		if t.status() == running && t.wanted() && len(t.Targets) > 0 {
-			for _, arn := range p.ECS.register(t) {
-				registered[arn]++
+			arns := p.ECS.register(t)
+			for _, arn := range arns {
+				if !t.Registered { // else it is only again, after a restart of the sandbox
+					registered[arn]++
+				}
+			}
+			if len(arns) > 0 && !t.Registered {
+				n := t.edit()
+				n.Registered = true
+				p.change(n)
 			}
 			p.again(p.now.Add(p.timing.Poll)) // its health has no event of its own
 		}

@@ -114,9 +114,24 @@ func (e *ECS) revisionOf(cluster *types.Cluster, d *definition, launch types.Lau
 	if len(v.SecurityGroups) > 5 {
 		return r, invalid("securityGroups can have at most 5 items.")
 	}
+	vpc := ""
 	for _, id := range v.Subnets {
-		if _, ok := e.network.Subnet(id); !ok {
+		s, ok := e.network.Subnet(id)
+		if !ok {
 			return r, invalid("Error retrieving subnet information for [%s]: The subnet ID '%s' does not exist", id, id)
+		}
+		if vpc != "" && s.VPCID != vpc {
+			return r, invalid("subnets must belong to the same VPC.")
+		}
+		vpc = s.VPCID
+	}
+	for _, id := range v.SecurityGroups {
+		g, ok := e.network.Group(id)
+		if !ok {
+			return r, invalid("Error retrieving security group information for [%s]: The security group '%s' does not exist", id, id)
+		}
+		if g.VPCID != vpc {
+			return r, invalid("Security group %s does not belong to VPC %s.", id, vpc)
 		}
 	}
 	return r, nil

@@ -43,11 +43,12 @@ type task struct {
 	Interface string // id
 	VPC, IP   string
 
-	Due      time.Time // when its next timed step is
-	Draining bool      // deregistered, and to be stopped when no request is left
-	Settled  bool      // was healthy once
-	Failed   bool      // ended or never began by no wish of the scheduler or a user
-	Counted  bool      // the scheduler has taken note of Failed
+	Due        time.Time // when its next timed step is
+	Registered bool      // with its target groups, once
+	Draining   bool      // deregistered, and to be stopped when no request is left
+	Settled    bool      // was healthy once
+	Failed     bool      // ended or never began by no wish of the scheduler or a user
+	Counted    bool      // the scheduler has taken note of Failed
 }
 
 func (t *task) id() string     { return shortName(*t.Task.TaskArn) }
