@@ -1038,3 +1038,26 @@ func TestPorts(t *testing.T) {
 		}
 	}
 }
+
+// Two NAT gateways that lead to each other lead nowhere.
+func TestNATGatewaysInACircle(t *testing.T) {
+	w := newWorld(t, "", Fast)
+	n := w.network()
+	nat := func(subnet string) string {
+		ip := w.do("AllocateAddress").one("allocationId")
+		return w.do("CreateNatGateway", "SubnetId="+subnet, "AllocationId="+ip).one("natGateway/natGatewayId")
+	}
+	inPublic, inPrivate := nat(n.public), nat(n.private)
+	w.do("CreateRoute", "RouteTableId="+n.mainTable, "DestinationCidrBlock=0.0.0.0/0", "NatGatewayId="+inPublic)
+	w.locked(func(x *EC2) {
+		if !x.ReachesInternet(n.private, false) {
+			t.Error("no way out over a NAT gateway in a public subnet")
+		}
+	})
+	w.do("ReplaceRoute", "RouteTableId="+n.publicTable, "DestinationCidrBlock=0.0.0.0/0", "NatGatewayId="+inPrivate)
+	w.locked(func(x *EC2) {
+		if x.ReachesInternet(n.private, false) || x.ReachesInternet(n.public, true) {
+			t.Error("a way out where there is none")
+		}
+	})
+}

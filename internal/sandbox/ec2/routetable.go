@@ -101,28 +101,39 @@ func (x *EC2) leads(t routeTable, r route) bool {
 }
 
 // ReachesInternet reports whether something in the subnet can call out: over an
-// internet gateway, for which it needs a public address, or over a NAT gateway
-// that is available and can itself.
+// internet gateway, for which it needs a public address, or over a public NAT
+// gateway that is available and whose own subnet leads to an internet gateway.
 func (x *EC2) ReachesInternet(subnetID string, hasPublicIP bool) bool {
 	x.settle()
-	s, ok := x.subnets.Get(subnetID)
+	r, ok := x.defaultRoute(subnetID)
 	if !ok {
 		return false
 	}
+	if r.GatewayId != "" {
+		return hasPublicIP
+	}
+	n, ok := x.natGateways.Get(r.NatGatewayId)
+	if !ok || n.State != "available" || n.ConnectivityType != "public" {
+		return false
+	}
+	out, ok := x.defaultRoute(n.SubnetId)
+	return ok && out.GatewayId != ""
+}
+
+// defaultRoute returns the route for everything that a subnet has no other
+// route for, unless it leads nowhere.
+func (x *EC2) defaultRoute(subnetID string) (route, bool) {
+	s, ok := x.subnets.Get(subnetID)
+	if !ok {
+		return route{}, false
+	}
 	t := x.routeTableOf(s)
 	for _, r := range t.RouteSet {
-		p, err := netip.ParsePrefix(r.DestinationCidrBlock)
-		if err != nil || p.Bits() != 0 || !x.leads(t, r) {
-			continue
+		if p, err := netip.ParsePrefix(r.DestinationCidrBlock); err == nil && p.Bits() == 0 && x.leads(t, r) {
+			return r, true
 		}
-		if r.GatewayId != "" {
-			return hasPublicIP
-		}
-		n, ok := x.natGateways.Get(r.NatGatewayId)
-		return ok && n.State == "available" && n.ConnectivityType == "public" &&
-			n.SubnetId != subnetID && x.ReachesInternet(n.SubnetId, true)
 	}
-	return false
+	return route{}, false
 }
 
 // routeTableOf returns the table that a subnet uses: its own or the main one.
