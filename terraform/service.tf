@@ -60,6 +60,7 @@ resource "aws_ecs_task_definition" "app" {
     environment = [
       { name = "PODINFO_UI_MESSAGE", value = var.message },
       { name = "PODINFO_UI_COLOR", value = var.color },
+      { name = "PODINFO_LEVEL", value = "debug" }, # podinfo logs each request at this level only
     ]
 
     # Seconds between asking the container to stop and killing it.
