@@ -52,7 +52,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if clean := cleanPath(r.URL.Path); clean != r.URL.Path {
 		u := *r.URL
 		u.Path = clean
-		http.Redirect(w, r, u.String(), http.StatusMovedPermanently)
+		w.Header().Set("Location", u.String())
+		w.WriteHeader(http.StatusMovedPermanently)
 		return
 	}
 	known := false
