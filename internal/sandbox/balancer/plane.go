@@ -166,6 +166,7 @@ func (p *Plane) Apply(c Config) {
 	}
 	named := map[string]bool{}
 	served := map[int]bool{}
+	pools := maps.Clone(p.pools) // all routes read this one; nobody writes it
 	for i := range c.Listeners {
 		l := &c.Listeners[i]
 		named[l.Balancer] = true
@@ -173,7 +174,7 @@ func (p *Plane) Apply(c Config) {
 			p.stats[l.Balancer] = &balancerStats{}
 		}
 		if f := p.fronts[l.Local]; f != nil {
-			f.route.Store(&route{Listener: l, pools: maps.Clone(p.pools), stats: p.stats[l.Balancer]})
+			f.route.Store(&route{Listener: l, pools: pools, stats: p.stats[l.Balancer]})
 			served[l.Local] = true
 		}
 	}

@@ -301,9 +301,9 @@ func (x *ELB) permit(groupARN string, t balancer.Target) bool {
 	return true
 }
 
-// visitor is an address somewhere on the internet (RFC 5737), as which everyone
-// who calls a load balancer counts: what is open to the learner's own address
-// alone is closed to it, as it would be to others.
+// visitor is an address somewhere on the internet (RFC 5737). Whoever calls a
+// public load balancer counts as it, because the address that AWS would see is
+// not known here; who calls an internal one counts as a neighbour in its VPC.
 const visitor = "203.0.113.10"
 
 // admit says whether a load balancer's security groups let clients reach a
@@ -316,7 +316,11 @@ func (x *ELB) admit(listenerARN string) bool {
 		return true
 	}
 	b, ok := x.balancers.Get(l.balancer())
-	return !ok || x.network.Permits(nil, visitor, b.Balancer.SecurityGroups, int(value(l.Listener.Port)))
+	from := visitor
+	if b.Balancer.Scheme == types.LoadBalancerSchemeEnumInternal {
+		from = b.address()
+	}
+	return !ok || x.network.Permits(nil, from, b.Balancer.SecurityGroups, int(value(l.Listener.Port)))
 }
 
 // value returns what p points at, or the zero value.

@@ -182,6 +182,12 @@ func (s *site) health(group string) []types.TargetHealthDescription {
 	return must(s.DescribeTargetHealth(context.Background(), &elb.DescribeTargetHealthInput{TargetGroupArn: &group}))(s.t).TargetHealthDescriptions
 }
 
+func (s *site) endpoints() []elbv2.Endpoint {
+	s.account.Store.Lock()
+	defer s.account.Store.Unlock()
+	return s.service.Endpoints()
+}
+
 func (s *site) await(group, ip, state string) types.TargetHealthDescription {
 	s.t.Helper()
 	var last []types.TargetHealthDescription
@@ -672,6 +678,30 @@ func TestRestart(t *testing.T) {
 	}
 	s.stop()
 	a.Store.Close()
+}
+
+// TestPort80 has the load balancer's address whenever it was created.
+func TestPort80(t *testing.T) {
+	s := newSite(t)
+	lb := s.balancer("web")
+	answer := func(port int32, text string) {
+		must(s.CreateListener(t.Context(), &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Port: &port, Protocol: "HTTP", DefaultActions: []types.Action{
+			{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("200"), MessageBody: &text}},
+		}}))(t)
+	}
+	answer(8080, "other")
+	if _, b := body(t, "http://"+*lb.DNSName); b != "other" {
+		t.Errorf("the only listener's address answers %q", b)
+	}
+	answer(80, "front")
+	if _, b := body(t, "http://"+*lb.DNSName); b != "front" {
+		t.Errorf("the load balancer's address answers %q", b)
+	}
+	for _, e := range s.endpoints() {
+		if _, b := body(t, e.URL); b != map[int]string{80: "front", 8080: "other"}[e.Port] {
+			t.Errorf("%+v answers %q", e, b)
+		}
+	}
 }
 
 func TestLists(t *testing.T) {

@@ -83,8 +83,8 @@ func (x *ELB) createListener(in *elb.CreateListenerInput) (*elb.CreateListenerOu
 	if err != nil {
 		return nil, err
 	}
-	port := b.Port
-	for _, l := range x.listeners.All() {
+	port, front := b.Port, "" // front: the listener at the load balancer's own address
+	for larn, l := range x.listeners.All() {
 		if l.balancer() != *in.LoadBalancerArn {
 			continue
 		}
@@ -95,12 +95,18 @@ func (x *ELB) createListener(in *elb.CreateListenerInput) (*elb.CreateListenerOu
 			return nil, duplicate(*in.LoadBalancerArn)
 		}
 		if l.Port == b.Port {
-			port = 0
+			front = larn
 		}
 	}
-	if port == 0 {
+	if front != "" {
 		if port, err = x.plane.Reserve(); err != nil {
 			return nil, err
+		}
+		if *in.Port == 80 { // which is what a URL without a port means
+			l, _ := x.listeners.Get(front)
+			l.Port, port = port, l.Port
+			x.listeners.Put(front, l)
+			x.log.Info("listener moved", "balancer", b.name(), "port", value(l.Listener.Port), "address", dnsName(l.Port))
 		}
 	}
 	path := suffix(*in.LoadBalancerArn) + "/" + account.Hex(16)
