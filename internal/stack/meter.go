@@ -57,7 +57,8 @@ type meterItem struct {
 	id      string
 }
 
-// NewMeter measures the apply of p, which begins at a time. What a change
+// NewMeter measures the apply of p, which begins at a time; data that is only
+// read does not count. What a change
 // usually takes comes from typical; nil stands for TypicalAWS.
 func NewMeter(p *Plan, begun time.Time, typical func(Change) time.Duration) *Meter {
 	if typical == nil {
@@ -65,6 +66,9 @@ func NewMeter(p *Plan, begun time.Time, typical func(Change) time.Duration) *Met
 	}
 	m := &Meter{typical: typical, begun: begun, index: map[string]*meterItem{}, groups: map[string][]*meterItem{}}
 	for _, c := range p.Changes {
+		if c.Action == ActionRead {
+			continue
+		}
 		it := &meterItem{change: c, state: Waiting}
 		m.items = append(m.items, it)
 		m.index[c.Address] = it

@@ -185,6 +185,10 @@ func (s *Stack) Init(ctx context.Context, emit func(Event)) error {
 	return s.init(ctx, o, false)
 }
 
+// mirrorWarning is what init says whenever a provider comes from a folder. It is
+// about machines of other kinds, and nothing that a learner can act on.
+const mirrorWarning = "Incomplete lock file information for providers"
+
 const initStamp = ".terraform/workshop-init"
 
 func (s *Stack) init(ctx context.Context, o *operation, force bool) error {
@@ -228,11 +232,13 @@ func (s *Stack) init(ctx context.Context, o *operation, force bool) error {
 	var problems []Diagnostic
 	out := &lineWriter{line: func(line []byte) {
 		e := decode(line).event(OpInit)
-		if e.Diagnostic != nil {
-			problems = append(problems, *e.Diagnostic)
-		}
-		if e.Type == EventDownload && cli.local {
+		switch {
+		case e.Type == EventDownload && cli.local:
 			e.Type = EventLog // a link, made in no time
+		case e.Diagnostic != nil && e.Diagnostic.Summary == mirrorWarning && cli.local:
+			e.Type, e.Diagnostic = EventLog, nil
+		case e.Diagnostic != nil:
+			problems = append(problems, *e.Diagnostic)
 		}
 		send(o.emit, e)
 	}}

@@ -85,7 +85,7 @@ func (m message) event(op Op) Event {
 			"apply_complete": EventDone,
 			"apply_errored":  EventFailed,
 		}[m.Type]
-		if !ok {
+		if !ok || op == OpPlan { // reading data is not a change
 			break
 		}
 		e.Type = t

@@ -77,6 +77,16 @@ func TestRecordedStreams(t *testing.T) {
 	}
 }
 
+func TestPlanHasNoChangesUnderWay(t *testing.T) {
+	m := decode([]byte(`{"@message":"data.x.y: Refreshing...","type":"apply_start","hook":{"resource":{"addr":"data.x.y"},"action":"read"}}`))
+	if e := m.event(OpPlan); e.Type != EventLog || e.Resource != "data.x.y" {
+		t.Errorf("in a plan it is %+v", e)
+	}
+	if e := m.event(OpApply); e.Type != EventStarted || e.Action != ActionRead {
+		t.Errorf("in an apply it is %+v", e)
+	}
+}
+
 func TestRecordedFailures(t *testing.T) {
 	for name, want := range map[string]error{"stale.jsonl": ErrPlanStale, "locked.jsonl": ErrStateLocked, "bad.jsonl": nil} {
 		var problems []Diagnostic
@@ -572,6 +582,7 @@ func TestMeter(t *testing.T) {
 func TestMeterOfFailureAndOfNothing(t *testing.T) {
 	begun := time.Unix(1000, 0)
 	p := &Plan{Changes: []Change{
+		{Address: "data.d.d", Action: ActionRead},
 		{Address: "a.a", Action: ActionCreate, Needs: []string{"b.b"}},
 		{Address: "b.b", Action: ActionCreate, Needs: []string{"a.a"}}, // a circle must not hang
 	}}
