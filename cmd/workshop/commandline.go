@@ -17,6 +17,7 @@ import (
 
 	"workshop/internal/clean"
 	"workshop/internal/session"
+	"workshop/internal/stack"
 	"workshop/internal/target"
 	"workshop/steps"
 	"workshop/terraform"
@@ -225,8 +226,11 @@ func (c *commandLine) stopping(ctx context.Context, s *session.Session, f func(c
 	err := f(work)
 	mu.Lock()
 	defer mu.Unlock()
-	if interrupted && err != nil {
-		return errors.Join(errInterrupted, err)
+	switch {
+	case interrupted && errors.Is(err, stack.ErrStopped) && s.Exists():
+		return fmt.Errorf("%w: what was made so far is in Terraform's state. `workshop deploy` goes on from there, `workshop destroy` removes it", errInterrupted)
+	case interrupted && err != nil:
+		return errInterrupted
 	}
 	return err
 }

@@ -20,6 +20,9 @@ func (c *commandLine) logsCommand() *cobra.Command {
 		Short: "Print what the tasks print, all of them merged in order of time",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if since <= 0 {
+				return usagef("--since is a length of time such as 10m, not %s", since)
+			}
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
 			s, t, err := c.reach(ctx)
@@ -29,9 +32,6 @@ func (c *commandLine) logsCommand() *cobra.Command {
 			ref, err := s.Ref()
 			if err != nil {
 				return err
-			}
-			if since <= 0 {
-				return usagef("--since is a length of time such as 10m, not %s", since)
 			}
 			return c.logs(ctx, fargate.Tail(ctx, t.Config, fargate.TailOptions{
 				Group: ref.LogGroup, Since: time.Now().Add(-since), Follow: follow, Filter: filter, Task: task,

@@ -98,6 +98,10 @@ func (c *commandLine) status(s *session.Session, t *target.Target) (status, farg
 // add puts in what AWS said, and the stopped tasks that it has forgotten.
 func (st *status) add(snap fargate.Snapshot, kept []fargate.Task) {
 	st.Service, st.AsOf = snap.Service, snap.AsOf
+	st.Stack.State = "up"
+	if snap.Service.Status == "" { // the outputs are there before the service is
+		st.Stack.State = "partial"
+	}
 	st.Tasks = append([]fargate.Task{}, snap.Tasks...)
 	st.Events = append([]fargate.ServiceEvent{}, snap.Events...)
 	known := map[string]bool{}

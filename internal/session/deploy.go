@@ -166,6 +166,8 @@ func (s *Session) Life() Life {
 			l.To = e.Time
 		}
 	}
+	// What was interrupted while it was made counts as removed, but not as made.
+	l.Created = max(l.Created, l.Removed)
 	return l
 }
 
@@ -203,10 +205,8 @@ func (s *Session) Sweep(ctx context.Context) (Receipt, error) {
 	r.To = &now
 	r.Cost = s.bill(l.Estimate, l.From, now)
 	if r.Left == 0 && r.Proven {
-		if st, err := s.State(); err == nil {
-			if up, err := st.Exists(); err == nil && !up && !l.From.IsZero() && l.To.IsZero() {
-				return r, s.Workspace.Append(entryDestroyed, r)
-			}
+		if !s.Exists() && !l.From.IsZero() && l.To.IsZero() {
+			return r, s.Workspace.Append(entryDestroyed, r)
 		}
 	}
 	return r, nil

@@ -173,6 +173,16 @@ func (s *Session) State() (*stack.Stack, error) {
 	return s.open(nil, nil, "")
 }
 
+// Exists reports whether Terraform's state holds anything.
+func (s *Session) Exists() bool {
+	st, err := s.State()
+	if err != nil {
+		return false
+	}
+	up, err := st.Exists()
+	return err == nil && up
+}
+
 // Ref names the deployed service, from Terraform's outputs. Before a deployment
 // it returns ErrNothingDeployed.
 func (s *Session) Ref() (fargate.Ref, error) {
