@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// linesHeld bounds the log lines that wait for the event loop; beyond it the
-	// oldest are dropped and counted.
+	// linesHeld bounds the log lines that wait for the event loop; a quarter
+	// beyond it the oldest are dropped and counted.
 	linesHeld = 100_000
 	// linesPerMail bounds what one Update takes in, so that a flood never holds
 	// up a key press.
@@ -63,7 +63,7 @@ func (b *mailbox) putLines(gen int, lines []fargate.Line) {
 		b.lineGen, b.lines, b.dropped = gen, nil, 0
 	}
 	b.lines = append(b.lines, lines...)
-	if over := len(b.lines) - linesHeld; over > 0 {
+	if over := len(b.lines) - linesHeld; over > linesHeld/4 { // seldom, for it copies
 		b.lines = append([]fargate.Line(nil), b.lines[over:]...)
 		b.dropped += over
 	}
@@ -78,21 +78,23 @@ func (b *mailbox) flag() {
 	}
 }
 
-// wait is the command that brings the next mail. There is one at a time.
+// wait is the command that brings the next mail. There is one at a time. Lines
+// alone wait for the end of the pause since the last mail; letters never do.
 func (b *mailbox) wait(ctx context.Context, last time.Time) tea.Cmd {
 	return func() tea.Msg {
+		var pause <-chan time.Time
 		for {
 			select {
 			case <-ctx.Done():
 				return nil
 			case <-b.full:
-			}
-			if pause := linesPause - time.Since(last); b.onlyLines() && pause > 0 {
-				select {
-				case <-ctx.Done():
-					return nil
-				case <-time.After(pause):
+				if left := linesPause - time.Since(last); left > 0 && b.onlyLines() {
+					if pause == nil {
+						pause = time.After(left)
+					}
+					continue
 				}
+			case <-pause:
 			}
 			if m, any := b.take(); any {
 				return m

@@ -54,7 +54,7 @@ func play(t *testing.T, s func() *tuitest.Session, w, h int, o tui.Options, stor
 		}()
 		st.run(st.m.Init())
 		st.resize(w, h)
-		st.wait(500 * time.Millisecond)
+		st.wait(555 * time.Millisecond) // not together with what the session does
 		story(st)
 	})
 }
@@ -193,6 +193,7 @@ func (st *stage) called(want ...string) {
 // golden holds the frame against testdata/NAME-WxH.txt.
 func (st *stage) golden(name string) {
 	st.t.Helper()
+	st.wait(40 * time.Millisecond) // lines that were held back have come
 	var lines []string
 	for _, l := range strings.Split(st.screen(), "\n") {
 		lines = append(lines, strings.TrimRight(l, " "))

@@ -165,10 +165,11 @@ func (s *Session) Watch(ctx context.Context, changed func(fargate.Snapshot)) err
 func (s *Session) Tail(ctx context.Context, more func([]fargate.Line)) error {
 	every, batch := s.LogEvery, max(1, s.LogBatch)
 	if every == 0 {
-		every = 400 * time.Millisecond
+		every = 410 * time.Millisecond
 	}
 	for n := 0; ; {
 		s.mu.Lock()
+		s.step(time.Now()) // whoever looks first, it is the same
 		var run []string
 		for _, t := range s.tasks {
 			if t.Status == "RUNNING" {

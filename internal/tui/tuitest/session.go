@@ -38,7 +38,7 @@ type Session struct {
 	PlanAs    *stack.Plan        // instead of the bundled stack's plan
 	Left      []sweep.Leftover   // what the account still has after a destroy
 	Unasked   string             // a place that could not be asked
-	LogEvery  time.Duration      // between two log lines; 0 is 400 ms
+	LogEvery  time.Duration      // between two log lines; 0 is 410 ms
 	LogBatch  int                // lines at once; 0 is 1
 
 	mu      sync.Mutex
