@@ -137,6 +137,12 @@ func environ(additions []string) []string {
 		}
 	}
 	env = append(env, "TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1")
+	// Each start of the AWS provider builds a schema of hundreds of megabytes.
+	// Collecting garbage less often meanwhile saves half a second of computing a
+	// time, for a tenth more memory; the limit keeps it from growing after that.
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		env = append(env, "GOGC=400", "GOMEMLIMIT=768MiB")
+	}
 	return append(env, additions...)
 }
 
