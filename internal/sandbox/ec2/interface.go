@@ -163,6 +163,21 @@ func (x *EC2) CreateInterface(spec InterfaceSpec) (Interface, error) {
 		return Interface{}, err
 	}
 	x.interfaces.Put(n.NetworkInterfaceId, n)
+	return n.out(), nil
+}
+
+// InterfaceAt returns the network interface that has that private address in
+// the VPC.
+func (x *EC2) InterfaceAt(vpcID, ip string) (Interface, bool) {
+	for _, n := range x.interfaces.All() {
+		if n.VpcId == vpcID && n.PrivateIpAddress == ip {
+			return n.out(), true
+		}
+	}
+	return Interface{}, false
+}
+
+func (n networkInterface) out() Interface {
 	out := Interface{
 		ID: n.NetworkInterfaceId, SubnetID: n.SubnetId, VPCID: n.VpcId, Zone: n.AvailabilityZone,
 		PrivateIP: n.PrivateIpAddress, PrivateDNSName: n.PrivateDnsName, MAC: n.MacAddress,
@@ -173,7 +188,7 @@ func (x *EC2) CreateInterface(spec InterfaceSpec) (Interface, error) {
 	for _, g := range n.GroupSet {
 		out.Groups = append(out.Groups, g.GroupId)
 	}
-	return out, nil
+	return out
 }
 
 // DeleteInterface deletes a network interface, attached or not; one that is not

@@ -38,14 +38,9 @@ type Network interface {
 	Group(id string) (ec2.GroupInfo, bool)
 	CreateInterface(ec2.InterfaceSpec) (ec2.Interface, error)
 	DeleteInterface(id string)
+	InterfaceAt(vpcID, ip string) (ec2.Interface, bool)
 	Permits(fromGroups []string, fromIP string, toGroups []string, port int) bool
 	PermitsOut(fromGroups, toGroups []string, toIP string, port int) bool
-}
-
-// interfaceFinder is a Network that knows whose an address is. Without it no
-// security group keeps a load balancer from its targets.
-type interfaceFinder interface {
-	InterfaceAt(vpcID, ip string) (ec2.Interface, bool)
 }
 
 // Timing is the service's part of the sandbox's speed.
@@ -280,11 +275,10 @@ func (x *ELB) permit(groupARN string, t balancer.Target) bool {
 	x.account.Store.Lock()
 	defer x.account.Store.Unlock()
 	g, ok := x.groups.Get(groupARN)
-	finder, can := x.network.(interfaceFinder)
-	if !ok || !can {
+	if !ok {
 		return true
 	}
-	at, ok := finder.InterfaceAt(value(g.Group.VpcId), t.IP)
+	at, ok := x.network.InterfaceAt(value(g.Group.VpcId), t.IP)
 	if !ok {
 		return true // nobody's address: there is nobody to forbid it
 	}
