@@ -32,6 +32,12 @@ func (t *terminal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func (t *terminal) has(s string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.Contains(t.text.String(), s)
+}
+
 // Run ends when its context does, and waits for a Terraform that runs: the
 // session is asked to stop and everything that was begun has ended.
 func TestRunEndsWithItsContext(t *testing.T) {
@@ -44,17 +50,23 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	go func() {
 		done <- tui.Run(ctx, s, tui.Options{Page: "deploy", Input: keys, Output: out, Width: 80, Height: 24})
 	}()
-	hands.Write([]byte("\r"))
-	for !called(s, "apply 28") {
-		select {
-		case err := <-done:
-			t.Fatalf("Run ended early: %v", err)
-		case <-time.After(20 * time.Millisecond):
-			hands.Write([]byte("ay"))
-		case <-t.Context().Done():
-			t.Fatal("the apply did not begin")
+	until := func(what string, is func() bool) {
+		for !is() {
+			select {
+			case err := <-done:
+				t.Fatalf("Run ended before %s: %v", what, err)
+			case <-time.After(10 * time.Millisecond):
+			case <-out.more:
+			}
 		}
 	}
+	until("the first frame", func() bool { return out.has("enter") })
+	hands.Write([]byte("\r"))
+	until("the plan", func() bool { return out.has("to create") })
+	hands.Write([]byte("a"))
+	until("the question", func() bool { return out.has("No, not yet") })
+	hands.Write([]byte("y"))
+	until("the apply", func() bool { return called(s, "apply 28") })
 	cancel()
 	hands.Close()
 	if err := <-done; !errors.Is(err, context.Canceled) {
@@ -66,9 +78,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	if s.Saved().Step != "welcome" {
 		t.Errorf("the place was not saved: %+v", s.Saved())
 	}
-	out.mu.Lock()
-	defer out.mu.Unlock()
-	if !strings.Contains(out.text.String(), "Terraform is asked to stop") {
+	if !out.has("Terraform is asked to stop") {
 		t.Error("nobody was told what Run waits for")
 	}
 }
