@@ -66,7 +66,9 @@ func Run(ctx context.Context, s Session, o Options) error {
 	jobs, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	m := newModel(jobs, s, o)
-	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler()}
+	// Frames are drawn when the clock of the renderer ticks: a faster one shows
+	// the first frame, and what a key did, some milliseconds sooner.
+	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(120)}
 	if o.Input != nil {
 		opts = append(opts, tea.WithInput(o.Input))
 	}
