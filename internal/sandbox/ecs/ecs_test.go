@@ -90,7 +90,7 @@ func (g *targets) TargetHealth(_, ip string, _ int) (string, string, string) {
 	return "healthy", "", ""
 }
 func (g *targets) TargetGroup(arn string) (TargetGroup, bool) {
-	return TargetGroup{Type: "ip", LoadBalancers: []string{"lb"}}, arn == group
+	return TargetGroup{Type: "ip", LoadBalancers: []string{"lb"}}, strings.HasPrefix(arn, group)
 }
 
 type roles struct{ missing bool }
@@ -195,7 +195,7 @@ func (f *fake) PID() int           { return 0 }
 // world is an ECS with everything around it.
 type world struct {
 	*ECS
-	t       *testing.T
+	t       testing.TB
 	network *network
 	targets *targets
 	machine *machine
@@ -220,7 +220,7 @@ func scenario(t *testing.T, f func(w *world)) {
 	})
 }
 
-func open(t *testing.T, st *store.Store) *world {
+func open(t testing.TB, st *store.Store) *world {
 	t.Helper()
 	a := &account.Account{Region: "eu-west-1", Store: st, Now: time.Now}
 	w := &world{

@@ -34,9 +34,38 @@ func (e *ECS) revisionARN(s *service, d deployment) string {
 
 // same reports whether tasks of both revisions would be alike.
 func same(a, b revision) bool {
-	x, _ := json.Marshal(a)
-	y, _ := json.Marshal(b)
-	return string(x) == string(y)
+	x, errX := json.Marshal(a.plain())
+	y, errY := json.Marshal(b.plain())
+	return errX == nil && errY == nil && string(x) == string(y)
+}
+
+// plain spells a revision in the one way in which equal ones are equal: clients
+// leave out what is empty or send it so, and mix up the order of sets.
+func (r revision) plain() revision {
+	if len(r.Providers) == 0 {
+		r.Providers = nil
+	}
+	if len(r.LoadBalancers) == 0 {
+		r.LoadBalancers = nil
+	}
+	if len(r.Registries) == 0 {
+		r.Registries = nil
+	}
+	if len(r.Volumes) == 0 {
+		r.Volumes = nil
+	}
+	if r.Connect != nil && !r.Connect.Enabled {
+		r.Connect = nil
+	}
+	if r.PlatformVersion == "LATEST" {
+		r.PlatformVersion = ""
+	}
+	if r.Network != nil && r.Network.AwsvpcConfiguration != nil {
+		v := *r.Network.AwsvpcConfiguration
+		v.Subnets, v.SecurityGroups = slices.Sorted(slices.Values(v.Subnets)), slices.Sorted(slices.Values(v.SecurityGroups))
+		r.Network = &types.NetworkConfiguration{AwsvpcConfiguration: &v}
+	}
+	return r
 }
 
 // threshold is how many failed tasks trip a service's circuit breaker: half of

@@ -149,7 +149,7 @@ func (p *pass) health(t *task) (healthy bool, unhealthy *types.LoadBalancer, des
 		if state == "unhealthy" {
 			return false, &l, text
 		}
-		healthy = healthy && state == "healthy"
+		healthy = healthy && (state == "healthy" || state == "unavailable") // the latter without checks
 	}
 	return healthy, nil, ""
 }
@@ -510,8 +510,8 @@ func (p *pass) grow(replaced int) {
 		p.dirty = true
 		s.Failures = max(s.Failures, patience)
 		p.fail()
-		p.again(s.Retry)
 		p.breakCircuit()
+		p.again(p.now.Add(p.timing.Backoff)) // sooner than the retry, if it went back
 		return
 	}
 	var started []*task

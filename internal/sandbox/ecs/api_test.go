@@ -1,0 +1,322 @@
+package ecs
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
+)
+
+// refused checks an error's code and part of its text.
+func refused(t *testing.T, err error, code, text string) {
+	t.Helper()
+	var api smithy.APIError
+	if !errors.As(err, &api) || api.ErrorCode() != code || !strings.Contains(api.ErrorMessage(), text) {
+		t.Errorf("error = %v, want %s: %s", err, code, text)
+	}
+}
+
+func TestTaskDefinitions(t *testing.T) {
+	scenario(t, func(w *world) {
+		first, second := w.register(image), w.register(image)
+		if !strings.HasSuffix(first, "task-definition/web:1") || !strings.HasSuffix(second, ":2") {
+			t.Errorf("%s, %s", first, second)
+		}
+		d := must(w, w.describeTaskDefinition, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("web")}).TaskDefinition
+		c := d.ContainerDefinitions[0]
+		if d.Revision != 2 || *c.PortMappings[0].HostPort != 9898 || !*c.Essential || c.Environment == nil || !slices.Contains(d.Compatibilities, types.CompatibilityFargate) {
+			t.Errorf("definition = %+v", d)
+		}
+		must(w, w.deregisterTaskDefinition, &ecs.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(second)})
+		if d := must(w, w.describeTaskDefinition, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("web")}).TaskDefinition; d.Revision != 1 {
+			t.Errorf("the newest active revision is %d", d.Revision)
+		}
+		if d := must(w, w.describeTaskDefinition, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(second)}).TaskDefinition; d.Status != types.TaskDefinitionStatusInactive || d.DeregisteredAt == nil {
+			t.Errorf("deregistered: %+v", d)
+		}
+		out := must(w, w.deleteTaskDefinitions, &ecs.DeleteTaskDefinitionsInput{TaskDefinitions: []string{first, second, "web:9"}})
+		if len(out.TaskDefinitions) != 1 || len(out.Failures) != 2 {
+			t.Errorf("deleted %d, failed %d", len(out.TaskDefinitions), len(out.Failures))
+		}
+		time.Sleep(time.Second)
+		_, err := call(w, w.describeTaskDefinition, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(second)})
+		refused(t, err, "ClientException", "Unable to describe task definition.")
+		if third := w.register(image); !strings.HasSuffix(third, ":3") {
+			t.Errorf("a revision was given out twice: %s", third)
+		}
+	})
+}
+
+func TestRefusedTaskDefinitions(t *testing.T) {
+	scenario(t, func(w *world) {
+		for _, c := range []struct {
+			name   string
+			change func(*ecs.RegisterTaskDefinitionInput)
+			want   string
+		}{
+			{"size", func(in *ecs.RegisterTaskDefinitionInput) { in.Cpu, in.Memory = aws.String("512"), aws.String("512") }, "No Fargate configuration exists for given values: 512 CPU, 512 memory. See the Amazon ECS documentation for the valid values."},
+			{"no cpu", func(in *ecs.RegisterTaskDefinitionInput) { in.Cpu = nil }, "Fargate requires that 'cpu' be defined at the task level."},
+			{"cpu", func(in *ecs.RegisterTaskDefinitionInput) { in.Cpu = aws.String("lots") }, "Invalid 'cpu' setting for task."},
+			{"network", func(in *ecs.RegisterTaskDefinitionInput) { in.NetworkMode = types.NetworkModeBridge }, "Fargate only supports network mode ‘awsvpc’."},
+			{"role", func(in *ecs.RegisterTaskDefinitionInput) { in.ExecutionRoleArn = nil }, "Fargate requires task definition to have execution role ARN to support log driver awslogs."},
+			{"no container", func(in *ecs.RegisterTaskDefinitionInput) { in.ContainerDefinitions = nil }, "Container list cannot be empty."},
+			{"family", func(in *ecs.RegisterTaskDefinitionInput) { in.Family = aws.String("a b") }, "Invalid family name"},
+			{"ports", func(in *ecs.RegisterTaskDefinitionInput) {
+				in.ContainerDefinitions[0].PortMappings[0].HostPort = aws.Int32(1)
+			}, "must match"},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				in := &ecs.RegisterTaskDefinitionInput{
+					Family: aws.String("x"), Cpu: aws.String("256"), Memory: aws.String("512"), NetworkMode: types.NetworkModeAwsvpc,
+					RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate}, ExecutionRoleArn: aws.String("arn:aws:iam::000000000000:role/x"),
+					ContainerDefinitions: []types.ContainerDefinition{{
+						Name: aws.String("app"), Image: aws.String(image), PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(80)}},
+						LogConfiguration: &types.LogConfiguration{LogDriver: types.LogDriverAwslogs, Options: map[string]string{"awslogs-group": "g", "awslogs-region": "r", "awslogs-stream-prefix": "p"}},
+					}},
+				}
+				c.change(in)
+				_, err := call(w, w.registerTaskDefinition, in)
+				refused(t, err, "ClientException", c.want)
+			})
+		}
+	})
+}
+
+func TestSold(t *testing.T) {
+	for _, c := range []struct {
+		cpu, memory int
+		want        bool
+	}{
+		{256, 512, true}, {256, 2048, true}, {256, 4096, false}, {512, 512, false}, {512, 4096, true}, {1024, 2048, true}, {1024, 2500, false},
+		{4096, 30720, true}, {4096, 31744, false}, {8192, 20480, true}, {8192, 17408, false}, {16384, 122880, true}, {300, 512, false}, {0, 0, false},
+	} {
+		if got := sold(c.cpu, c.memory); got != c.want {
+			t.Errorf("sold(%d, %d) = %v", c.cpu, c.memory, got)
+		}
+	}
+}
+
+func TestRefusedServices(t *testing.T) {
+	scenario(t, func(w *world) {
+		w.service()
+		for _, c := range []struct {
+			name       string
+			change     func(*ecs.CreateServiceInput)
+			code, want string
+		}{
+			{"name taken", func(in *ecs.CreateServiceInput) { in.ServiceName = aws.String("web") }, "InvalidParameterException", "Creation of service was not idempotent."},
+			{"cluster", func(in *ecs.CreateServiceInput) { in.Cluster = aws.String("no") }, "ClusterNotFoundException", "Cluster not found."},
+			{"definition", func(in *ecs.CreateServiceInput) { in.TaskDefinition = aws.String("no") }, "ClientException", "Unable to describe task definition."},
+			{"network", func(in *ecs.CreateServiceInput) { in.NetworkConfiguration = nil }, "InvalidParameterException", "Network Configuration must be provided when networkMode 'awsvpc' is specified."},
+			{"subnet", func(in *ecs.CreateServiceInput) { in.NetworkConfiguration = vpc("subnet-no") }, "InvalidParameterException", "The subnet ID 'subnet-no' does not exist"},
+			{"group", func(in *ecs.CreateServiceInput) {
+				in.NetworkConfiguration.AwsvpcConfiguration.SecurityGroups = []string{"sg-no"}
+			}, "InvalidParameterException", "The security group 'sg-no' does not exist"},
+			{"container", func(in *ecs.CreateServiceInput) { in.LoadBalancers[0].ContainerName = aws.String("no") }, "InvalidParameterException", "The container no does not exist in the task definition."},
+			{"port", func(in *ecs.CreateServiceInput) { in.LoadBalancers[0].ContainerPort = aws.Int32(1) }, "InvalidParameterException", "The container app did not have a container port 1 defined."},
+			{"target group", func(in *ecs.CreateServiceInput) { in.LoadBalancers[0].TargetGroupArn = aws.String("arn:no") }, "InvalidParameterException", "target group"},
+			{"both", func(in *ecs.CreateServiceInput) {
+				in.CapacityProviderStrategy = []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String("FARGATE")}}
+			}, "InvalidParameterException", "Specifying both a launch type and capacity provider strategy is not supported."},
+			{"grace without balancer", func(in *ecs.CreateServiceInput) {
+				in.LoadBalancers, in.HealthCheckGracePeriodSeconds = nil, aws.Int32(5)
+			}, "InvalidParameterException", "Health check grace period is only valid for services configured to use load balancers"},
+			{"platform", func(in *ecs.CreateServiceInput) { in.PlatformVersion = aws.String("9") }, "PlatformUnknownException", ""},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				in := &ecs.CreateServiceInput{
+					Cluster: aws.String("c"), ServiceName: aws.String("other"), TaskDefinition: aws.String("web"), LaunchType: types.LaunchTypeFargate,
+					NetworkConfiguration: vpc("subnet-a1"), ClientToken: aws.String("t"),
+					LoadBalancers: []types.LoadBalancer{{TargetGroupArn: aws.String(group), ContainerName: aws.String("app"), ContainerPort: aws.Int32(9898)}},
+				}
+				c.change(in)
+				_, err := call(w, w.createService, in)
+				refused(t, err, c.code, c.want)
+			})
+		}
+		_, err := call(w, w.updateService, &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("no")})
+		refused(t, err, "ServiceNotFoundException", "Service not found.")
+	})
+}
+
+func TestPagesAndTags(t *testing.T) {
+	scenario(t, func(w *world) {
+		w.service(func(in *ecs.CreateServiceInput) {
+			in.DesiredCount, in.LoadBalancers = aws.Int32(7), nil
+			in.Tags, in.PropagateTags = []types.Tag{{Key: aws.String("a"), Value: aws.String("1")}}, types.PropagateTagsService
+		})
+		time.Sleep(10 * time.Second)
+		var arns []string
+		var token *string
+		for range 10 {
+			out := must(w, w.listTasks, &ecs.ListTasksInput{Cluster: aws.String("c"), MaxResults: aws.Int32(3), NextToken: token})
+			arns = append(arns, out.TaskArns...)
+			if token = out.NextToken; token == nil {
+				break
+			}
+		}
+		slices.Sort(arns)
+		if len(slices.Compact(arns)) != 7 {
+			t.Errorf("%d tasks over the pages", len(arns))
+		}
+		out := must(w, w.describeTasks, &ecs.DescribeTasksInput{Cluster: aws.String("c"), Tasks: []string{arns[0], "nope"}, Include: []types.TaskField{types.TaskFieldTags}})
+		if len(out.Failures) != 1 || *out.Failures[0].Reason != "MISSING" || len(out.Tasks[0].Tags) != 1 {
+			t.Errorf("tasks = %+v", out)
+		}
+		s := aws.String(*w.describe().ServiceArn)
+		must(w, w.tagResource, &ecs.TagResourceInput{ResourceArn: s, Tags: []types.Tag{{Key: aws.String("b"), Value: aws.String("2")}, {Key: aws.String("a"), Value: aws.String("3")}}})
+		must(w, w.untagResource, &ecs.UntagResourceInput{ResourceArn: s, TagKeys: []string{"b"}})
+		if tags := must(w, w.listTagsForResource, &ecs.ListTagsForResourceInput{ResourceArn: s}).Tags; len(tags) != 1 || *tags[0].Value != "3" {
+			t.Errorf("tags = %+v", tags)
+		}
+		w.look(func() {
+			found := false
+			for _, r := range w.Tagged() {
+				found = found || r.ARN == *s && r.Tags["a"] == "3"
+			}
+			if !found {
+				t.Error("the tagging API does not see the service")
+			}
+		})
+	})
+}
+
+func TestEventsAreBounded(t *testing.T) {
+	scenario(t, func(w *world) {
+		w.service(func(in *ecs.CreateServiceInput) { in.DesiredCount, in.LoadBalancers = aws.Int32(1), nil })
+		for range 60 {
+			time.Sleep(15 * time.Second)
+			w.machine.any().end(1)
+		}
+		events := w.describe().Events
+		if len(events) != maxEvents || !slices.IsSortedFunc(events, func(a, b types.ServiceEvent) int { return b.CreatedAt.Compare(*a.CreatedAt) }) {
+			t.Errorf("%d events", len(events))
+		}
+	})
+}
+
+func TestCapacityProvidersShareByWeight(t *testing.T) {
+	scenario(t, func(w *world) {
+		w.service(func(in *ecs.CreateServiceInput) {
+			in.DesiredCount, in.LaunchType, in.LoadBalancers = aws.Int32(9), "", nil
+			in.CapacityProviderStrategy = []types.CapacityProviderStrategyItem{
+				{CapacityProvider: aws.String("FARGATE"), Base: 1, Weight: 1}, {CapacityProvider: aws.String("FARGATE_SPOT"), Weight: 3},
+			}
+		})
+		time.Sleep(time.Second)
+		n := map[string]int{}
+		for _, task := range w.list("") {
+			n[*task.CapacityProviderName]++
+		}
+		if n["FARGATE"] != 3 || n["FARGATE_SPOT"] != 6 {
+			t.Errorf("tasks = %v", n)
+		}
+		if s := w.describe(); s.LaunchType != "" || len(s.CapacityProviderStrategy) != 2 {
+			t.Errorf("launch type %q, strategy %v", s.LaunchType, s.CapacityProviderStrategy)
+		}
+	})
+}
+
+func TestUpdatesThatChangeNothingDeployNothing(t *testing.T) {
+	scenario(t, func(w *world) {
+		w.service(func(in *ecs.CreateServiceInput) { in.CapacityProviderStrategy = []types.CapacityProviderStrategyItem{} })
+		before := w.until("steady", steady)
+		must(w, w.updateService, &ecs.UpdateServiceInput{
+			Cluster: aws.String("c"), Service: aws.String("web"), TaskDefinition: before.TaskDefinition, PlatformVersion: aws.String("LATEST"),
+			NetworkConfiguration: vpc("subnet-b2", "subnet-b1", "subnet-a1"), EnableExecuteCommand: aws.Bool(true),
+			ServiceRegistries: []types.ServiceRegistry{}, ServiceConnectConfiguration: &types.ServiceConnectConfiguration{}, VolumeConfigurations: []types.ServiceVolumeConfiguration{},
+		})
+		s := w.describe()
+		if len(s.Deployments) != 1 || *s.Deployments[0].Id != *before.Deployments[0].Id || !s.EnableExecuteCommand {
+			t.Errorf("deployments = %v", deployments(s))
+		}
+	})
+}
+
+func TestSeveralTargetGroups(t *testing.T) {
+	scenario(t, func(w *world) {
+		w.service(func(in *ecs.CreateServiceInput) {
+			in.DesiredCount = aws.Int32(1)
+			in.LoadBalancers = append(in.LoadBalancers, types.LoadBalancer{TargetGroupArn: aws.String(group + "2"), ContainerName: aws.String("app"), ContainerPort: aws.Int32(9898)})
+		})
+		seen := map[string]bool{}
+		watch := func(ok func(types.Service) bool) {
+			t.Helper()
+			w.until("there", func(s types.Service) bool {
+				for _, task := range append(w.list(""), w.list(types.DesiredStatusStopped)...) {
+					seen[*task.LastStatus] = true
+				}
+				return ok(s)
+			})
+		}
+		watch(steady)
+		must(w, w.stopTask, &ecs.StopTaskInput{Cluster: aws.String("c"), Task: w.list("")[0].TaskArn})
+		watch(func(types.Service) bool { return seen[stopped] })
+		for _, status := range []string{provisioning, pending, activating, running, deactivating, deprovisioning, stopped} {
+			if !seen[status] {
+				t.Errorf("never %s: %v", status, seen)
+			}
+		}
+	})
+}
+
+func TestMissingExecutionRole(t *testing.T) {
+	scenario(t, func(w *world) {
+		w.service()
+		w.until("steady", steady)
+		w.look(func() { w.roles.missing = true })
+		must(w, w.updateService, &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("web"), ForceNewDeployment: true})
+		s := w.until("back", func(s types.Service) bool {
+			return steady(s) && strings.Contains(strings.Join(story(s), " "), "rolling back")
+		})
+		want := fmt.Sprintf("(service web) failed to launch a task with (error ECS was unable to assume the role '%s' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.).", "arn:aws:iam::000000000000:role/x")
+		if !slices.Contains(story(s), want) {
+			t.Errorf("events:\n%s", strings.Join(story(s), "\n"))
+		}
+		_, err := call(w, w.runTask, &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("web"), LaunchType: types.LaunchTypeFargate, NetworkConfiguration: vpc("subnet-a1")})
+		refused(t, err, "ClientException", "ECS was unable to assume the role")
+	})
+}
+
+func TestThirdDeploymentOvertakesTheSecond(t *testing.T) {
+	scenario(t, func(w *world) {
+		w.service()
+		w.until("steady", steady)
+		for range 2 {
+			must(w, w.updateService, &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("web"), TaskDefinition: aws.String(w.register(image))})
+			time.Sleep(3 * time.Second)
+		}
+		if s := w.describe(); len(s.Deployments) != 3 || *s.Deployments[0].TaskDefinition != *s.TaskDefinition {
+			t.Errorf("deployments = %v", deployments(s))
+		}
+		s := w.until("steady", steady)
+		if !strings.HasSuffix(*s.TaskDefinition, ":3") {
+			t.Errorf("ended with %s", *s.TaskDefinition)
+		}
+	})
+}
+
+func TestNothingWanted(t *testing.T) {
+	scenario(t, func(w *world) {
+		w.service(func(in *ecs.CreateServiceInput) { in.DesiredCount = aws.Int32(0) })
+		w.until("steady with nothing", steady)
+		must(w, w.updateService, &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("web"), ForceNewDeployment: true})
+		time.Sleep(time.Second)
+		w.until("steady with nothing again", steady)
+		must(w, w.deleteService, &ecs.DeleteServiceInput{Cluster: aws.String("c"), Service: aws.String("web")})
+		time.Sleep(time.Second)
+		if s := w.describe(); *s.Status != inactive {
+			t.Errorf("status %s", *s.Status)
+		}
+		_, err := call(w, w.updateService, &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("web")})
+		refused(t, err, "ServiceNotActiveException", "Service was not ACTIVE.")
+		must(w, w.createService, &ecs.CreateServiceInput{Cluster: aws.String("c"), ServiceName: aws.String("web"), TaskDefinition: aws.String("web"), LaunchType: types.LaunchTypeFargate, NetworkConfiguration: vpc("subnet-a1")})
+	})
+}
