@@ -25,6 +25,7 @@ const (
 )
 
 func main() {
+	private()
 	sandbox.RunTask() // does not return in a process that is a task of the sandbox
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
