@@ -14,7 +14,7 @@ type Model = model
 func NewModel(ctx context.Context, s Session, o Options) *Model { return newModel(ctx, s, o) }
 
 // Close is what Run does after the event loop.
-func (m *model) Close(cancel context.CancelFunc) { m.close(cancel, discard{}) }
+func (m *model) Close(cancel context.CancelFunc) { m.close(cancel, discard{}, nil) }
 
 type discard struct{}
 

@@ -412,8 +412,8 @@ func (g *guide) viewRail(w, h int) []string {
 		line := mark + " " + name
 		if g.onRail && i == g.railAt {
 			line = t.Selected.Render(fit(strip(mark)+" "+clean.Line(s.Title), w, t))
-			if e := estimate(s.Estimate); e != "" {
-				line = t.Selected.Render(ends(strip(mark)+" "+clean.Line(s.Title), strings.TrimSuffix(e, "in"), w, t))
+			if e := s.Estimate.Max; e > 0 {
+				line = t.Selected.Render(ends(strip(mark)+" "+clean.Line(s.Title), fmt.Sprintf("%d min", e), w, t))
 			}
 		}
 		lines = append(lines, cut(line, w, t))

@@ -170,10 +170,13 @@ func (s *story) view(w, h int) []string {
 	return out
 }
 
+// wideStory is from where on there is room to say how long something usually takes.
+const wideStory = 112
+
 func (s *story) row(x stack.ResourceReading, w int) string {
 	t := s.theme
 	nameWidth, tookWidth := min(44, max(27, w/3)), 7
-	if w >= 100 {
+	if w >= wideStory {
 		tookWidth = 28
 	}
 	name := capital(title(x.Change))
@@ -199,7 +202,7 @@ func (s *story) row(x stack.ResourceReading, w int) string {
 		default:
 			says = [2]string{"creating", "deleting"}[verb]
 		}
-		if u := s.usual(x.Change); u >= 10*time.Second && w >= 100 {
+		if u := s.usual(x.Change); u >= 10*time.Second && w >= wideStory {
 			took = fit(took, 8, t) + t.Dim.Render("usually about "+roughly(u))
 		}
 	default:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
 	"time"
 
@@ -81,7 +82,11 @@ func Run(ctx context.Context, s Session, o Options) error {
 		out = o.Output
 	}
 	_, err := tea.NewProgram(m, opts...).Run()
-	m.close(cancel, out)
+	// The terminal is the shell's again: ctrl+c is a signal from here on.
+	interrupts := make(chan os.Signal, 2)
+	signal.Notify(interrupts, os.Interrupt)
+	m.close(cancel, out, interrupts)
+	signal.Stop(interrupts)
 	if m.course != nil && !m.info.ReadOnly {
 		save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
 		defer cancel()
@@ -101,7 +106,7 @@ func Run(ctx context.Context, s Session, o Options) error {
 }
 
 // close ends every job; the event loop is over, so the model may be touched.
-func (m *model) close(cancel context.CancelFunc, out io.Writer) {
+func (m *model) close(cancel context.CancelFunc, out io.Writer, interrupts <-chan os.Signal) {
 	for gen := range m.jobs.running {
 		if m.op == nil || gen != m.op.gen {
 			m.jobs.drop(gen)
@@ -112,10 +117,23 @@ func (m *model) close(cancel context.CancelFunc, out io.Writer) {
 	if m.op != nil {
 		fmt.Fprintln(out, "Terraform is asked to stop; it ends what it has begun and keeps its state...")
 		m.session.Stop(false)
-		select {
-		case <-done:
-		case <-time.After(stopTime):
-			m.session.Stop(true)
+		late := time.After(stopTime)
+		for told, over := false, false; !over; {
+			select {
+			case <-done:
+				over = true
+			case <-interrupts:
+				if !told {
+					told = true
+					fmt.Fprintln(out, "It is stopping. Stopped the hard way, it may not get to write down what it has just created, and nobody would remember to delete that. ctrl+c once more does it all the same.")
+					continue
+				}
+				m.session.Stop(true)
+				over = true
+			case <-late:
+				m.session.Stop(true)
+				over = true
+			}
 		}
 	}
 	cancel()
