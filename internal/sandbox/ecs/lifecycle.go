@@ -107,10 +107,16 @@ func (e *ECS) containerStarted(old *task, p *pod, r report, now time.Time) {
 func (e *ECS) containerFailed(old *task, r report, now time.Time) {
 	t := old.edit()
 	c := t.container(r.container)
-	c.LastStatus, c.Reason = aws.String(stopped), aws.String(r.failed.Error())
+	c.LastStatus = aws.String(stopped)
+	reason := "Task failed to start"
+	if errors.Is(r.failed, errNoGroup) {
+		reason = errNoGroup.Error() // what concerns the whole task is not the container's
+	} else {
+		c.Reason = aws.String(r.failed.Error())
+	}
 	e.put(t)
 	if *t.Task.DesiredStatus != stopped {
-		e.fail(t, types.TaskStopCodeTaskFailedToStart, "Task failed to start", now)
+		e.fail(t, types.TaskStopCodeTaskFailedToStart, reason, now)
 	}
 }
 
@@ -386,15 +392,14 @@ func logStream(t *task, c types.ContainerDefinition) (group, stream string, ok b
 	return l.Options["awslogs-group"], l.Options["awslogs-stream-prefix"] + "/" + *c.Name + "/" + t.id(), true
 }
 
-// checkLogs makes the streams of a task's containers.
+// errNoGroup is a task whose log group does not exist, in ECS's words.
+var errNoGroup = errors.New("ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1")
+
+// checkLogs looks for the log groups of a task's containers.
 func (e *ECS) checkLogs(t *task) error {
 	for _, c := range t.Task.Containers {
-		group, stream, ok := logStream(t, e.containerDefinition(t, *c.Name))
-		if !ok {
-			continue
-		}
-		if err := e.logs.CreateStream(group, stream); err != nil {
-			return errors.New("ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1")
+		if group, _, ok := logStream(t, e.containerDefinition(t, *c.Name)); ok && !e.logs.HasGroup(group) {
+			return errNoGroup
 		}
 	}
 	return nil
@@ -406,9 +411,10 @@ func (e *ECS) launch(t *task) {
 	p := &pod{containers: map[string]Container{}, left: len(t.Task.Containers)}
 	e.running[t.id()] = p
 	type start struct {
-		name     string
-		spec     fargate.Spec
-		reported chan struct{}
+		name          string
+		spec          fargate.Spec
+		group, stream string // of its log, if it has one
+		reported      chan struct{}
 	}
 	var starts []start
 	for i, c := range t.Task.Containers {
@@ -427,12 +433,19 @@ func (e *ECS) launch(t *task) {
 			command = over.Command
 		}
 		reported := make(chan struct{})
-		starts = append(starts, start{*c.Name, e.spec(t, def, image, command, over, reported), reported})
+		group, stream, _ := logStream(t, def)
+		starts = append(starts, start{*c.Name, e.spec(t, def, image, command, over, reported), group, stream, reported})
 	}
 	id := t.id()
 	go func() { // ends at once: starting a process does not wait for it
 		for _, s := range starts {
-			c, err := e.agent.Start(s.spec)
+			var c Container
+			var err error
+			if s.group != "" && e.logs.CreateStream(s.group, s.stream) != nil {
+				err = errNoGroup
+			} else {
+				c, err = e.agent.Start(s.spec)
+			}
 			if err != nil {
 				e.report(report{task: id, container: s.name, failed: err})
 			} else {

@@ -55,6 +55,7 @@ func RunTask() {
 	}
 	// A small service: rather a few more collections than a large heap.
 	debug.SetGCPercent(50)
+	debug.FreeOSMemory() // what the packages of a large binary left behind when they came up
 	runtime.GOMAXPROCS(2)
 	// Standard input is a pipe that only the agent's process can write to, and
 	// never does: it ends when that process does, however that happens.
