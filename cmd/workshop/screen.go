@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/charmbracelet/x/term"
@@ -35,25 +35,14 @@ func (c *commandLine) screen(ctx context.Context, page string) error {
 	if err != nil {
 		return err
 	}
-	return tui.Run(ctx, &screen{session: s}, tui.Options{Page: page, ASCII: ascii(os.Getenv)})
-}
-
-// ascii reports whether the terminal is not known to draw Unicode.
-func ascii(getenv func(string) string) bool {
-	if getenv("WORKSHOP_ASCII") != "" {
-		return true
-	}
-	for _, k := range []string{"LC_ALL", "LC_CTYPE", "LANG"} { // in the order in which they count
-		if v := getenv(k); v != "" {
-			v = strings.ToLower(v)
-			return !strings.Contains(v, "utf-8") && !strings.Contains(v, "utf8")
-		}
-	}
-	return false
+	return tui.Run(ctx, &screen{session: s}, tui.Options{Page: page}.FromEnv(os.Getenv))
 }
 
 // screen is the TUI's view of a session.
-type screen struct{ session *session.Session }
+type screen struct {
+	session *session.Session
+	watcher atomic.Pointer[fargate.Watcher] // the one that runs, to be told of changes
+}
 
 var _ tui.Session = (*screen)(nil)
 
@@ -267,6 +256,8 @@ func (s *screen) Watch(ctx context.Context, changed func(fargate.Snapshot)) erro
 		Known:     known,
 		OnStopped: func(t fargate.Task) { _ = s.session.KeepStopped(t) }, // the picture goes on without a journal
 	})
+	s.watcher.Store(w)
+	defer s.watcher.CompareAndSwap(w, nil)
 	defer w.Stop()
 	for {
 		select {
@@ -281,9 +272,12 @@ func (s *screen) Watch(ctx context.Context, changed func(fargate.Snapshot)) erro
 	}
 }
 
-// tailSince is how far back the log page begins.
-const tailSince = time.Hour
+const (
+	tailSince = time.Hour // how far back the log page begins
+	tailBatch = 50 * time.Millisecond
+)
 
+// Tail hands lines on in batches: the screen draws at most so often.
 func (s *screen) Tail(ctx context.Context, more func([]fargate.Line)) error {
 	t, err := s.session.Target(ctx)
 	if err != nil {
@@ -293,17 +287,43 @@ func (s *screen) Tail(ctx context.Context, more func([]fargate.Line)) error {
 	if err != nil {
 		return err
 	}
-	for l, err := range fargate.Tail(ctx, t.Config, fargate.TailOptions{Group: ref.LogGroup, Since: time.Now().Add(-tailSince), Follow: true}) {
-		var again *fargate.Retrying
-		switch {
-		case errors.As(err, &again):
-			continue
-		case err != nil:
-			return err
+	lines := make(chan fargate.Line, 1024)
+	var failed error
+	go func() { // ends with ctx, or with the sequence
+		defer close(lines)
+		for l, err := range fargate.Tail(ctx, t.Config, fargate.TailOptions{Group: ref.LogGroup, Since: time.Now().Add(-tailSince), Follow: true}) {
+			var again *fargate.Retrying
+			switch {
+			case errors.As(err, &again):
+				continue
+			case err != nil:
+				failed = err
+				return
+			}
+			select {
+			case lines <- l:
+			case <-ctx.Done():
+				return
+			}
 		}
-		more([]fargate.Line{l})
+	}()
+	for l := range lines {
+		batch := []fargate.Line{l}
+		for end := time.After(tailBatch); end != nil; {
+			select {
+			case l, ok := <-lines:
+				if !ok {
+					end = nil
+					break
+				}
+				batch = append(batch, l)
+			case <-end:
+				end = nil
+			}
+		}
+		more(batch)
 	}
-	return nil
+	return failed
 }
 
 // act does something to the service.
@@ -316,7 +336,13 @@ func (s *screen) act(ctx context.Context, do func(*fargate.Clients, fargate.Ref)
 	if err != nil {
 		return err
 	}
-	return do(fargate.NewClients(t.Config), ref)
+	if err := do(fargate.NewClients(t.Config), ref); err != nil {
+		return err
+	}
+	if w := s.watcher.Load(); w != nil {
+		w.Poke()
+	}
+	return nil
 }
 
 func (s *screen) StopTask(ctx context.Context, id string) error {

@@ -1,0 +1,164 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/hinshun/vt10x"
+)
+
+// terminal is the program in a pseudo-terminal, with a screen that can be read.
+type terminal struct {
+	t      *testing.T
+	screen vt10x.Terminal
+	tty    *os.File
+	cmd    *exec.Cmd
+	done   chan struct{} // closed when the program has closed its side
+}
+
+func (p *place) terminal(cols, rows int, args ...string) *terminal {
+	p.t.Helper()
+	cmd := p.command(context.WithoutCancel(p.t.Context()), args...)
+	cmd.Env = append(cmd.Env, "TERM=xterm-256color", "LANG=C.UTF-8", "COLUMNS=", "LINES=")
+	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	s := &terminal{t: p.t, screen: vt10x.New(vt10x.WithSize(cols, rows), vt10x.WithWriter(tty)), tty: tty, cmd: cmd, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		buf := make([]byte, 32<<10)
+		for {
+			n, err := tty.Read(buf)
+			s.screen.Write(buf[:n])
+			if err != nil {
+				return
+			}
+		}
+	}()
+	p.t.Cleanup(func() {
+		cmd.Process.Kill()
+		tty.Close()
+		<-s.done
+	})
+	return s
+}
+
+func (s *terminal) text() string { return s.screen.String() }
+
+// sees waits until the screen shows every one of the texts.
+func (s *terminal) sees(within time.Duration, texts ...string) {
+	s.t.Helper()
+	var missing string
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		missing = ""
+		screen := s.text()
+		for _, want := range texts {
+			if !strings.Contains(screen, want) {
+				missing = want
+			}
+		}
+		if missing == "" {
+			return
+		}
+	}
+	s.t.Fatalf("the screen does not show %q:\n%s", missing, s.text())
+}
+
+// types sends keys as a person's terminal would.
+func (s *terminal) types(keys string) {
+	s.t.Helper()
+	if _, err := s.tty.WriteString(keys); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// ends waits for the program to exit and returns its code.
+func (s *terminal) ends(within time.Duration) int {
+	s.t.Helper()
+	exited := make(chan struct{})
+	go func() {
+		s.cmd.Wait()
+		close(exited)
+	}()
+	select {
+	case <-exited:
+		return s.cmd.ProcessState.ExitCode()
+	case <-time.After(within):
+		s.t.Fatalf("the program still runs:\n%s", s.text())
+		return -1
+	}
+}
+
+const (
+	enter = "\r"
+	tab   = "\t"
+	soon  = 15 * time.Second
+	long  = 4 * time.Minute
+)
+
+// TestScreenFromFirstFrameToCleanUp walks the way of a learner through the real
+// program: read, plan, approve, watch, follow the logs, delete, see the receipt.
+func TestScreenFromFirstFrameToCleanUp(t *testing.T) {
+	needsTerraform(t)
+	t.Parallel()
+	p := newPlace(t)
+	s := p.terminal(120, 40)
+
+	s.sees(soon, "Fargate workshop", "SANDBOX", "Architecture", "1 Guide")
+	s.types("2")
+	s.sees(soon, "plan")
+	s.types(enter)
+	s.sees(time.Minute, "31 to create", "Network", "a apply this plan")
+	s.types("a")
+	s.sees(soon, "Create 31 resources?", "No, not yet")
+	s.types(enter) // the safe answer is the default
+	s.sees(soon, "a apply this plan")
+	s.types("a")
+	s.sees(soon, "Create 31 resources?")
+	s.types(tab + enter)
+	s.sees(time.Minute, "Applying")
+	s.types("3")
+	s.sees(long, "2 of 2 running", "healthy")
+	s.types("4")
+	s.sees(soon, "Starting podinfo")
+	s.types("5")
+	s.sees(soon, "31 resources")
+	s.types(enter)
+	s.sees(time.Minute, "31 to delete")
+	s.types("x")
+	s.sees(soon, "Type destroy to go on")
+	s.types("destroy" + enter)
+	s.sees(long, "Everything is gone", "nothing")
+	s.types("q")
+	if code := s.ends(soon); code != 0 {
+		t.Errorf("the program exited with %d", code)
+	}
+
+	// The place is kept: the next start knows what was read.
+	again := p.terminal(80, 24)
+	again.sees(soon, "Workshop", "1 of 6")
+	again.types("q")
+	again.ends(soon)
+}
+
+func TestScreenInASmallTerminal(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	s := p.terminal(50, 12)
+	s.sees(soon, "60")
+	if err := pty.Setsize(s.tty, &pty.Winsize{Cols: 100, Rows: 30}); err != nil {
+		t.Fatal(err)
+	}
+	s.screen.Resize(100, 30)
+	s.sees(soon, "Architecture")
+	s.types("q")
+	s.ends(soon)
+}
