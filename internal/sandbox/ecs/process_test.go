@@ -133,7 +133,7 @@ func TestServiceOfRealProcesses(t *testing.T) {
 	})
 	tasks = waitSteady(c)
 
-	// As if the machine had lost power: no clean end, and the same journal.
+	// The sandbox ends, and another begins on the same journal.
 	r.halt()
 	r = process(t, path)
 	defer r.halt()
