@@ -293,6 +293,7 @@ func TestRequestsAreLoggedAtDebugOnly(t *testing.T) {
 		{"flag", []string{"--level=debug"}, nil, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // below debug it takes its time to stop
 			p := ours(t, append(c.args, "--server-shutdown-timeout=1s"), c.env...)
 			p.ask(t, "GET", "/version", "", "")
 			if got := strings.Contains(strings.Join(p.log.lines(), "\n"), `"uri":"/version"`); got != c.want {
