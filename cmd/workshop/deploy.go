@@ -5,10 +5,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"workshop/internal/clean"
+	"workshop/internal/fargate"
 	"workshop/internal/session"
 	"workshop/internal/stack"
 )
@@ -84,7 +87,9 @@ func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) 
 			return c.declined(err)
 		}
 	}
+	stop := c.explain(ctx, s)
 	sum, err := s.Apply(ctx, p, c.events())
+	stop()
 	if err != nil {
 		return err
 	}
@@ -99,6 +104,53 @@ func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) 
 		c.printf("The sandbox runs as long as a workshop command does: `workshop` or `workshop sandbox` keeps it running.\n")
 	}
 	return nil
+}
+
+// explain tells, while an apply runs, why tasks stop and when ECS gives up:
+// Terraform itself only goes on waiting. It ends with the function it returns.
+func (c *commandLine) explain(ctx context.Context, s *session.Session) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		var ref fargate.Ref
+		for err := session.ErrNothingDeployed; err != nil; ref, err = s.Ref() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Second):
+			}
+		}
+		t, err := s.Target(ctx)
+		if err != nil {
+			return
+		}
+		began := time.Now()
+		told := map[string]bool{}
+		w := fargate.Watch(ctx, t.Config, ref, fargate.WatchOptions{OnStopped: func(task fargate.Task) {
+			_ = s.KeepStopped(task) // the telling goes on without a journal
+			task = s.Answers([]fargate.Task{task})[0]
+			switch a := task.Answer; {
+			case a == nil || task.Created.Before(began.Add(-time.Minute)):
+			case told[a.ID]:
+				c.note("Task %.8s stopped for the same reason.", task.ID)
+			default:
+				told[a.ID] = true
+				c.note("Task %.8s stopped. %s %s", task.ID, a.What, a.Do)
+			}
+		}})
+		defer w.Stop()
+		gaveUp := false
+		for snap := range w.Updates() {
+			if snap.Service.Rollout == "FAILED" && !gaveUp {
+				gaveUp = true
+				c.note("ECS has given up starting tasks, but Terraform goes on waiting for some minutes. Press Ctrl-C, mend the cause and deploy again.")
+			}
+		}
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+	}
 }
 
 func (c *commandLine) destroyCommand() *cobra.Command {

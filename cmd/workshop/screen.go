@@ -267,6 +267,7 @@ func (s *screen) Watch(ctx context.Context, changed func(fargate.Snapshot)) erro
 			if !ok {
 				return nil
 			}
+			snap.Tasks = s.session.Answers(snap.Tasks)
 			changed(snap)
 		}
 	}

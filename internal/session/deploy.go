@@ -78,11 +78,19 @@ func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Even
 	if jerr != nil && !p.Destroy {
 		return nil, jerr
 	}
+	s.setApplying(p)
 	sum, err := st.Apply(ctx, p, emit)
+	s.setApplying(nil)
 	if sum != nil && jerr == nil {
 		jerr = s.Workspace.Append(entryApplied, sum)
 	}
 	return sum, errors.Join(err, jerr)
+}
+
+func (s *Session) setApplying(p *stack.Plan) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.applying = p
 }
 
 // Stop asks a running operation to stop, or ends it at once where hard is set.

@@ -49,6 +49,8 @@ type Session struct {
 	target *target.Target
 	stack  *stack.Stack
 	lock   *workspace.Lock
+	// applying is the plan whose apply runs, nil while none does.
+	applying *stack.Plan
 
 	opening sync.Mutex // held while the target or Terraform is being found
 }
@@ -183,8 +185,9 @@ func (s *Session) Exists() bool {
 	return err == nil && up
 }
 
-// Ref names the deployed service, from Terraform's outputs. Before a deployment
-// it returns ErrNothingDeployed.
+// Ref names the deployed service, from Terraform's outputs; while an apply runs,
+// from what the plan says and the state has so far. Before there is anything to
+// watch it returns ErrNothingDeployed.
 func (s *Session) Ref() (fargate.Ref, error) {
 	st, err := s.State()
 	if err != nil {
@@ -195,10 +198,55 @@ func (s *Session) Ref() (fargate.Ref, error) {
 		return fargate.Ref{}, err
 	}
 	ref, ok := fargate.RefFromOutputs(out)
+	if ok && ref.URL != "" {
+		return ref, nil
+	}
+	s.mu.Lock()
+	p := s.applying
+	s.mu.Unlock()
+	if p != nil {
+		resources, err := st.State()
+		if err != nil {
+			return fargate.Ref{}, err
+		}
+		if begun := refSoFar(p, resources); begun.Cluster != "" && begun.Service != "" {
+			return begun, nil
+		}
+	}
 	if !ok {
 		return fargate.Ref{}, ErrNothingDeployed
 	}
 	return ref, nil
+}
+
+// refSoFar names a service that Terraform is still waiting for: its name is in
+// the plan, what it stands on is in the state already.
+func refSoFar(p *stack.Plan, resources []stack.Resource) fargate.Ref {
+	var ref fargate.Ref
+	text := func(v map[string]any, name string) string { t, _ := v[name].(string); return t }
+	for _, c := range p.Changes {
+		if c.Type == "aws_ecs_service" {
+			ref.Service = text(c.Values, "name")
+		}
+	}
+	for _, r := range resources {
+		switch r.Type {
+		case "aws_ecs_cluster":
+			ref.Cluster = text(r.Values, "name")
+		case "aws_lb_target_group":
+			ref.TargetGroup = text(r.Values, "arn")
+		case "aws_lb":
+			if name := text(r.Values, "dns_name"); name != "" {
+				ref.URL = "http://" + name
+			}
+		case "aws_cloudwatch_log_group":
+			// The other group is Container Insights' own.
+			if name := text(r.Values, "name"); !strings.HasPrefix(name, "/aws/") {
+				ref.LogGroup = name
+			}
+		}
+	}
+	return ref
 }
 
 // Course reads the steps. Faults of single steps come as an error beside the
