@@ -15,6 +15,22 @@ import (
 type Course struct {
 	Title string
 	Steps []*Step
+	// Variables are the author's own, for use in text as {{ name }}: a value for
+	// each target, and under "" the one for all others.
+	Variables map[string]map[string]string
+}
+
+// Variable returns the value of an author's variable for a target.
+func (c *Course) Variable(name, target string) (string, bool) {
+	byTarget, ok := c.Variables[name]
+	if !ok {
+		return "", false
+	}
+	v, ok := byTarget[target]
+	if !ok {
+		v, ok = byTarget[""]
+	}
+	return v, ok
 }
 
 // Step returns the step with that id, and whether there is one.
@@ -34,8 +50,20 @@ type Step struct {
 	Estimate Estimate
 	Goals    []string
 	Page     string // the screen that this step works with: deploy, live, logs, cleanup; empty for none
+	Checks   []Check
+	Hints    [][]Span // shown one at a time, in this order
+	Quiz     []Question
+	Solve    []Action // does the step for those who fell behind
+	Reset    []Action // brings the learner's work back to before the step
 	Blocks   []Block
 	File     string // the path that it was read from
+	Keys     []Key  // of the front matter, known or not
+}
+
+// Key is a key of the front matter, with its place in the file, from 1.
+type Key struct {
+	Name         string
+	Line, Column int
 }
 
 // Estimate is how long a step takes, in minutes. Min equals Max where the
@@ -61,7 +89,7 @@ const (
 	Heading    Kind = "heading"    // Level, Text
 	Paragraph  Kind = "paragraph"  // Text
 	List       Kind = "list"       // Ordered, Start, Loose, Items; an item's Blocks may nest
-	Code       Kind = "code"       // Lang, Source, Run, Text is the title if it has one
+	Code       Kind = "code"       // Lang, Source, Action, Text is the title if it has one
 	Image      Kind = "image"      // Source is the path below steps/ or a URL, Text the alternative text
 	Table      Kind = "table"      // Rows, the first is the head; Align
 	Admonition Kind = "admonition" // Style, Text is the title, Foldable, Open, Blocks
@@ -79,7 +107,9 @@ type Block struct {
 	Text     []Span // inline text
 	Source   string // code's text without the final newline, or an image's path
 	Lang     string
-	Run      bool // the code block may be run in place
+	Run      bool    // the code block may be run in place: its Action is Run
+	Action   *Action // what can be done here at a key, nil for nothing: of code, and of a paragraph that is one action's link
+	When     string  // the expression under which the block is shown, empty for always: see Select
 	Ordered  bool
 	Start    int    // an ordered list's first number
 	Loose    bool   // a list whose items have blank lines between them
@@ -126,14 +156,18 @@ func Text(spans []Span) string {
 
 // Error is a fault in a step, with the place to mend it.
 type Error struct {
-	File string
-	Line int // from 1; 0 where the whole file is meant
-	Msg  string
+	File   string
+	Line   int // from 1; 0 where the whole file is meant
+	Column int // in characters, from 1; 0 where the whole line is meant
+	Msg    string
 }
 
 func (e *Error) Error() string {
-	if e.Line == 0 {
+	switch {
+	case e.Line == 0:
 		return fmt.Sprintf("%s: %s", e.File, e.Msg)
+	case e.Column > 0:
+		return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Msg)
 	}
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg)
 }
