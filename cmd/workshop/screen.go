@@ -48,9 +48,9 @@ var _ tui.Session = (*screen)(nil)
 
 func (s *screen) info() tui.Info {
 	i := tui.Info{Sandbox: s.session.Sandbox(), Workspace: s.session.Workspace.Dir()}
-	var held *workspace.LockedError
-	if err := s.session.Lock(); errors.As(err, &held) {
-		i.ReadOnly, i.Holder = true, held.Error()
+	// Held by another process, or on a disk that cannot be written.
+	if err := s.session.Lock(); err != nil {
+		i.ReadOnly, i.Holder = true, err.Error()
 	}
 	return i
 }

@@ -147,7 +147,7 @@ func (l *live) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 
 func (l *live) refuse() bool {
 	if l.info.ReadOnly {
-		l.say(noteAttention, "You can look but not change: "+clean.Line(l.info.Holder)+" works in this workspace")
+		l.say(noteAttention, "You can look but not change: "+clean.Line(l.info.Holder))
 	}
 	return l.info.ReadOnly
 }

@@ -78,7 +78,7 @@ func (r *run) begin() tea.Cmd {
 		return nil
 	}
 	if r.info.ReadOnly {
-		r.say(noteAttention, "You can look but not change: "+clean.Line(r.info.Holder)+" works in this workspace")
+		r.say(noteAttention, "You can look but not change: "+clean.Line(r.info.Holder))
 		return nil
 	}
 	if !r.ready.done {
