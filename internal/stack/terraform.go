@@ -100,21 +100,21 @@ func Find(ctx context.Context, opts FindOptions, emit func(Event)) (*Terraform, 
 			seen = errors.Join(seen, err)
 		}
 	}
-	const next = "Install Terraform %s or later and put it on PATH, name it with --terraform PATH, or connect to the internet so that it can be fetched."
+	const next = "install Terraform %s or later and put it on PATH, name it with --terraform PATH, or connect to the internet so that it can be fetched"
 	if seen != nil {
 		seen = fmt.Errorf(" (%w)", seen)
 	} else {
 		seen = errors.New("")
 	}
 	if opts.Offline || opts.CacheDir == "" {
-		return nil, fmt.Errorf("%w on this machine%w. "+next, ErrNoTerraform, seen, oldest)
+		return nil, fmt.Errorf("%w on this machine%w; "+next, ErrNoTerraform, seen, oldest)
 	}
 	t, err := fetch(ctx, opts.CacheDir, opts.from, emit)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w on this machine%w, and it cannot be fetched: %w. "+next, ErrNoTerraform, seen, err, oldest)
+		return nil, fmt.Errorf("%w on this machine%w, and it cannot be fetched: %w; "+next, ErrNoTerraform, seen, err, oldest)
 	}
 	return t, nil
 }

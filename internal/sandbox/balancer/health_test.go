@@ -72,7 +72,7 @@ func TestHealthOverTime(t *testing.T) {
 		start := time.Now()
 		at := func(after time.Duration, want Health) {
 			t.Helper()
-			time.Sleep(start.Add(after).Sub(time.Now()))
+			time.Sleep(time.Until(start.Add(after)))
 			synctest.Wait()
 			if h, _ := p.Health(group, tg.IP, tg.Port); h != want {
 				t.Errorf("after %v: %+v, want %+v", after, h, want)

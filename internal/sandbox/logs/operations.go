@@ -235,7 +235,7 @@ func (l *Logs) describeLogStreams(in *cwl.DescribeLogStreamsInput) (*cwl.Describ
 			continue
 		}
 		out := types.LogStream{
-			LogStreamName: aws.String(s.name), CreationTime: aws.Int64(s.created), StoredBytes: aws.Int64(0),
+			LogStreamName: aws.String(s.name), CreationTime: aws.Int64(s.created),
 			Arn: aws.String(l.arn(g.meta.Name) + ":log-stream:" + s.name), UploadSequenceToken: aws.String("0"),
 		}
 		if n := len(s.events); n > 0 {
