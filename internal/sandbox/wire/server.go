@@ -39,6 +39,7 @@ const (
 	JSON  Protocol = iota // JSON 1.1, operation in X-Amz-Target
 	Query                 // form in, XML out
 	EC2                   // Query with EC2's own XML
+	CBOR                  // Smithy's RPC v2, spoken beside a service's own protocol: see Service.RPC
 )
 
 // Service is a set of operations behind one name.
@@ -46,9 +47,13 @@ type Service struct {
 	Name      string // of the credential scope, e.g. "ecs"
 	Protocol  Protocol
 	Target    string // JSON: what stands before the dot in X-Amz-Target
+	RPC       string // the service's name in CBOR requests' paths and in X-Amz-Target, for one that speaks CBOR and JSON as well
 	Version   string // Query, EC2: the API's version
 	Namespace string // Query, EC2: of the XML
 	Casing    Casing
+	// QueryCodes are the codes that query clients know errors by, where these are
+	// not the names of the errors' shapes.
+	QueryCodes map[string]string
 
 	ops map[string]operation
 }
@@ -117,6 +122,7 @@ type Server struct {
 
 	byName   map[string]*Service
 	byTarget map[string]*Service
+	byRPC    map[string]*Service
 
 	mu      sync.Mutex
 	unknown map[string]int
@@ -125,11 +131,14 @@ type Server struct {
 // Add registers a service; it must not be called once the server serves.
 func (s *Server) Add(svc *Service) {
 	if s.byName == nil {
-		s.byName, s.byTarget, s.unknown = map[string]*Service{}, map[string]*Service{}, map[string]int{}
+		s.byName, s.byTarget, s.byRPC, s.unknown = map[string]*Service{}, map[string]*Service{}, map[string]*Service{}, map[string]int{}
 	}
 	s.byName[svc.Name] = svc
 	if svc.Target != "" {
 		s.byTarget[svc.Target] = svc
+	}
+	if svc.RPC != "" {
+		s.byTarget[svc.RPC], s.byRPC[svc.RPC] = svc, svc
 	}
 }
 
@@ -143,10 +152,11 @@ func (s *Server) Unknown() map[string]int {
 
 // call is one request on its way.
 type call struct {
-	id   string
-	svc  *Service
-	op   string
-	tree map[string]any
+	id       string
+	svc      *Service
+	protocol Protocol
+	op       string
+	tree     map[string]any
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -173,7 +183,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
-			return nil, &Error{"RequestEntityTooLarge", fmt.Sprintf("The request is larger than %d bytes", maxBody), http.StatusRequestEntityTooLarge}
+			return nil, errTooLarge
 		}
 		return nil, Errorf("IncompleteBody", "The request's body ended early: %v", err)
 	}
@@ -187,6 +197,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 	if err != nil {
 		return nil, err
 	}
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		if body, err = unzip(bytes.NewReader(body)); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.parse(r, body, c); err != nil {
 		return nil, err
 	}
@@ -198,7 +213,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 		}
 		s.mu.Unlock()
 		s.Log.Warn("sandbox: operation not available", "service", c.svc.Name, "operation", c.op)
-		if c.svc.Protocol == JSON {
+		if c.protocol == JSON || c.protocol == CBOR {
 			return nil, Errorf("UnknownOperationException", "The sandbox has no operation %s of %s", c.op, c.svc.Name)
 		}
 		return nil, Errorf("InvalidAction", "The action %s is not valid for this web service: the sandbox does not have it", c.op)
@@ -227,13 +242,27 @@ func (s *Server) run(ctx context.Context, op operation, c *call) (out any, err e
 
 // parse finds the operation and the tree of its input.
 func (s *Server) parse(r *http.Request, body []byte, c *call) error {
+	if speaksCBOR(r) {
+		name, op, ok := cborOperation(r.URL.Path)
+		svc := s.byRPC[name]
+		if !ok || svc == nil {
+			return Errorf("UnknownOperationException", "The sandbox has no service at %q", r.URL.Path)
+		}
+		c.svc, c.op, c.protocol = svc, op, CBOR
+		tree, err := cborTree(body)
+		if err != nil {
+			return Errorf("SerializationException", "The request's body is not a CBOR structure: %v", err)
+		}
+		c.tree = tree
+		return nil
+	}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		prefix, op, ok := strings.Cut(target, ".")
 		svc := s.byTarget[prefix]
 		if !ok || svc == nil {
 			return Errorf("UnknownOperationException", "The sandbox has no service %q", prefix)
 		}
-		c.svc, c.op = svc, op
+		c.svc, c.op, c.protocol = svc, op, JSON
 		tree, err := jsonTree(body)
 		if err != nil {
 			return Errorf("SerializationException", "The request's body is not a JSON structure: %v", err)
@@ -252,7 +281,7 @@ func (s *Server) parse(r *http.Request, body []byte, c *call) error {
 	if c.svc == nil {
 		return &Error{"InvalidAction", "The sandbox does not have this service", http.StatusNotFound}
 	}
-	c.op = form.Get("Action")
+	c.op, c.protocol = form.Get("Action"), c.svc.Protocol
 	if c.op == "" {
 		return Errorf("MissingAction", "The request names no action")
 	}
@@ -267,7 +296,11 @@ func (s *Server) parse(r *http.Request, body []byte, c *call) error {
 func (c *call) succeed(w http.ResponseWriter, out any) {
 	w.Header().Set("X-Amzn-Requestid", c.id)
 	v := reflect.ValueOf(out).Elem()
-	if c.svc.Protocol == JSON {
+	if c.protocol == CBOR {
+		writeCBOR(w, http.StatusOK, appendCBOR(make([]byte, 0, 512), v, c.svc.Casing))
+		return
+	}
+	if c.protocol == JSON {
 		b := appendJSON(make([]byte, 0, 512), v, c.svc.Casing)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
@@ -295,6 +328,21 @@ func (c *call) succeed(w http.ResponseWriter, out any) {
 
 func (c *call) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	w.Header().Set("X-Amzn-Requestid", c.id)
+	kind := "Sender"
+	if e.Status >= http.StatusInternalServerError {
+		kind = "Receiver"
+	}
+	code := e.Code // as query clients know it
+	if c.svc != nil && c.svc.QueryCodes[e.Code] != "" {
+		code = c.svc.QueryCodes[e.Code]
+	}
+	if r.Header.Get("X-Amzn-Query-Mode") == "true" {
+		w.Header().Set("X-Amzn-Query-Error", code+";"+kind)
+	}
+	if speaksCBOR(r) {
+		writeCBOR(w, e.Status, cborError(e))
+		return
+	}
 	isJSON := r.Header.Get("X-Amz-Target") != "" || strings.Contains(r.Header.Get("Content-Type"), "json")
 	if isJSON {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
@@ -312,22 +360,19 @@ func (c *call) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
 	if c.svc != nil && c.svc.Protocol == EC2 {
 		b.WriteString("<Response><Errors><Error>")
-		text("Code", e.Code)
+		text("Code", code)
 		text("Message", e.Message)
 		b.WriteString("</Error></Errors>")
 		text("RequestID", c.id)
 		b.WriteString("</Response>")
 	} else {
-		kind, namespace := "Sender", ""
-		if e.Status >= http.StatusInternalServerError {
-			kind = "Receiver"
-		}
+		namespace := ""
 		if c.svc != nil {
 			namespace = ` xmlns="` + c.svc.Namespace + `"`
 		}
 		b.WriteString("<ErrorResponse" + namespace + "><Error>")
 		text("Type", kind)
-		text("Code", e.Code)
+		text("Code", code)
 		text("Message", e.Message)
 		b.WriteString("</Error>")
 		text("RequestId", c.id)
