@@ -96,24 +96,27 @@ type Timing struct {
 	Activate    time.Duration // between PENDING and RUNNING where there are several target groups
 	Deprovision time.Duration // until the network interface of a stopped task is gone
 	Settle      time.Duration // after which a task without health checks counts as healthy; AWS: 40 s
+	React       time.Duration // until a task that was stopped or ended is replaced
+	Gather      time.Duration // how long the registration of a target waits for those started with it
 	Poll        time.Duration // how often target health is looked at
 	Backoff     time.Duration // before the next start after several that failed; doubles
 	MaxBackoff  time.Duration
+	Hurry       int           // what the times of containers' health checks are divided by
 	Shutdown    time.Duration // what containers get to stop when the sandbox does
 }
 
 // Real keeps Fargate's feel, in seconds rather than minutes.
 var Real = Timing{
 	Provision: 2 * time.Second, Connect: 500 * time.Millisecond, Pull: 2 * time.Second, Activate: time.Second,
-	Deprovision: 2 * time.Second, Settle: 3 * time.Second, Poll: time.Second,
-	Backoff: 2 * time.Second, MaxBackoff: time.Minute, Shutdown: 3 * time.Second,
+	Deprovision: 2 * time.Second, Settle: 3 * time.Second, React: 3 * time.Second, Gather: time.Second, Poll: time.Second,
+	Backoff: 2 * time.Second, MaxBackoff: time.Minute, Hurry: 1, Shutdown: 3 * time.Second,
 }
 
 // Fast is for tests.
 var Fast = Timing{
 	Provision: 20 * time.Millisecond, Connect: 5 * time.Millisecond, Pull: 20 * time.Millisecond, Activate: 10 * time.Millisecond,
-	Deprovision: 20 * time.Millisecond, Settle: 50 * time.Millisecond, Poll: 100 * time.Millisecond,
-	Backoff: 50 * time.Millisecond, MaxBackoff: time.Second, Shutdown: 300 * time.Millisecond,
+	Deprovision: 20 * time.Millisecond, Settle: 50 * time.Millisecond, React: 20 * time.Millisecond, Gather: 50 * time.Millisecond, Poll: 100 * time.Millisecond,
+	Backoff: 50 * time.Millisecond, MaxBackoff: time.Second, Hurry: 20, Shutdown: 300 * time.Millisecond,
 }
 
 // retention is how long a stopped task can be described.
@@ -138,8 +141,9 @@ type ECS struct {
 	rollouts    *store.Table[*rollout]
 	tasks       *store.Table[*task]
 	settings    *store.Table[string]
-	tokens      *store.Table[[]string] // RunTask's client tokens -> task ids
+	requests    *store.Table[*request] // of RunTask, by their client tokens
 
+	resumed int             // tasks that ran when the sandbox ended, and were started again
 	running map[string]*pod // by task id: what the agent runs for it, under the sandbox's lock
 	wake    chan struct{}
 
@@ -185,11 +189,28 @@ func New(a *account.Account, c Config) (*ECS, error) {
 	open(func() (err error) { e.rollouts, err = store.NewTable[*rollout](a.Store, "ecs.rollout"); return })
 	open(func() (err error) { e.tasks, err = store.NewTable[*task](a.Store, "ecs.task"); return })
 	open(func() (err error) { e.settings, err = store.NewTable[string](a.Store, "ecs.setting"); return })
-	open(func() (err error) { e.tokens, err = store.NewTable[[]string](a.Store, "ecs.token"); return })
+	open(func() (err error) { e.requests, err = store.NewTable[*request](a.Store, "ecs.request"); return })
 	if err != nil {
 		return nil, fmt.Errorf("opening the sandbox's ECS: %w", err)
 	}
+	for _, t := range e.tasks.All() {
+		if t.launched() {
+			e.resumed++
+		}
+	}
 	return e, nil
+}
+
+// Notes says what happened to tasks when the sandbox came up; empty if nothing
+// did. It is safe without the sandbox's lock.
+func (e *ECS) Notes() []string {
+	switch e.resumed {
+	case 0:
+		return nil
+	case 1:
+		return []string{"1 task that was running when the sandbox ended was started again."}
+	}
+	return []string{fmt.Sprintf("%d tasks that were running when the sandbox ended were started again.", e.resumed)}
 }
 
 // Service returns ECS's operations.

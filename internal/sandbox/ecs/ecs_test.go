@@ -135,6 +135,7 @@ type fake struct {
 	stop chan struct{}
 	once sync.Once
 	code int
+	oom  bool
 }
 
 func (m *machine) Start(s fargate.Spec) (Container, error) {
@@ -158,7 +159,7 @@ func (m *machine) Start(s fargate.Spec) (Container, error) {
 		m.mu.Lock()
 		delete(m.runs, f)
 		m.mu.Unlock()
-		s.Exited(f.code)
+		s.Exited(fargate.Exit{Code: f.code, OutOfMemory: f.oom})
 	})
 	return f, nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,148 +12,8 @@ import (
 
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/ec2"
-	"workshop/internal/sandbox/fargate"
-	"workshop/internal/sandbox/logs"
 	"workshop/internal/sandbox/wire"
 )
-
-func itoa(n int32) string { return strconv.Itoa(int(n)) }
-
-// pod is what the agent runs for one task. It lives as long as the task does in
-// this process.
-type pod struct {
-	containers map[string]Container // by name; nil until it has started
-	left       int                  // containers that have not ended
-}
-
-// report is what the agent has to say of a container.
-type report struct {
-	task      string // id
-	container string
-	started   Container // set: it runs
-	failed    error     // set: it could not be started
-	code      int       // neither: it ended with this exit code
-}
-
-func (e *ECS) report(r report) {
-	e.mu.Lock()
-	e.inbox = append(e.inbox, r)
-	e.mu.Unlock()
-	e.changed()
-}
-
-// takeReports brings what the agent said into the records.
-func (e *ECS) takeReports(now time.Time) {
-	e.mu.Lock()
-	inbox := e.inbox
-	e.inbox = nil
-	e.mu.Unlock()
-	for _, r := range inbox {
-		p, t := e.running[r.task], (*task)(nil)
-		if p != nil {
-			t, _ = e.tasks.Get(r.task)
-		}
-		if t == nil {
-			if r.started != nil {
-				r.started.Stop(0)
-			}
-			continue
-		}
-		switch {
-		case r.started != nil:
-			e.containerStarted(t, p, r, now)
-		case r.failed != nil:
-			p.left--
-			e.containerFailed(t, r, now)
-		default:
-			p.left--
-			e.containerEnded(t, r, now)
-		}
-	}
-}
-
-func (t *task) container(name string) *types.Container {
-	for i := range t.Task.Containers {
-		if *t.Task.Containers[i].Name == name {
-			return &t.Task.Containers[i]
-		}
-	}
-	return &types.Container{}
-}
-
-func (e *ECS) containerStarted(old *task, p *pod, r report, now time.Time) {
-	p.containers[r.container] = r.started
-	t := old.edit()
-	if *t.Task.DesiredStatus == stopped {
-		r.started.Stop(e.stopTimeout(t, r.container))
-		return
-	}
-	c := t.container(r.container)
-	c.LastStatus = aws.String(running)
-	c.RuntimeId = aws.String(t.id() + "-" + account.Digits(10))
-	if len(p.containers) == len(t.Task.Containers) && t.status() == pending {
-		t.Task.LastStatus = aws.String(running)
-		t.Task.StartedAt = aws.Time(now)
-		if len(t.Targets) > 1 {
-			t.Task.LastStatus = aws.String(activating)
-			t.Task.StartedAt = nil
-			t.Due = now.Add(e.timing.Activate)
-		}
-	}
-	e.put(t)
-}
-
-func (e *ECS) containerFailed(old *task, r report, now time.Time) {
-	t := old.edit()
-	c := t.container(r.container)
-	c.LastStatus = aws.String(stopped)
-	reason := "Task failed to start"
-	if errors.Is(r.failed, errNoGroup) {
-		reason = errNoGroup.Error() // what concerns the whole task is not the container's
-	} else {
-		c.Reason = aws.String(r.failed.Error())
-	}
-	e.put(t)
-	if *t.Task.DesiredStatus != stopped {
-		e.fail(t, types.TaskStopCodeTaskFailedToStart, reason, now)
-	}
-}
-
-func (e *ECS) containerEnded(old *task, r report, now time.Time) {
-	t := old.edit()
-	c := t.container(r.container)
-	c.LastStatus, c.ExitCode = aws.String(stopped), aws.Int32(int32(r.code))
-	e.put(t)
-	if *t.Task.DesiredStatus != stopped && e.essential(t, r.container) {
-		t = t.edit()
-		t.Task.ExecutionStoppedAt = aws.Time(now)
-		e.fail(t, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited", now)
-	}
-}
-
-func (e *ECS) containerDefinition(t *task, name string) types.ContainerDefinition {
-	if d, ok := e.definition(*t.Task.TaskDefinitionArn); ok {
-		for _, c := range d.Definition.ContainerDefinitions {
-			if *c.Name == name {
-				return c
-			}
-		}
-	}
-	return types.ContainerDefinition{}
-}
-
-func (e *ECS) essential(t *task, name string) bool {
-	c := e.containerDefinition(t, name)
-	return c.Essential == nil || *c.Essential
-}
-
-// stopTimeout is how long a container has between SIGTERM and SIGKILL.
-func (e *ECS) stopTimeout(t *task, name string) time.Duration {
-	if s := e.containerDefinition(t, name).StopTimeout; s != nil && *s > 0 {
-		return time.Duration(min(*s, 120)) * time.Second
-	}
-	return 30 * time.Second
-}
 
 // fail stops a task that ended, or could not begin, by itself.
 func (e *ECS) fail(t *task, code types.TaskStopCode, reason string, now time.Time) {
@@ -177,7 +36,7 @@ func (e *ECS) stop(old *task, code types.TaskStopCode, reason string, now time.T
 	case t.status() == running && len(t.Targets) > 1 && code != types.TaskStopCodeEssentialContainerExited:
 		t.Task.LastStatus = aws.String(deactivating)
 		t.Due = now.Add(e.timing.Activate)
-	case p != nil && p.left > 0:
+	case p != nil && p.left() > 0:
 		t.Task.LastStatus = aws.String(stopping)
 		e.stopContainers(t, p)
 	default:
@@ -185,12 +44,6 @@ func (e *ECS) stop(old *task, code types.TaskStopCode, reason string, now time.T
 	}
 	e.put(t)
 	return t
-}
-
-func (e *ECS) stopContainers(t *task, p *pod) {
-	for name, c := range p.containers {
-		c.Stop(e.stopTimeout(t, name))
-	}
 }
 
 // deprovision goes on to give back the network interface. t must be a copy.
@@ -246,10 +99,17 @@ func (e *ECS) advance(id string, now time.Time) time.Time {
 			}
 		case pending:
 			if t.Task.PullStoppedAt != nil {
-				if e.running[id] == nil { // it was starting when the sandbox stopped
+				p := e.running[id]
+				if p == nil { // it was starting when the sandbox stopped
 					e.launch(t)
+					continue
 				}
-				return time.Time{}
+				late := e.startDeadline(t, p)
+				if late.IsZero() || now.Before(late) {
+					return late
+				}
+				e.startTimedOut(t, p, now)
+				continue
 			}
 			if now.Before(t.Due) {
 				return t.Due
@@ -260,7 +120,7 @@ func (e *ECS) advance(id string, now time.Time) time.Time {
 			}
 			return time.Time{}
 		case stopping:
-			if p := e.running[id]; p != nil && p.left > 0 {
+			if p := e.running[id]; p != nil && p.left() > 0 {
 				return time.Time{}
 			}
 		case stopped:
@@ -269,9 +129,9 @@ func (e *ECS) advance(id string, now time.Time) time.Time {
 				return gone
 			}
 			e.tasks.Delete(id)
-			for token, ids := range e.tokens.All() {
-				if slices.Contains(ids, id) {
-					e.tokens.Delete(token)
+			for token, r := range e.requests.All() {
+				if slices.Contains(r.Tasks, id) {
+					e.requests.Delete(token)
 				}
 			}
 			return time.Time{}
@@ -303,6 +163,10 @@ func (e *ECS) step(t *task, now time.Time) {
 		t.Due = now.Add(e.timing.Connect)
 	case pending:
 		if t.Task.PullStartedAt == nil {
+			if err := e.initialise(t); err != nil {
+				e.fail(t, types.TaskStopCodeTaskFailedToStart, err.Error(), now)
+				return
+			}
 			t.Task.PullStartedAt = aws.Time(now)
 			t.Due = now.Add(e.timing.Pull)
 			break
@@ -363,122 +227,6 @@ func (e *ECS) attach(t *task, i ec2.Interface, now time.Time) {
 	}
 	for k := range t.Task.Containers {
 		t.Task.Containers[k].NetworkInterfaces = []types.NetworkInterface{{AttachmentId: a.Id, PrivateIpv4Address: aws.String(i.PrivateIP)}}
-	}
-}
-
-// pull finds the images of a task's containers. t is a copy.
-func (e *ECS) pull(t *task) error {
-	for k := range t.Task.Containers {
-		c := &t.Task.Containers[k]
-		ref := aws.ToString(c.Image)
-		if !e.network.ReachesInternet(t.Subnet, t.PublicIP) {
-			return fargate.Unreachable(ref)
-		}
-		image, err := fargate.Pull(ref)
-		if err != nil {
-			return err
-		}
-		c.ImageDigest = aws.String(image.Digest)
-	}
-	return nil
-}
-
-// logStream is where a container's lines go; ok is false if nowhere.
-func logStream(t *task, c types.ContainerDefinition) (group, stream string, ok bool) {
-	l := c.LogConfiguration
-	if l == nil || l.LogDriver != types.LogDriverAwslogs {
-		return "", "", false
-	}
-	return l.Options["awslogs-group"], l.Options["awslogs-stream-prefix"] + "/" + *c.Name + "/" + t.id(), true
-}
-
-// errNoGroup is a task whose log group does not exist, in ECS's words.
-var errNoGroup = errors.New("ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1")
-
-// checkLogs looks for the log groups of a task's containers.
-func (e *ECS) checkLogs(t *task) error {
-	for _, c := range t.Task.Containers {
-		if group, _, ok := logStream(t, e.containerDefinition(t, *c.Name)); ok && !e.logs.HasGroup(group) {
-			return errNoGroup
-		}
-	}
-	return nil
-}
-
-// launch has the agent start a task's containers, which report back. The agent
-// works without the sandbox's lock.
-func (e *ECS) launch(t *task) {
-	p := &pod{containers: map[string]Container{}, left: len(t.Task.Containers)}
-	e.running[t.id()] = p
-	type start struct {
-		name          string
-		spec          fargate.Spec
-		group, stream string // of its log, if it has one
-		reported      chan struct{}
-	}
-	var starts []start
-	for i, c := range t.Task.Containers {
-		def := e.containerDefinition(t, *c.Name)
-		var over types.ContainerOverride
-		if o := t.Task.Overrides; o != nil && i < len(o.ContainerOverrides) {
-			over = o.ContainerOverrides[i]
-		}
-		image, err := fargate.Pull(aws.ToString(c.Image))
-		if err != nil { // it was known when it was pulled
-			e.report(report{task: t.id(), container: *c.Name, failed: err})
-			continue
-		}
-		command := def.Command
-		if len(over.Command) > 0 {
-			command = over.Command
-		}
-		reported := make(chan struct{})
-		group, stream, _ := logStream(t, def)
-		starts = append(starts, start{*c.Name, e.spec(t, def, image, command, over, reported), group, stream, reported})
-	}
-	id := t.id()
-	go func() { // ends at once: starting a process does not wait for it
-		for _, s := range starts {
-			var c Container
-			var err error
-			if s.group != "" && e.logs.CreateStream(s.group, s.stream) != nil {
-				err = errNoGroup
-			} else {
-				c, err = e.agent.Start(s.spec)
-			}
-			if err != nil {
-				e.report(report{task: id, container: s.name, failed: err})
-			} else {
-				e.report(report{task: id, container: s.name, started: c})
-			}
-			close(s.reported)
-		}
-	}()
-}
-
-func (e *ECS) spec(t *task, def types.ContainerDefinition, image fargate.Image, command []string, over types.ContainerOverride, reported <-chan struct{}) fargate.Spec {
-	id, name, vpc, ip := t.id(), aws.ToString(def.Name), t.VPC, t.IP
-	var ports []int // only touched by Listening and then, after it, by Exited
-	group, stream, logged := logStream(t, def)
-	return fargate.Spec{
-		Image: image, EntryPoint: def.EntryPoint, Command: command, Env: e.environment(t, def, over),
-		Line: func(at time.Time, text string) {
-			if logged {
-				// Nobody is there to tell if the group was deleted meanwhile.
-				_ = e.logs.Append(group, stream, logs.Event{Time: at, Message: text})
-			}
-		},
-		Listening: func(port int, addr string) {
-			ports = append(ports, port)
-			e.backends.Set(vpc, ip, port, addr)
-		},
-		Exited: func(code int) {
-			for _, port := range ports {
-				e.backends.Delete(vpc, ip, port)
-			}
-			<-reported // a container that ends at once has still begun before
-			e.report(report{task: id, container: name, code: code})
-		},
 	}
 }
 

@@ -26,6 +26,46 @@ func (e *ECS) rolloutOperations(s *wire.Service) {
 	wire.Handle(s, "ListServiceDeployments", e.listServiceDeployments)
 	wire.Handle(s, "DescribeServiceDeployments", e.describeServiceDeployments)
 	wire.Handle(s, "DescribeServiceRevisions", e.describeServiceRevisions)
+	wire.Handle(s, "StopServiceDeployment", e.stopServiceDeployment)
+}
+
+// stopServiceDeployment ends a rollout that is under way: it goes back to the last
+// completed deployment or, with ABORT, stays where it is.
+func (e *ECS) stopServiceDeployment(_ context.Context, in *ecs.StopServiceDeploymentInput) (*ecs.StopServiceDeploymentOutput, error) {
+	arn := aws.ToString(in.ServiceDeploymentArn)
+	r, ok := e.rollouts.Get(arn)
+	if !ok {
+		return nil, &types.ServiceDeploymentNotFoundException{Message: aws.String("The specified service deployment was not found.")}
+	}
+	old, ok := e.services.Get(*r.Deployment.ServiceArn)
+	if !ok || r.Deployment.Status != types.ServiceDeploymentStatusInProgress || old.Deployments[0].Record != arn {
+		return nil, &types.ConflictException{Message: aws.String("The service deployment is not in progress.")}
+	}
+	s, now := old.edit(), e.now()
+	i := slices.IndexFunc(s.Deployments, func(d deployment) bool { return d.Completed })
+	d := &s.Deployments[0]
+	const reason = "Service deployment stopped by request."
+	switch {
+	case in.StopType == types.StopServiceDeploymentStopTypeAbort:
+		e.endRollout(arn, types.ServiceDeploymentStatusStopped, reason, now)
+	case i <= 0:
+		return nil, invalid("There is no completed service deployment to roll back to.")
+	default:
+		n := *r
+		to := aws.String(e.revisionARN(s, s.Deployments[i]))
+		n.Deployment.Status, n.Deployment.StatusReason, n.Deployment.UpdatedAt = types.ServiceDeploymentStatusRollbackInProgress, aws.String(reason), aws.Time(now)
+		n.Deployment.Rollback = &types.Rollback{Reason: aws.String(reason), StartedAt: aws.Time(now), ServiceRevisionArn: to}
+		e.rollouts.Put(arn, &n)
+	}
+	d.Rollout, d.Reason, d.Updated = types.DeploymentRolloutStateFailed, reason, now
+	if in.StopType != types.StopServiceDeploymentStopTypeAbort {
+		p := &pass{ECS: e, now: now, service: s}
+		p.event("(service %s) rolling back to deployment %s.", s.Name, s.Deployments[i].ID)
+		s.rollBack(i, "ECS deployment "+s.Deployments[i].ID+" in progress.", now)
+	}
+	e.services.Put(s.ARN, s)
+	e.changed()
+	return &ecs.StopServiceDeploymentOutput{ServiceDeploymentArn: aws.String(arn)}, nil
 }
 
 func (e *ECS) revisionARN(s *service, d deployment) string {

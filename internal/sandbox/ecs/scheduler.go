@@ -27,12 +27,13 @@ func (e *ECS) reconcile(now time.Time) (next time.Time) {
 	byService := map[string][]*task{}
 	for id := range e.tasks.All() {
 		soonest(e.advance(id, now))
-		if t, ok := e.tasks.Get(id); ok && t.Service != "" && (t.alive() || t.Failed && !t.Counted) {
+		if t, ok := e.tasks.Get(id); ok && t.Service != "" && (t.alive() || t.Failed && !t.Counted || now.Before(e.replaceable(t))) {
 			byService[t.Service] = append(byService[t.Service], t)
 		}
 	}
 	for _, s := range e.services.All() {
 		if s.Status == inactive {
+			soonest(e.forgetService(s, now))
 			continue
 		}
 		p := &pass{ECS: e, now: now, service: s.edit(), tasks: byService[s.ARN]}
@@ -48,12 +49,39 @@ func (e *ECS) reconcile(now time.Time) (next time.Time) {
 	return next
 }
 
+// replaceable is when the scheduler replaces a task that a user stopped or that
+// ended by itself; zero for any other.
+func (e *ECS) replaceable(t *task) time.Time {
+	switch t.Task.StopCode {
+	case types.TaskStopCodeUserInitiated, types.TaskStopCodeEssentialContainerExited:
+		return t.Task.StoppingAt.Add(e.timing.React)
+	}
+	return time.Time{}
+}
+
+// forgetService removes a service some time after it was deleted and returns when
+// that is.
+func (e *ECS) forgetService(s *service, now time.Time) time.Time {
+	if at := s.Gone.Add(retention); now.Before(at) {
+		return at
+	}
+	e.services.Delete(s.ARN)
+	e.events.Delete(s.ARN)
+	for key, r := range e.rollouts.All() {
+		if *r.Deployment.ServiceArn == s.ARN {
+			e.rollouts.Delete(key)
+		}
+	}
+	return time.Time{}
+}
+
 // pass is the scheduler's look at one service at one time.
 type pass struct {
 	*ECS
 	now     time.Time
 	service *service
 	tasks   []*task // that hold something, and those that failed and are not counted yet
+	ailing  []*task // that were stopped because of their containers' health checks
 	dirty   bool    // the service is to be stored
 	next    time.Time
 }
@@ -70,14 +98,17 @@ func (p *pass) primary() *deployment { return &p.service.Deployments[0] }
 func (p *pass) run() time.Time {
 	p.register()
 	replaced := p.watchHealth()
+	p.tellLeft()
 	p.countFailures()
 	p.breakCircuit()
 	p.finishDraining()
 	p.shrink()
 	p.grow(replaced)
+	p.tellAiling()
 	p.settleRollout()
 	if p.service.Status == draining && !slices.ContainsFunc(p.tasks, func(t *task) bool { return t.live() || t.status() == deactivating }) {
-		p.service.Status = inactive
+		p.service.Status, p.service.Gone = inactive, p.now
+		p.again(p.now.Add(retention))
 		p.endRollout(p.primary().Record, types.ServiceDeploymentStatusSuccessful, "", p.now)
 		p.dirty = true
 	}
@@ -122,6 +153,10 @@ func (p *pass) register() {
 	registered := map[string]int{}
 	for _, t := range p.tasks {
 		if t.status() == running && t.wanted() && len(t.Targets) > 0 {
+			if at := t.Task.StartedAt.Add(p.timing.Gather); !t.Registered && p.now.Before(at) && p.expects(t) {
+				p.again(at)
+				continue
+			}
 			arns := p.ECS.register(t)
 			for _, arn := range arns {
 				if !t.Registered { // else it is only again, after a restart of the sandbox
@@ -141,6 +176,46 @@ func (p *pass) register() {
 	}
 }
 
+// expects reports whether a task that was started together with t has still to
+// run: they are registered together.
+func (p *pass) expects(t *task) bool {
+	return slices.ContainsFunc(p.tasks, func(o *task) bool {
+		return o.Deployment == t.Deployment && o.live() && o.status() != running && o.Task.CreatedAt.Equal(*t.Task.CreatedAt)
+	})
+}
+
+// tellLeft says which targets are gone with tasks that nobody drained: those that
+// a user stopped and those that ended by themselves.
+func (p *pass) tellLeft() {
+	left, tasks := map[string]int{}, 0
+	for _, t := range slices.Clone(p.tasks) {
+		if !t.Registered || t.Left || *t.Task.DesiredStatus != stopped {
+			continue
+		}
+		n := t.edit()
+		n.Left = true
+		p.change(n)
+		tasks++
+		for _, l := range t.Targets {
+			left[aws.ToString(l.TargetGroupArn)]++
+		}
+	}
+	if tasks > 0 {
+		p.deregistered(left, tasks)
+	}
+}
+
+// tellAiling says which tasks were stopped because of their containers' health
+// checks. ECS does so after it has said what it started instead.
+func (p *pass) tellAiling() {
+	for _, t := range p.ailing {
+		p.event("(service %s) (task %s) failed container health checks.", p.service.Name, t.id())
+	}
+	if len(p.ailing) > 0 {
+		p.event("(service %s) has stopped %d running tasks: %s.", p.service.Name, len(p.ailing), ids(p.ailing))
+	}
+}
+
 // health is what target groups say of a running task.
 func (p *pass) health(t *task) (healthy bool, unhealthy *types.LoadBalancer, description string) {
 	healthy = true
@@ -157,26 +232,41 @@ func (p *pass) health(t *task) (healthy bool, unhealthy *types.LoadBalancer, des
 // watchHealth notes which tasks have become healthy and stops those that their
 // target groups find unhealthy; it returns how many.
 func (p *pass) watchHealth() (replaced int) {
-	deregistered := map[string]int{}
-	for _, t := range p.tasks {
+	for _, t := range slices.Clone(p.tasks) {
 		if t.status() != running || !t.wanted() {
 			continue
 		}
+		checked := p.checked(t)
+		grace := t.Task.StartedAt.Add(time.Duration(aws.ToInt32(p.service.Grace)) * time.Second)
+		if t.Task.HealthStatus == types.HealthStatusUnhealthy {
+			if p.now.Before(grace) {
+				p.again(grace)
+				continue
+			}
+			n := t.edit()
+			n.Failed = true
+			p.end(n, "Task failed container health checks")
+			p.ailing = append(p.ailing, n)
+			replaced++
+			continue
+		}
+		sound := !checked || t.Task.HealthStatus == types.HealthStatusHealthy
 		if len(t.Targets) == 0 {
-			if settled := t.Task.StartedAt.Add(p.timing.Settle); t.Settled {
-			} else if p.now.Before(settled) {
+			settled := t.Task.StartedAt.Add(p.timing.Settle)
+			switch {
+			case t.Settled || !sound:
+			case !checked && p.now.Before(settled):
 				p.again(settled)
-			} else {
+			default:
 				p.settle(t)
 			}
 			continue
 		}
 		healthy, bad, text := p.health(t)
-		if healthy && !t.Settled {
+		if healthy && sound && !t.Settled {
 			p.settle(t)
 		}
-		grace := time.Duration(aws.ToInt32(p.service.Grace)) * time.Second
-		if bad == nil || p.now.Before(t.Task.StartedAt.Add(grace)) {
+		if bad == nil || p.now.Before(grace) {
 			continue
 		}
 		arn := aws.ToString(bad.TargetGroupArn)
@@ -185,13 +275,7 @@ func (p *pass) watchHealth() (replaced int) {
 		n := t.edit()
 		n.Failed = true
 		p.end(n, fmt.Sprintf("Task failed ELB health checks in (target-group %s)", arn))
-		for _, l := range t.Targets {
-			deregistered[aws.ToString(l.TargetGroupArn)]++
-		}
 		replaced++
-	}
-	if replaced > 0 {
-		p.deregistered(deregistered, replaced)
 	}
 	return replaced
 }
@@ -294,11 +378,16 @@ func (p *pass) breakCircuit() {
 	good := s.Deployments[i]
 	p.tripRollout(d.Record, d.Failed, p.revisionARN(s, good), failed, p.now)
 	p.event("(service %s) rolling back to deployment %s.", s.Name, good.ID)
-	// The completed deployment takes the lead again, under its own id; the
-	// record that is open is the one of the deployment that failed.
-	good.Status, good.Rollout, good.Updated, good.Failed = primary, types.DeploymentRolloutStateInProgress, p.now, 0
-	good.Reason = "ECS deployment circuit breaker: rolling back to deploymentId " + good.ID
-	good.Record = d.Record
+	s.rollBack(i, "ECS deployment circuit breaker: rolling back to deploymentId "+good.ID, p.now)
+}
+
+// rollBack has the completed deployment i take the lead again, under its own id;
+// the record that is open is the one of the deployment that it goes back from.
+// s must be a copy.
+func (s *service) rollBack(i int, reason string, now time.Time) {
+	good := s.Deployments[i]
+	good.Status, good.Rollout, good.Updated, good.Failed = primary, types.DeploymentRolloutStateInProgress, now, 0
+	good.Reason, good.Record = reason, s.Deployments[0].Record
 	rest := slices.Delete(slices.Clone(s.Deployments), i, i+1)
 	rest[0].Status = active
 	s.Deployments = append([]deployment{good}, rest...)
@@ -371,9 +460,28 @@ func (p *pass) shrink() {
 		}
 	}
 	current := p.of(p.primary().ID)
+	guarded := 0
+	unguarded := func(tasks []*task) []*task {
+		if s.Status != active {
+			return tasks // deleting the service ends all
+		}
+		return slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool {
+			if p.now.Before(t.Protected) {
+				p.again(t.Protected)
+				guarded++
+				return true
+			}
+			return false
+		})
+	}
 	var gone []*task
+	old = unguarded(old)
 	if over := len(current) - int(s.Desired); over > 0 {
-		victims := p.scaleIn(current, over)
+		free := unguarded(current)
+		victims := p.scaleIn(free, min(over, len(free)))
+		if len(victims) == over {
+			guarded = 0 // those that are protected are not in the way
+		}
 		for _, t := range victims {
 			if t.Settled {
 				healthy--
@@ -397,6 +505,16 @@ func (p *pass) shrink() {
 		}
 	}
 	p.retire(gone)
+	said := ""
+	if guarded > 0 {
+		said = fmt.Sprintf("(service %s) was unable to reach steady state because (taskSet %s) was unable to scale in due to (reason %d tasks under protection)", s.Name, p.primary().ID, guarded)
+	}
+	if said != s.Guarded {
+		s.Guarded, p.dirty = said, true
+		if said != "" {
+			p.event("%s", said)
+		}
+	}
 }
 
 // rank orders the tasks of a scale-in: first what does not run yet, then what is
@@ -448,7 +566,7 @@ func (p *pass) retire(tasks []*task) {
 			now = append(now, t)
 		default:
 			n := t.edit()
-			n.Draining = true
+			n.Draining, n.Left = true, true
 			p.deregister(n)
 			p.change(n)
 			waiting = append(waiting, n)
@@ -486,6 +604,12 @@ func (p *pass) grow(replaced int) {
 		}
 	}
 	need := int(s.Desired) - len(p.of(d.ID))
+	for _, t := range p.tasks {
+		if at := p.replaceable(t); p.now.Before(at) {
+			p.again(at)
+			need--
+		}
+	}
 	need = min(need, max(most, int(s.Desired))-there)
 	if need <= 0 {
 		return
@@ -577,17 +701,21 @@ func (p *pass) settleRollout() {
 		d.Reason = fmt.Sprintf("ECS deployment %s completed.", d.ID)
 		d.Failed = 0
 		s.Deployments = s.Deployments[:1:1]
-		s.Steady, p.dirty = true, true
+		s.Steady, s.SteadyAt, p.dirty = true, p.now, true
 		p.endRollout(d.Record, types.ServiceDeploymentStatusSuccessful, "", p.now)
 		p.event("(service %s) (deployment %s) deployment completed.", s.Name, d.ID)
 		p.event("(service %s) has reached a steady state.", s.Name)
 		return
 	}
-	if !s.Steady {
-		s.Steady, p.dirty = true, true
+	if again := s.SteadyAt.Add(steadyEvery); !s.Steady || !p.now.Before(again) {
+		s.Steady, s.SteadyAt, p.dirty = true, p.now, true
 		p.event("(service %s) has reached a steady state.", s.Name)
 	}
+	p.again(s.SteadyAt.Add(steadyEvery))
 }
+
+// steadyEvery is how often ECS says so again of a service to which nothing happens.
+const steadyEvery = 6 * time.Hour
 
 // maxEvents is how many events of a service ECS keeps.
 const maxEvents = 100

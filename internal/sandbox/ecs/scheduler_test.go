@@ -17,17 +17,11 @@ import (
 var taskID = regexp.MustCompile(`[0-9a-f]{32}`)
 var deploymentID = regexp.MustCompile(`ecs-svc/[0-9]{19}`)
 
-// story is a service's events, oldest first, without ids. Two tasks that begin
-// to run at the same time are registered together or one after the other.
+// story is a service's events, oldest first, without ids.
 func story(s types.Service) []string {
 	var out []string
 	for _, m := range messages(s) {
-		m = deploymentID.ReplaceAllString(taskID.ReplaceAllString(m, "T"), "D")
-		if n := len(out); n > 0 && m == out[n-1] && strings.Contains(m, "registered 1 targets") {
-			out[n-1] = strings.Replace(m, "1 targets", "2 targets", 1)
-			continue
-		}
-		out = append(out, m)
+		out = append(out, deploymentID.ReplaceAllString(taskID.ReplaceAllString(m, "T"), "D"))
 	}
 	return out
 }
@@ -68,8 +62,21 @@ func TestKilledAndStoppedTasksAreReplaced(t *testing.T) {
 		w.until("steady", steady)
 		w.machine.any().end(137)
 		time.Sleep(time.Second)
-		if s := w.describe(); s.RunningCount != 1 || s.PendingCount != 1 {
-			t.Errorf("after a kill: %d running, %d pending", s.RunningCount, s.PendingCount)
+		if s := w.describe(); s.RunningCount != 1 || s.PendingCount != 0 {
+			t.Errorf("a second after a kill: %d running, %d pending", s.RunningCount, s.PendingCount)
+		}
+		time.Sleep(Real.React)
+		s := w.describe()
+		if s.RunningCount != 1 || s.PendingCount != 1 {
+			t.Errorf("some seconds after a kill: %d running, %d pending", s.RunningCount, s.PendingCount)
+		}
+		want := []string{
+			"(service web) deregistered 1 targets in (target-group " + group + ")",
+			"(service web) has begun draining connections on 1 tasks.",
+			"(service web) has started 1 tasks: (task T).",
+		}
+		if got := story(s); !slices.Equal(got[len(got)-3:], want) {
+			t.Errorf("events:\n%s", strings.Join(got, "\n"))
 		}
 		w.until("steady", steady)
 		stopped := w.list(types.DesiredStatusStopped)

@@ -33,6 +33,9 @@ type service struct {
 	Deployments        []deployment
 
 	Steady    bool      // as its last event said
+	SteadyAt  time.Time // when it was last said
+	Gone      time.Time // when it became INACTIVE
+	Guarded   string    // what was last said of protected tasks
 	Failures  int32     // of tasks in a row
 	Retry     time.Time // no task is started before
 	Impaired  bool      // the event that it cannot start tasks was sent

@@ -1,9 +1,14 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,6 +50,8 @@ type task struct {
 
 	Due        time.Time // when its next timed step is
 	Registered bool      // with its target groups, once
+	Left       bool      // its deregistration was told of
+	Protected  time.Time // until then no scale-in stops it
 	Draining   bool      // deregistered, and to be stopped when no request is left
 	Settled    bool      // was healthy once
 	Failed     bool      // ended or never began by no wish of the scheduler or a user
@@ -53,6 +60,17 @@ type task struct {
 
 func (t *task) id() string     { return shortName(*t.Task.TaskArn) }
 func (t *task) status() string { return *t.Task.LastStatus }
+
+// launched reports whether containers of the task may be running.
+func (t *task) launched() bool {
+	switch t.status() {
+	case pending:
+		return t.Task.PullStoppedAt != nil
+	case activating, running:
+		return true
+	}
+	return false
+}
 
 // wanted reports whether the task is to go on running.
 func (t *task) wanted() bool { return *t.Task.DesiredStatus == running && !t.Draining }
@@ -131,11 +149,11 @@ func (e *ECS) newTask(cluster string, d *definition, r revision, others []*task,
 		t.Task.EphemeralStorage = def.EphemeralStorage
 	}
 	t.Task.FargateEphemeralStorage = &types.TaskEphemeralStorage{SizeInGiB: t.Task.EphemeralStorage.SizeInGiB}
-	architecture := "x86_64"
-	if p := def.RuntimePlatform; p != nil && p.CpuArchitecture == types.CPUArchitectureArm64 {
-		architecture = "arm64"
+	cpu := "x86_64"
+	if architecture(def) == "arm64" {
+		cpu = "arm64"
 	}
-	t.Task.Attributes = []types.Attribute{{Name: aws.String("ecs.cpu-architecture"), Value: aws.String(architecture)}}
+	t.Task.Attributes = []types.Attribute{{Name: aws.String("ecs.cpu-architecture"), Value: aws.String(cpu)}}
 	if p := e.provider(r.Providers, others); p != "" {
 		t.Task.CapacityProviderName = aws.String(p)
 	}
@@ -223,6 +241,48 @@ func (e *ECS) taskOperations(s *wire.Service) {
 	wire.Handle(s, "StopTask", e.stopTask)
 	wire.Handle(s, "ListTasks", e.listTasks)
 	wire.Handle(s, "DescribeTasks", e.describeTasks)
+	wire.Handle(s, "UpdateTaskProtection", e.updateTaskProtection)
+	wire.Handle(s, "GetTaskProtection", e.getTaskProtection)
+}
+
+// request is one of RunTask's that had a client token: it is carried out once.
+type request struct {
+	Hash  string // of its parameters
+	Tasks []string
+}
+
+func requestHash(in *ecs.RunTaskInput) string {
+	b, err := json.Marshal(in)
+	if err != nil {
+		return "" // cannot be: it came in as JSON
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// overrideSize checks the CPU and memory of a task that overrides have changed, and
+// writes them as ECS does.
+func overrideSize(d *definition, o *types.TaskOverride) error {
+	if o.Cpu == nil && o.Memory == nil {
+		return nil
+	}
+	cpu, okCPU := units(aws.ToString(cmp.Or(o.Cpu, d.Definition.Cpu)))
+	memory, okMemory := units(aws.ToString(cmp.Or(o.Memory, d.Definition.Memory)))
+	switch {
+	case !okCPU:
+		return client("Invalid 'cpu' setting for task. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.")
+	case !okMemory:
+		return client("Invalid 'memory' setting for task. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.")
+	case !sold(cpu, memory):
+		return client("No Fargate configuration exists for given values: %d CPU, %d memory. See the Amazon ECS documentation for the valid values.", cpu, memory)
+	}
+	if o.Cpu != nil {
+		o.Cpu = aws.String(strconv.Itoa(cpu))
+	}
+	if o.Memory != nil {
+		o.Memory = aws.String(strconv.Itoa(memory))
+	}
+	return nil
 }
 
 func (e *ECS) runTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutput, error) {
@@ -231,15 +291,17 @@ func (e *ECS) runTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutp
 		return nil, err
 	}
 	out := &ecs.RunTaskOutput{Tasks: []types.Task{}, Failures: []types.Failure{}}
-	if token := aws.ToString(in.ClientToken); token != "" {
-		if ids, ok := e.tokens.Get(*cluster.ClusterName + "/" + token); ok {
-			for _, id := range ids {
-				if t, ok := e.tasks.Get(id); ok {
-					out.Tasks = append(out.Tasks, t.Task)
-				}
-			}
-			return out, nil
+	token, hash := *cluster.ClusterName+"/"+aws.ToString(in.ClientToken), requestHash(in)
+	if r, ok := e.requests.Get(token); ok && in.ClientToken != nil {
+		if r.Hash != hash {
+			return nil, &types.ConflictException{Message: aws.String("The client token was used before, for a request with other parameters. Use another token and try again.")}
 		}
+		for _, id := range r.Tasks {
+			if t, ok := e.tasks.Get(id); ok {
+				out.Tasks = append(out.Tasks, t.Task)
+			}
+		}
+		return out, nil
 	}
 	d, err := e.usable(in.TaskDefinition)
 	if err != nil {
@@ -259,7 +321,13 @@ func (e *ECS) runTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutp
 	if err := e.assumable(d, in.Overrides); err != nil {
 		return nil, client("%s", err)
 	}
+	if len(aws.ToString(in.StartedBy)) > 128 {
+		return nil, invalid("startedBy can have at most 128 characters.")
+	}
 	if o := in.Overrides; o != nil {
+		if err := overrideSize(d, o); err != nil {
+			return nil, err
+		}
 		for _, c := range o.ContainerOverrides {
 			if !slices.ContainsFunc(d.Definition.ContainerDefinitions, func(x types.ContainerDefinition) bool { return *x.Name == aws.ToString(c.Name) }) {
 				return nil, invalid("Override for container named %s is not a container in the TaskDefinition.", aws.ToString(c.Name))
@@ -295,8 +363,8 @@ func (e *ECS) runTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutp
 		ids = append(ids, t.id())
 		out.Tasks = append(out.Tasks, t.Task)
 	}
-	if token := aws.ToString(in.ClientToken); token != "" {
-		e.tokens.Put(*cluster.ClusterName+"/"+token, ids)
+	if in.ClientToken != nil {
+		e.requests.Put(token, &request{hash, ids})
 	}
 	e.changed()
 	return out, nil
@@ -311,6 +379,16 @@ func (t *task) override(o types.TaskOverride) {
 			if *merged.ContainerOverrides[i].Name == aws.ToString(c.Name) {
 				merged.ContainerOverrides[i] = c
 			}
+		}
+		shown := t.container(aws.ToString(c.Name))
+		if c.Cpu != nil {
+			shown.Cpu = aws.String(itoa(*c.Cpu))
+		}
+		if c.Memory != nil {
+			shown.Memory = aws.String(itoa(*c.Memory))
+		}
+		if c.MemoryReservation != nil {
+			shown.MemoryReservation = aws.String(itoa(*c.MemoryReservation))
 		}
 	}
 	if o.Cpu != nil {

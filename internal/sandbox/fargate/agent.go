@@ -9,13 +9,16 @@ package fargate
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,10 +28,16 @@ const maxLine = 16 << 10
 
 // Spec is one container to run.
 type Spec struct {
-	Image      Image
-	EntryPoint []string
-	Command    []string
-	Env        []string // KEY=value, all that the program sees
+	Image        Image
+	EntryPoint   []string
+	Command      []string
+	Env          []string // KEY=value, all that the program sees
+	Architecture string   // of the task: amd64 or arm64; empty runs images of any
+	// Task names the task that the container belongs to. The containers of one
+	// share TaskMemory. Both limits are in bytes, and 0 is none.
+	Task               string
+	Memory, TaskMemory int64
+	Check              *Check // how to find out if it is healthy; nil without a health check
 	// Line gets what the container prints, a line or a piece of one at a time,
 	// without its newline. It may block: the container then waits. Not called
 	// any more once Exited was.
@@ -36,8 +45,16 @@ type Spec struct {
 	// Listening is told of every port of the container that the program opens,
 	// and of the loopback address behind it.
 	Listening func(port int, addr string)
+	// Health is told whenever the check's verdict changes.
+	Health func(healthy bool)
 	// Exited is told once, last, how the program ended.
-	Exited func(code int)
+	Exited func(Exit)
+}
+
+// Exit is how a container ended.
+type Exit struct {
+	Code        int
+	OutOfMemory bool // it was killed because it, or its task, used more than it may
 }
 
 // Agent runs containers. It is safe for concurrent use.
@@ -53,11 +70,24 @@ type Agent struct {
 // NewAgent returns an agent that starts tasks by executing this program again:
 // its main must begin with RunTask.
 func NewAgent() (*Agent, error) {
-	exe, err := os.Executable()
+	exe, err := self()
 	if err != nil {
 		return nil, fmt.Errorf("finding the program to run tasks with: %w", err)
 	}
 	return &Agent{binary: exe, running: map[*Process]struct{}{}}, nil
+}
+
+// self is a path at which this program can be executed again. On Linux it is
+// one that stays good when the file is replaced or deleted meanwhile, as an
+// upgrade does.
+func self() (string, error) {
+	const link = "/proc/self/exe"
+	if runtime.GOOS == "linux" {
+		if _, err := os.Stat(link); err == nil {
+			return link, nil
+		}
+	}
+	return os.Executable()
 }
 
 // Process is a container that runs. It is safe for concurrent use.
@@ -67,6 +97,29 @@ type Process struct {
 	done     chan struct{}
 	stop     sync.Once
 	quit     chan struct{}
+
+	task               string
+	memory, taskMemory int64
+	used               atomic.Int64 // bytes, as last seen
+	outOfMemory        atomic.Bool
+
+	mu    sync.Mutex
+	ports map[int]string // of the container, and what they are here
+}
+
+// listening notes where a port of the container is on this machine.
+func (p *Process) listening(port int, addr string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ports[port] = addr
+}
+
+// addr is where a port of the container is on this machine.
+func (p *Process) addr(port int) (string, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a, ok := p.ports[port]
+	return a, ok
 }
 
 // errClosed is returned by Start once the agent is closing.
@@ -80,18 +133,29 @@ func (a *Agent) Start(spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{done: make(chan struct{}), quit: make(chan struct{})}
+	p := &Process{
+		done: make(chan struct{}), quit: make(chan struct{}), ports: map[int]string{},
+		task: spec.Task, memory: spec.Memory, taskMemory: spec.TaskMemory,
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
 		return nil, errClosed
 	}
+	if spec.Image.foreign(spec.Architecture) {
+		// The pull succeeds; it is the kernel that refuses to execute the file.
+		a.track(p, spec, func() int {
+			spec.Line(time.Now(), "exec "+inPath(argv[0])+": exec format error")
+			return 255
+		})
+		return p, nil
+	}
 	if program == "pause" {
 		// Does nothing, so it needs no process to do it in: hundreds of these
 		// cost next to nothing.
-		a.track(p, func() {
+		a.track(p, spec, func() int {
 			<-p.quit
-			spec.Exited(0)
+			return 0
 		})
 		return p, nil
 	}
@@ -99,15 +163,28 @@ func (a *Agent) Start(spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, &StartError{err.Error()}
 	}
-	a.track(p, wait)
+	a.track(p, spec, wait)
 	return p, nil
 }
 
 // track owns the process until it has ended. The lock must be held.
-func (a *Agent) track(p *Process, wait func()) {
+func (a *Agent) track(p *Process, spec Spec, wait func() int) {
 	a.running[p] = struct{}{}
 	a.wg.Go(func() {
-		wait()
+		ctx, cancel := context.WithCancel(context.Background())
+		var companions sync.WaitGroup
+		if spec.Check != nil {
+			companions.Go(func() {
+				spec.Check.watch(ctx, func(ctx context.Context) int { return spec.Image.probe(ctx, spec.Check.Command, p.addr) }, spec.Health)
+			})
+		}
+		if p.cmd != nil && (p.memory > 0 || p.taskMemory > 0) {
+			companions.Go(func() { a.watchMemory(ctx, p) })
+		}
+		code := wait()
+		cancel()
+		companions.Wait()
+		spec.Exited(Exit{code, p.outOfMemory.Load()})
 		a.mu.Lock()
 		delete(a.running, p)
 		a.mu.Unlock()
@@ -115,8 +192,48 @@ func (a *Agent) track(p *Process, wait func()) {
 	})
 }
 
+// watchMemory kills the process when it uses more memory than it may, or when
+// its task does and it is the largest there. It returns when ctx ends.
+func (a *Agent) watchMemory(ctx context.Context, p *Process) {
+	every := 250 * time.Millisecond
+	if runtime.GOOS != "linux" {
+		every = time.Second // it takes a process to find out
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		u, ok := Measure([]int{p.PID()})[p.PID()]
+		if !ok {
+			continue // it is about to be gone
+		}
+		n := u.Memory
+		p.used.Store(n)
+		sum, largest := int64(0), true
+		if p.taskMemory > 0 {
+			a.mu.Lock()
+			for o := range a.running {
+				if o.task == p.task {
+					sum += o.used.Load()
+					largest = largest && o.used.Load() <= n
+				}
+			}
+			a.mu.Unlock()
+		}
+		if p.memory > 0 && n > p.memory || p.taskMemory > 0 && sum > p.taskMemory && largest {
+			p.outOfMemory.Store(true)
+			p.cmd.Process.Kill()
+			return
+		}
+	}
+}
+
 // start starts the child; the function that it returns waits for the end.
-func (p *Process) start(binary, program string, argv []string, spec Spec) (wait func(), err error) {
+func (p *Process) start(binary, program string, argv []string, spec Spec) (wait func() int, err error) {
 	var files []*os.File
 	defer func() {
 		for _, f := range files {
@@ -158,7 +275,7 @@ func (p *Process) start(binary, program string, argv []string, spec Spec) (wait 
 	files = nil
 	p.cmd, p.lifeline = cmd, lifeline
 
-	return func() {
+	return func() int {
 		var wg sync.WaitGroup
 		var mu sync.Mutex // one line at a time, of whichever stream
 		for _, r := range ours[:2] {
@@ -173,12 +290,15 @@ func (p *Process) start(binary, program string, argv []string, spec Spec) (wait 
 		}
 		wg.Go(func() {
 			defer ours[2].Close()
-			readReports(ours[2], spec.Listening)
+			readReports(ours[2], func(port int, addr string) {
+				p.listening(port, addr)
+				spec.Listening(port, addr)
+			})
 		})
 		wg.Wait() // all ends closed: the child is gone or about to be
 		cmd.Wait()
 		lifeline.Close()
-		spec.Exited(exitCode(cmd.ProcessState))
+		return exitCode(cmd.ProcessState)
 	}, nil
 }
 

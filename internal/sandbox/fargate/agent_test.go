@@ -47,7 +47,7 @@ func run(t *testing.T, a *Agent, image string, command []string, env ...string) 
 			c.lines = append(c.lines, s)
 		},
 		Listening: func(port int, addr string) { c.ports <- [2]any{port, addr} },
-		Exited:    func(code int) { c.exited <- code },
+		Exited:    func(e Exit) { c.exited <- e.Code },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +191,7 @@ func ownATask() {
 		os.Exit(1)
 	}
 	img, _ := Pull("stefanprodan/podinfo:6.9.2")
-	_, err = a.Start(Spec{Image: img, Line: func(time.Time, string) {}, Exited: func(int) {},
+	_, err = a.Start(Spec{Image: img, Line: func(time.Time, string) {}, Exited: func(Exit) {},
 		Listening: func(_ int, addr string) { os.Stdout.WriteString(addr + "\n") }})
 	if err != nil {
 		os.Exit(1)

@@ -16,6 +16,7 @@ type Image struct {
 	Tag     string // empty where a digest names it
 	program string
 	command []string // what runs when the container names no command
+	only    string   // the architecture of one that is made for a single one
 }
 
 // PullError is an image that could not be pulled; its text is what ECS puts into
@@ -30,16 +31,22 @@ type StartError struct{ Text string }
 
 func (e *StartError) Error() string { return "CannotStartContainerError: " + e.Text }
 
+var busyboxTags = regexp.MustCompile(`^(latest|stable|1(\.3[0-9](\.[0-9])?)?)(-(musl|glibc|uclibc))?$`)
+
 // catalogue is which program stands in for which image.
 var catalogue = []struct {
 	repository *regexp.Regexp
 	tag        *regexp.Regexp
 	program    string
 	command    []string
+	only       string
 }{
-	{regexp.MustCompile(`^(ghcr\.io|docker\.io)/stefanprodan/podinfo$`), regexp.MustCompile(`^(latest|6\.([0-9]|1[01])\.[0-9])$`), "podinfo", []string{"./podinfo"}},
-	{regexp.MustCompile(`^(docker\.io|public\.ecr\.aws/docker)/library/busybox$`), regexp.MustCompile(`^(latest|stable|1(\.3[0-9](\.[0-9])?)?)(-(musl|glibc|uclibc))?$`), "busybox", []string{"sh"}},
-	{regexp.MustCompile(`^registry\.k8s\.io/pause$`), regexp.MustCompile(`^3\.([0-9]|10)$`), "pause", []string{"/pause"}},
+	{regexp.MustCompile(`^(ghcr\.io|docker\.io)/stefanprodan/podinfo$`), regexp.MustCompile(`^(latest|6\.([0-9]|1[01])\.[0-9])$`), "podinfo", []string{"./podinfo"}, ""},
+	{regexp.MustCompile(`^(docker\.io|public\.ecr\.aws/docker)/library/busybox$`), busyboxTags, "busybox", []string{"sh"}, ""},
+	// Docker Hub has the builds for one architecture under these owners.
+	{regexp.MustCompile(`^docker\.io/amd64/busybox$`), busyboxTags, "busybox", []string{"sh"}, "amd64"},
+	{regexp.MustCompile(`^docker\.io/arm64v8/busybox$`), busyboxTags, "busybox", []string{"sh"}, "arm64"},
+	{regexp.MustCompile(`^registry\.k8s\.io/pause$`), regexp.MustCompile(`^3\.([0-9]|10)$`), "pause", []string{"/pause"}, ""},
 }
 
 var digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
@@ -90,7 +97,7 @@ func Pull(ref string) (Image, error) {
 			sum := sha256.Sum256([]byte(full))
 			dig = "sha256:" + hex.EncodeToString(sum[:])
 		}
-		return Image{Ref: full, Digest: dig, Tag: tag, program: c.program, command: c.command}, nil
+		return Image{Ref: full, Digest: dig, Tag: tag, program: c.program, command: c.command, only: c.only}, nil
 	}
 	reason := "not found"
 	if !known && strings.HasPrefix(repository, "docker.io/") {
@@ -123,6 +130,20 @@ func (i Image) argv(entryPoint, command []string) []string {
 		return i.command
 	}
 	return argv
+}
+
+// foreign reports whether the image is made for another architecture than the
+// task's.
+func (i Image) foreign(architecture string) bool {
+	return i.only != "" && architecture != "" && i.only != architecture
+}
+
+// inPath is the file that a command is found as.
+func inPath(command string) string {
+	if strings.Contains(command, "/") {
+		return command
+	}
+	return "/bin/" + command
 }
 
 // resolve finds the program behind a command line.

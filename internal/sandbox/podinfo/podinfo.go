@@ -218,9 +218,15 @@ func (s *server) stress() {
 		}
 	}
 	if n := s.config.stressMemory; n > 0 {
+		// Not all at once: whoever limits a task's memory is to notice before
+		// the machine runs short of it.
+		const step, pause = 16 << 20, 20 * time.Millisecond
 		s.ballast = make([]byte, n*1_000_000)
 		for i := 0; i < len(s.ballast); i += 4096 {
 			s.ballast[i] = 1
+			if i%step == 0 {
+				time.Sleep(pause)
+			}
 		}
 		s.log.info("podinfo/main.go:249", "starting MEMORY stress", "memory", len(s.ballast))
 	}
