@@ -229,8 +229,9 @@ func (p *Plane) drain(ctx context.Context, g *pool, m *member) {
 	if g.members[m.target] == m {
 		delete(g.members, m.target)
 	}
+	drop := m.drop // not its own any more where the target was registered again
 	p.mu.Unlock()
-	m.drop()
+	drop()
 }
 
 // errForbidden is a connection that a security group swallowed.

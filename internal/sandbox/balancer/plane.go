@@ -197,12 +197,16 @@ func (p *Plane) configure(g *pool, conf *Group) {
 	for _, t := range conf.Targets {
 		wanted[t] = true
 		m := g.members[t]
+		var drained *member
 		if m != nil && m.draining { // registered again while it drained
-			m.drop()
-			m = nil
+			drained, m = m, nil
 		}
 		if m == nil {
 			m = newMember(t)
+			if drained != nil { // what is in flight goes on, as the new one's
+				m.gone, m.drop = drained.gone, drained.drop
+				drained.drop = func() {}
+			}
 			g.members[t] = m
 			g.settle(m)
 			if p.run != nil {
