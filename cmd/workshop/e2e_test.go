@@ -57,13 +57,13 @@ func needsTerraform(t *testing.T) {
 
 // place is a workspace, and a home that has nothing else in it.
 type place struct {
-	t    *testing.T
+	t    testing.TB
 	bin  string
 	home string
 	env  []string
 }
 
-func newPlace(t *testing.T) *place {
+func newPlace(t testing.TB) *place {
 	t.Helper()
 	bin, err := binary()
 	if err != nil {
@@ -143,7 +143,7 @@ func (p *place) sandbox() *exec.Cmd {
 	return cmd
 }
 
-func stop(t *testing.T, cmd *exec.Cmd) {
+func stop(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	cmd.Process.Signal(os.Interrupt)
 	done := make(chan error, 1)

@@ -16,7 +16,7 @@ import (
 
 // terminal is the program in a pseudo-terminal, with a screen that can be read.
 type terminal struct {
-	t      *testing.T
+	t      testing.TB
 	screen vt10x.Terminal
 	tty    *os.File
 	cmd    *exec.Cmd
