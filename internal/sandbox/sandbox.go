@@ -26,6 +26,7 @@ import (
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/autoscaling"
 	"workshop/internal/sandbox/balancer"
+	"workshop/internal/sandbox/cloudwatch"
 	"workshop/internal/sandbox/ec2"
 	"workshop/internal/sandbox/ecs"
 	"workshop/internal/sandbox/elbv2"
@@ -103,8 +104,10 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	network := ec2.Real
 	balancing := elbv2.Real
 	tasks := ecs.Real
+	watching, pace := cloudwatch.Real, autoscaling.Real
 	if o.Fast {
 		network, balancing, tasks = ec2.Fast, elbv2.Fast, ecs.Fast
+		watching, pace = cloudwatch.Fast, autoscaling.Fast
 	}
 	lg, err := logs.New(a, filepath.Join(o.Dir, "logs"))
 	if err != nil {
@@ -134,15 +137,22 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	scaling, err := autoscaling.New(a)
+	metrics, err := cloudwatch.New(a, watching, cloudwatch.Sources{
+		Containers: containers, Balancers: targets{lb}, Logs: lg, Measure: fargate.Measure,
+	})
 	if err != nil {
 		return err
 	}
+	scaling, err := autoscaling.New(a, pace, containers, metrics)
+	if err != nil {
+		return err
+	}
+	metrics.OnAlarm(scaling.Triggered)
 
 	s.server = &wire.Server{Credentials: keys, Lock: st, Now: a.Now, Log: o.Log}
 	for _, svc := range []*wire.Service{
-		nw.Service(), lb.Service(), containers.Service(), roles.Service(), lg.Service(), scaling.Service(),
-		sts.Service(a, keys.AccessKeyID), tagging.Service(nw, lb, containers, roles, lg, scaling),
+		nw.Service(), lb.Service(), containers.Service(), roles.Service(), lg.Service(), metrics.Service(), scaling.Service(),
+		sts.Service(a, keys.AccessKeyID), tagging.Service(nw, lb, containers, roles, lg, metrics, scaling),
 	} {
 		s.server.Add(svc)
 	}
@@ -160,6 +170,8 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	s.cancel = cancel
 	s.part("load balancer", func() error { return lb.Run(run) })
 	s.part("Fargate", func() error { containers.Run(run); return nil })
+	s.part("CloudWatch", func() error { metrics.Run(run); return nil })
+	s.part("Auto Scaling", func() error { scaling.Run(run); return nil })
 	// A client that sends slowly holds a connection, not the sandbox.
 	h := &http.Server{Handler: s.server, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	s.part("endpoint", func() error {
@@ -249,4 +261,10 @@ type targets struct{ *elbv2.ELB }
 func (t targets) TargetGroup(arn string) (ecs.TargetGroup, bool) {
 	g, ok := t.ELB.TargetGroup(arn)
 	return ecs.TargetGroup{Type: g.Type, LoadBalancers: g.LoadBalancerARNs}, ok
+}
+
+// LoadBalancers shows CloudWatch where a target group gets requests from.
+func (t targets) LoadBalancers(arn string) []string {
+	g, _ := t.ELB.TargetGroup(arn)
+	return g.LoadBalancerARNs
 }

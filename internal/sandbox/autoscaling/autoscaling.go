@@ -1,17 +1,21 @@
-// Package autoscaling keeps scalable targets and their policies. It does not
-// act on them yet: nothing scales by itself.
+// Package autoscaling is the sandbox's Application Auto Scaling for ECS
+// services: scalable targets, and policies that act on CloudWatch's alarms.
+//
+// A target tracking policy has the two alarms that AWS makes for it, with AWS's
+// names, thresholds and periods. How long their minutes take, and those of
+// cooldowns, is the sandbox's to say: see Timing and cloudwatch.Timing.
 package autoscaling
 
 import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	aas "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
+	alarms "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/google/uuid"
 
 	"workshop/internal/sandbox/account"
@@ -19,21 +23,56 @@ import (
 	"workshop/internal/sandbox/wire"
 )
 
+// Timing is the service's part of the sandbox's speed.
+type Timing struct {
+	Minute time.Duration // how long a minute of a cooldown lasts, as cloudwatch.Timing has it for alarms
+	Settle time.Duration // how often is looked whether ECS has done what it was asked for
+}
+
+// Real keeps AWS's feel, in which a minute takes ten seconds; Fast is for tests.
+var (
+	Real = Timing{Minute: 10 * time.Second, Settle: time.Second}
+	Fast = Timing{Minute: 2 * time.Second, Settle: 100 * time.Millisecond}
+)
+
+// Services is what is scaled. Its methods need the sandbox's lock.
+type Services interface {
+	// DesiredCount is not ok for a service that is not there.
+	DesiredCount(cluster, name string) (desired, runs int32, ok bool)
+	SetDesiredCount(cluster, name string, count int32) error
+}
+
+// Alarms is what policies watch. Its methods need the sandbox's lock.
+type Alarms interface {
+	PutAlarm(a alarms.MetricAlarm, tags map[string]string)
+	DeleteAlarms(names ...string)
+	AlarmState(name string) alarms.StateValue // "" for one that is not there
+}
+
 // AutoScaling holds one account's scalable targets. Its exported methods need
-// the sandbox's lock.
+// the sandbox's lock, but for Run.
 type AutoScaling struct {
-	account  *account.Account
-	targets  *store.Table[target]
-	policies *store.Table[types.ScalingPolicy] // by ARN
+	account    *account.Account
+	timing     Timing
+	services   Services
+	alarms     Alarms
+	targets    *store.Table[target]
+	policies   *store.Table[types.ScalingPolicy] // by ARN
+	activities *store.Table[types.ScalingActivity]
+
+	lower map[string]int32 // by policy: what its low alarm would scale in to
 }
 
 type target struct {
 	types.ScalableTarget
 	Tags map[string]string
+
+	LastOut, LastIn time.Time // when it was scaled
+	Base            int32     // the capacity before LastOut
 }
 
 // New opens the account's scalable targets.
-func New(a *account.Account) (*AutoScaling, error) {
+func New(a *account.Account, t Timing, services Services, w Alarms) (*AutoScaling, error) {
 	targets, err := store.NewTable[target](a.Store, "autoscaling.target")
 	if err != nil {
 		return nil, err
@@ -42,7 +81,14 @@ func New(a *account.Account) (*AutoScaling, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &AutoScaling{a, targets, policies}, nil
+	activities, err := store.NewTable[types.ScalingActivity](a.Store, "autoscaling.activity")
+	if err != nil {
+		return nil, err
+	}
+	return &AutoScaling{
+		account: a, timing: t, services: services, alarms: w,
+		targets: targets, policies: policies, activities: activities, lower: map[string]int32{},
+	}, nil
 }
 
 // Tagged lists the scalable targets that have tags.
@@ -76,9 +122,7 @@ func (s *AutoScaling) Service() *wire.Service {
 	wire.Handle(w, "PutScalingPolicy", s.putPolicy)
 	wire.Handle(w, "DescribeScalingPolicies", s.describePolicies)
 	wire.Handle(w, "DeleteScalingPolicy", s.deletePolicy)
-	wire.Handle(w, "DescribeScalingActivities", func(context.Context, *aas.DescribeScalingActivitiesInput) (*aas.DescribeScalingActivitiesOutput, error) {
-		return &aas.DescribeScalingActivitiesOutput{ScalingActivities: []types.ScalingActivity{}}, nil
-	})
+	wire.Handle(w, "DescribeScalingActivities", s.describeActivities)
 	wire.Handle(w, "DescribeScheduledActions", func(context.Context, *aas.DescribeScheduledActionsInput) (*aas.DescribeScheduledActionsOutput, error) {
 		return &aas.DescribeScheduledActionsOutput{ScheduledActions: []types.ScheduledAction{}}, nil
 	})
@@ -132,11 +176,15 @@ func (s *AutoScaling) register(_ context.Context, in *aas.RegisterScalableTarget
 	if in.ServiceNamespace != types.ServiceNamespaceEcs || in.ScalableDimension != types.ScalableDimensionECSServiceDesiredCount {
 		return nil, invalid("The sandbox scales ecs:service:DesiredCount only, not %s of %s", in.ScalableDimension, in.ServiceNamespace)
 	}
-	if !strings.HasPrefix(aws.ToString(in.ResourceId), "service/") {
-		return nil, invalid("ECS service resource id must be of the form service/cluster/name: %s", aws.ToString(in.ResourceId))
+	cluster, name, ok := resource(in.ResourceId)
+	if !ok {
+		return nil, invalid("Unsupported service namespace, resource type or scalable dimension: an ECS service's resource ID is service/cluster/name, not %s", aws.ToString(in.ResourceId))
 	}
 	t, known := s.targets.Get(key(in.ServiceNamespace, in.ResourceId, in.ScalableDimension))
 	if !known {
+		if _, _, ok := s.services.DesiredCount(cluster, name); !ok {
+			return nil, invalid("ECS service doesn't exist: %s", *in.ResourceId)
+		}
 		if in.MinCapacity == nil || in.MaxCapacity == nil {
 			return nil, invalid("MinCapacity and MaxCapacity are required to register a new scalable target")
 		}
@@ -162,6 +210,7 @@ func (s *AutoScaling) register(_ context.Context, in *aas.RegisterScalableTarget
 		return nil, invalid("Minimum capacity cannot be greater than maximum capacity")
 	}
 	s.put(t)
+	s.clamp(t)
 	return &aas.RegisterScalableTargetOutput{ScalableTargetARN: t.ScalableTargetARN}, nil
 }
 
@@ -186,10 +235,21 @@ func (s *AutoScaling) deregister(_ context.Context, in *aas.DeregisterScalableTa
 	s.targets.Delete(k)
 	for arn, p := range s.policies.All() { // a target takes its policies with it
 		if key(p.ServiceNamespace, p.ResourceId, p.ScalableDimension) == k {
-			s.policies.Delete(arn)
+			s.drop(arn, p)
 		}
 	}
 	return nil, nil
+}
+
+// drop deletes a policy with its alarms.
+func (s *AutoScaling) drop(arn string, p types.ScalingPolicy) {
+	if p.PolicyType == types.PolicyTypeTargetTrackingScaling {
+		for _, a := range p.Alarms {
+			s.alarms.DeleteAlarms(*a.AlarmName)
+		}
+	}
+	s.policies.Delete(arn)
+	delete(s.lower, arn)
 }
 
 func (s *AutoScaling) policyFor(k string, name *string) (types.ScalingPolicy, bool) {
@@ -215,19 +275,47 @@ func (s *AutoScaling) putPolicy(_ context.Context, in *aas.PutScalingPolicyInput
 			CreationTime: aws.Time(s.account.Now().UTC().Truncate(time.Millisecond)),
 		}
 	}
+	was := p.PolicyType
 	p.PolicyType = in.PolicyType
 	if p.PolicyType == "" {
 		p.PolicyType = types.PolicyTypeStepScaling
 	}
-	p.TargetTrackingScalingPolicyConfiguration = in.TargetTrackingScalingPolicyConfiguration
-	p.StepScalingPolicyConfiguration = in.StepScalingPolicyConfiguration
-	if c := p.TargetTrackingScalingPolicyConfiguration; c != nil && c.DisableScaleIn == nil {
-		copied := *c
-		copied.DisableScaleIn = aws.Bool(false)
-		p.TargetTrackingScalingPolicyConfiguration = &copied
+	if known && was != p.PolicyType {
+		return nil, invalid("The policy type of a policy cannot be changed: %s", was)
+	}
+	p.TargetTrackingScalingPolicyConfiguration, p.StepScalingPolicyConfiguration = nil, nil
+	switch p.PolicyType {
+	case types.PolicyTypeTargetTrackingScaling:
+		c := in.TargetTrackingScalingPolicyConfiguration
+		if c == nil || c.TargetValue == nil || *c.TargetValue <= 0 {
+			return nil, invalid("A target tracking scaling policy needs a configuration with a target value above 0")
+		}
+		n := *c
+		if n.DisableScaleIn == nil {
+			n.DisableScaleIn = aws.Bool(false)
+		}
+		p.TargetTrackingScalingPolicyConfiguration = &n
+		if err := s.track(&p); err != nil {
+			return nil, err
+		}
+	case types.PolicyTypeStepScaling:
+		c := in.StepScalingPolicyConfiguration
+		if c == nil || len(c.StepAdjustments) == 0 || c.AdjustmentType == "" {
+			return nil, invalid("A step scaling policy needs a configuration with an adjustment type and step adjustments")
+		}
+		p.StepScalingPolicyConfiguration = c
+	default:
+		return nil, invalid("The sandbox has target tracking and step scaling policies, not %s", p.PolicyType)
 	}
 	s.policies.Put(*p.PolicyARN, p)
-	return &aas.PutScalingPolicyOutput{PolicyARN: p.PolicyARN, Alarms: []types.Alarm{}}, nil
+	return &aas.PutScalingPolicyOutput{PolicyARN: p.PolicyARN, Alarms: orEmpty(p.Alarms)}, nil
+}
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
 }
 
 func (s *AutoScaling) describePolicies(_ context.Context, in *aas.DescribeScalingPoliciesInput) (*aas.DescribeScalingPoliciesOutput, error) {
@@ -249,6 +337,6 @@ func (s *AutoScaling) deletePolicy(_ context.Context, in *aas.DeleteScalingPolic
 	if !ok {
 		return nil, &types.ObjectNotFoundException{Message: aws.String("No scaling policy found for service namespace: " + string(in.ServiceNamespace) + ", resource ID: " + aws.ToString(in.ResourceId) + ", scalable dimension: " + string(in.ScalableDimension) + ", policy name: " + aws.ToString(in.PolicyName))}
 	}
-	s.policies.Delete(*p.PolicyARN)
+	s.drop(*p.PolicyARN, p)
 	return nil, nil
 }
