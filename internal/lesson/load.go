@@ -17,12 +17,15 @@ import (
 // Manifest is the file that names a course and its steps.
 const Manifest = "workshop.yaml"
 
+var variableName = regexp.MustCompile(`^[A-Za-z][\w-]*$`)
+
 var stepFile = regexp.MustCompile(`^\d+[-_.].*\.md$`)
 
 // Load reads a course: workshop.yaml with
 //
 //	title: the course's name
 //	steps: [01-first.md, 02-second.md]
+//	variables: {takes: {sandbox: a minute, aws: five minutes}}
 //
 // and the steps. Without the list, the files named NN-id.md are the steps, in
 // order of name. The course holds every step that could be read, also those
@@ -101,8 +104,9 @@ func manifest(fsys fs.FS, c *Course) ([]entry, error) {
 		return nil, &Error{File: Manifest, Msg: fmt.Sprintf("cannot be read: %v", err)}
 	}
 	var m struct {
-		Title string
-		Steps []yaml.Node
+		Title     string
+		Steps     []yaml.Node
+		Variables map[string]yaml.Node
 	}
 	if err := yaml.Unmarshal(src, &m); err != nil {
 		e := yamlFault(err)
@@ -111,6 +115,23 @@ func manifest(fsys fs.FS, c *Course) ([]entry, error) {
 	}
 	if m.Title != "" {
 		c.Title = clean.Line(m.Title)
+	}
+	c.Variables = map[string]map[string]string{}
+	for name, n := range m.Variables {
+		values := map[string]string{}
+		var one string
+		switch {
+		case !variableName.MatchString(name):
+			return nil, &Error{File: Manifest, Line: n.Line, Column: n.Column, Msg: fmt.Sprintf("%q is no name for a variable: take letters, digits, - and _", clean.Line(name))}
+		case n.Kind == yaml.ScalarNode && n.Decode(&one) == nil:
+			values[""] = clean.Line(one)
+		case n.Kind != yaml.MappingNode || n.Decode(&values) != nil:
+			return nil, &Error{File: Manifest, Line: n.Line, Column: n.Column, Msg: fmt.Sprintf("the variable %s must be text, or text for each target: {sandbox: …, aws: …}", name)}
+		}
+		for target, v := range values {
+			values[target] = clean.Line(v)
+		}
+		c.Variables[name] = values
 	}
 	var files []entry
 	for _, n := range m.Steps {

@@ -16,7 +16,6 @@ import (
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
-	"go.yaml.in/yaml/v3"
 
 	"workshop/internal/clean"
 )
@@ -248,72 +247,6 @@ func tameMarks(line []byte) {
 	}
 }
 
-// pages are the screens that a step may name.
-var pages = map[string]bool{"": true, "deploy": true, "live": true, "logs": true, "cleanup": true}
-
-var yamlLine = regexp.MustCompile(`line (\d+): `)
-
-// yamlFault takes the line out of a YAML error's text, which is where the
-// library puts it; 0 where it gives none.
-func yamlFault(err error) *Error {
-	e := &Error{Msg: strings.TrimPrefix(clean.Line(err.Error()), "yaml: ")}
-	if m := yamlLine.FindStringSubmatchIndex(e.Msg); m != nil {
-		e.Line, _ = strconv.Atoi(e.Msg[m[2]:m[3]])
-		e.Msg = e.Msg[m[1]:]
-	}
-	return e
-}
-
-// frontMatter reads the keys that the step is described by. Keys that it does
-// not know are left alone: a site's generator has its own. It reports whether
-// the front matter could be read at all.
-func (p *reading) frontMatter(front []byte) (ok bool) {
-	var keys struct {
-		Title, Estimate, Goals, Page yaml.Node
-	}
-	if err := yaml.Unmarshal(front, &keys); err != nil {
-		e := yamlFault(err)
-		p.fault(e.Line+1, "the front matter cannot be read: %s", e.Msg)
-		return false
-	}
-	line := func(n *yaml.Node) int { return n.Line + 1 }
-	str := func(name string, n *yaml.Node) string {
-		if n.Kind == 0 {
-			return ""
-		}
-		if n.Kind != yaml.ScalarNode {
-			p.fault(line(n), "%s must be a line of text", name)
-			return ""
-		}
-		return clean.Line(strings.TrimSpace(n.Value))
-	}
-	p.step.Title = str("title", &keys.Title)
-	if s := str("estimate", &keys.Estimate); s != "" {
-		e, ok := parseEstimate(s)
-		if !ok {
-			p.fault(line(&keys.Estimate), "estimate %q is not a number of minutes: write 15 or 15-20", s)
-		}
-		p.step.Estimate = e
-	}
-	if s := str("page", &keys.Page); pages[s] {
-		p.step.Page = s
-	} else {
-		p.fault(line(&keys.Page), "there is no page %q: write deploy, live, logs or cleanup", s)
-	}
-	switch g := &keys.Goals; g.Kind {
-	case 0:
-	case yaml.SequenceNode:
-		for _, n := range g.Content {
-			if s := str("a goal", n); s != "" {
-				p.step.Goals = append(p.step.Goals, s)
-			}
-		}
-	default:
-		p.fault(line(g), "goals must be a list, one goal a line, each after a hyphen")
-	}
-	return true
-}
-
 var estimateForm = regexp.MustCompile(`(?i)^(\d{1,4})(?:\s*(?:-|–|—|to)\s*(\d{1,4}))?\s*(?:m|mins?|minutes?)?\.?$`)
 
 func parseEstimate(s string) (Estimate, bool) {
@@ -377,10 +310,30 @@ func titleFromID(id string) string {
 // blocks turns the children of a node into blocks.
 func (p *reading) blocks(parent ast.Node, depth int) []Block {
 	var out []Block
+	var c conditions
 	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
+		if h, ok := n.(*ast.HTMLBlock); ok && c.mark(p, p.raw(h), p.line(h)) {
+			continue
+		}
+		when := c.when()
+		if last := len(out) - 1; last >= 0 && out[last].Kind == Tabs && out[last].When != when {
+			// A tab joins the one before it, but not across a condition.
+			out = append(out, p.block(nil, n, depth)...)
+			setWhen(out[last+1:], when)
+			continue
+		}
+		before := len(out)
 		out = p.block(out, n, depth)
+		setWhen(out[before:], when)
 	}
+	c.end(p)
 	return out
+}
+
+func setWhen(blocks []Block, when string) {
+	for i := range blocks {
+		blocks[i].When = when
+	}
 }
 
 // block appends what the node n becomes to out.
@@ -510,6 +463,7 @@ func (p *reading) table(n *east.Table, line int) Block {
 }
 
 var (
+	offers     = map[Verb]bool{Run: true, Set: true, Open: true, Copy: true, Shell: true}
 	infoBraces = regexp.MustCompile(`^([^\s{]*)\s*\{([^}]*)\}\s*$`)
 	infoPlain  = regexp.MustCompile(`^([^\s{]*)((?:\s+\S.*)?)$`)
 	infoPair   = regexp.MustCompile(`([\w-]+)=(?:"([^"]*)"|'([^']*)'|(\S+))`)
@@ -522,8 +476,8 @@ var (
 //	bash title="name"
 //	{ .bash .run title="name" }
 //
-// The first class is the language unless one stands before the brace. The class
-// run marks a block that may be run in place.
+// The first class that is no action is the language unless one stands before the
+// brace. The classes run, set, open, copy and shell make the block an action.
 func (p *reading) fenced(n *ast.FencedCodeBlock, line int) Block {
 	b := Block{Kind: Code, Line: line, Source: p.raw(n)}
 	info := ""
@@ -531,13 +485,12 @@ func (p *reading) fenced(n *ast.FencedCodeBlock, line int) Block {
 		info = strings.TrimSpace(clean.Line(string(n.Info.Segment.Value(p.src.text))))
 	}
 	rest := ""
+	var classes []string
 	if m := infoBraces.FindStringSubmatch(info); m != nil {
 		b.Lang, rest = m[1], m[2]
 		for _, c := range infoClass.FindAllStringSubmatch(infoPair.ReplaceAllString(rest, ""), -1) {
-			switch {
-			case c[1] == "run":
-				b.Run = true
-			case b.Lang == "":
+			classes = append(classes, c[1])
+			if b.Lang == "" && !offers[Verb(c[1])] {
 				b.Lang = c[1]
 			}
 		}
@@ -546,11 +499,14 @@ func (p *reading) fenced(n *ast.FencedCodeBlock, line int) Block {
 	} else if info != "" {
 		p.fault(line, "the code block's attributes %q cannot be read: write { .bash .run }", info)
 	}
+	attrs := map[string]string{}
 	for _, kv := range infoPair.FindAllStringSubmatch(rest, -1) {
-		if kv[1] == "title" {
-			b.Text = []Span{{Text: kv[2] + kv[3] + kv[4]}}
-		}
+		attrs[strings.TrimPrefix(kv[1], "data-")] = kv[2] + kv[3] + kv[4]
 	}
+	if t := attrs["title"]; t != "" {
+		b.Text = []Span{{Text: t}}
+	}
+	p.codeAction(&b, classes, attrs)
 	b.ID = p.id(Code, Text(b.Text))
 	if !p.fenceClosed(n) {
 		p.fault(line, "the code block that starts here is not closed")
@@ -588,7 +544,7 @@ func (p *reading) paragraph(out []Block, n ast.Node, line int) []Block {
 	var spans []Span
 	flush := func() {
 		if spans = tidy(spans); len(spans) > 0 {
-			out = append(out, Block{Kind: Paragraph, ID: p.id(Paragraph, ""), Text: spans, Line: line})
+			out = append(out, Block{Kind: Paragraph, ID: p.id(Paragraph, ""), Text: spans, Action: onlyLink(spans), Line: line})
 		}
 		spans = nil
 	}
@@ -614,6 +570,22 @@ func (p *reading) paragraph(out []Block, n ast.Node, line int) []Block {
 	}
 	flush()
 	return out
+}
+
+// onlyLink is the action of a paragraph that is nothing but one link.
+func onlyLink(spans []Span) *Action {
+	if len(spans) == 0 || spans[0].Link == "" {
+		return nil
+	}
+	for _, s := range spans {
+		if s.Link != spans[0].Link {
+			return nil
+		}
+	}
+	if a, ok := LinkAction(spans[0].Link); ok {
+		return &a
+	}
+	return nil
 }
 
 // localPath drops what a path beside the step does not need.

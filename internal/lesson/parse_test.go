@@ -172,9 +172,9 @@ func TestFaults(t *testing.T) {
 	for _, c := range []struct{ name, src, want string }{
 		{"broken front matter", "---\ntitle: [a\n---\nText\n", "x.md:2: the front matter cannot be read: "},
 		{"open front matter", "---\ntitle: a\n", "x.md:1: the front matter that starts here has no closing line ---"},
-		{"estimate", "---\ntitle: a\nestimate: soon\n---\nText\n", `x.md:3: estimate "soon" is not a number of minutes: write 15 or 15-20`},
-		{"page", "---\ntitle: a\npage: nowhere\n---\nText\n", `x.md:3: there is no page "nowhere"`},
-		{"goals", "---\ntitle: a\ngoals: one\n---\nText\n", "x.md:3: goals must be a list"},
+		{"estimate", "---\ntitle: a\nestimate: soon\n---\nText\n", `x.md:3:11: estimate "soon" is not a number of minutes: write 15 or 15-20`},
+		{"page", "---\ntitle: a\npage: nowhere\n---\nText\n", `x.md:3:7: there is no page "nowhere"`},
+		{"goals", "---\ntitle: a\ngoals: one\n---\nText\n", "x.md:3:8: goals must be a list"},
 		{"title", "---\nestimate: 5\n---\nText\n", "x.md:1: the front matter has no title"},
 		{"open code", "---\ntitle: a\n---\n\n```bash\nls\n", "x.md:5: the code block that starts here is not closed"},
 		{"empty open code", "# a\n\n```bash\n", "x.md:3: the code block that starts here is not closed"},
@@ -214,7 +214,7 @@ func TestLoad(t *testing.T) {
 		t.Errorf("the course is %+v", c)
 	}
 	want := "01-one.md:5: the picture b.png is not there\n" +
-		`02-two.md:3: estimate "x" is not a number of minutes: write 15 or 15-20`
+		`02-two.md:3:11: estimate "x" is not a number of minutes: write 15 or 15-20`
 	if err == nil || err.Error() != want {
 		t.Errorf("the error is %v, want %s", err, want)
 	}

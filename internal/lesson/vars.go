@@ -90,6 +90,11 @@ func expandBlock(b Block, vars func(string) (string, bool)) (Block, bool) {
 		}
 	}
 	fill(&b.Source)
+	if b.Action != nil && strings.Contains(b.Action.Command, "{{") {
+		a := *b.Action
+		fill(&a.Command)
+		b.Action = &a
+	}
 	spans(&b.Text)
 	inner(&b.Blocks)
 	for i := range b.Items {
