@@ -68,6 +68,30 @@ func TestRefusedTaskDefinitions(t *testing.T) {
 			{"role", func(in *ecs.RegisterTaskDefinitionInput) { in.ExecutionRoleArn = nil }, "Fargate requires task definition to have execution role ARN to support log driver awslogs."},
 			{"no container", func(in *ecs.RegisterTaskDefinitionInput) { in.ContainerDefinitions = nil }, "Container list cannot be empty."},
 			{"family", func(in *ecs.RegisterTaskDefinitionInput) { in.Family = aws.String("a b") }, "Invalid family name"},
+			{"ipc mode", func(in *ecs.RegisterTaskDefinitionInput) { in.IpcMode = types.IpcModeTask }, "Tasks using the Fargate launch type do not support ipcMode."},
+			{"pid mode", func(in *ecs.RegisterTaskDefinitionInput) { in.PidMode = types.PidModeHost }, "Tasks using the Fargate launch type do not support pidMode 'host'."},
+			{"privileged", func(in *ecs.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Privileged = aws.Bool(true) }, "privileged"},
+			{"container memory", func(in *ecs.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Memory = aws.Int32(1024) }, "greater than for the task"},
+			{"container cpu", func(in *ecs.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Cpu = 512 }, "greater than for the task"},
+			{"reservation", func(in *ecs.RegisterTaskDefinitionInput) {
+				in.ContainerDefinitions[0].Memory, in.ContainerDefinitions[0].MemoryReservation = aws.Int32(100), aws.Int32(200)
+			}, "Invalid setting for container 'app'. 'memory' must be greater than or equal to 'memoryReservation'."},
+			{"health command", func(in *ecs.RegisterTaskDefinitionInput) {
+				in.ContainerDefinitions[0].HealthCheck = &types.HealthCheck{Command: []string{"curl", "localhost"}}
+			}, "must begin with CMD or CMD-SHELL"},
+			{"health interval", func(in *ecs.RegisterTaskDefinitionInput) {
+				in.ContainerDefinitions[0].HealthCheck = &types.HealthCheck{Command: []string{"CMD", "true"}, Interval: aws.Int32(1)}
+			}, "interval must be between 5 and 300"},
+			{"dependency", func(in *ecs.RegisterTaskDefinitionInput) {
+				in.ContainerDefinitions[0].DependsOn = waitsFor("no", types.ContainerConditionStart)
+			}, "which is not in the task definition"},
+			{"essential dependency", func(in *ecs.RegisterTaskDefinitionInput) {
+				in.ContainerDefinitions = append(in.ContainerDefinitions, types.ContainerDefinition{Name: aws.String("b"), Image: aws.String("busybox"), DependsOn: waitsFor("app", types.ContainerConditionSuccess)})
+			}, "A dependency container with SUCCESS or COMPLETE condition cannot be an essential container"},
+			{"circle", func(in *ecs.RegisterTaskDefinitionInput) {
+				in.ContainerDefinitions[0].DependsOn = waitsFor("b", types.ContainerConditionStart)
+				in.ContainerDefinitions = append(in.ContainerDefinitions, types.ContainerDefinition{Name: aws.String("b"), Image: aws.String("busybox"), DependsOn: waitsFor("app", types.ContainerConditionStart)})
+			}, "circular"},
 			{"ports", func(in *ecs.RegisterTaskDefinitionInput) {
 				in.ContainerDefinitions[0].PortMappings[0].HostPort = aws.Int32(1)
 			}, "must match"},

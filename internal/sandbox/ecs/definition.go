@@ -142,12 +142,21 @@ func (e *ECS) registerTaskDefinition(_ context.Context, in *ecs.RegisterTaskDefi
 		if !sold(cpu, memory) {
 			return nil, client("No Fargate configuration exists for given values: %d CPU, %d memory. See the Amazon ECS documentation for the valid values.", cpu, memory)
 		}
+		switch {
+		case in.IpcMode != "":
+			return nil, client("Tasks using the Fargate launch type do not support ipcMode.")
+		case in.PidMode != "" && in.PidMode != types.PidModeTask:
+			return nil, client("Tasks using the Fargate launch type do not support pidMode '%s'. The supported value for pidMode is 'task'.", in.PidMode)
+		}
 		if s := in.EphemeralStorage; s != nil && (s.SizeInGiB < 21 || s.SizeInGiB > 200) {
 			return nil, client("Ephemeral storage size must be between 21 and 200 GiB.")
 		}
 	}
 	containers, err := containerDefinitions(in, fargate)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkContainers(containers, cpu, memory); err != nil {
 		return nil, err
 	}
 	def.ContainerDefinitions = containers
@@ -186,6 +195,10 @@ func containerDefinitions(in *ecs.RegisterTaskDefinitionInput, fargate bool) ([]
 		switch {
 		case !nameForm.MatchString(name):
 			return nil, client("Container.name contains invalid characters.")
+		case fargate && aws.ToBool(c.Privileged):
+			return nil, client("Fargate compatible task definitions do not support privileged containers.")
+		case len(c.Links) > 0 && in.NetworkMode == types.NetworkModeAwsvpc:
+			return nil, client("Links are not supported when networkMode=awsvpc.")
 		case names[name]:
 			return nil, client("Container name '%s' is used more than once.", name)
 		case aws.ToString(c.Image) == "":
@@ -230,6 +243,80 @@ func containerDefinitions(in *ecs.RegisterTaskDefinitionInput, fargate bool) ([]
 		return nil, client("A task definition must have at least one essential container.")
 	}
 	return out, nil
+}
+
+// checkContainers checks what containers say of one another, of their health and
+// of their size; cpu and memory are the task's, 0 where it has none.
+func checkContainers(containers []types.ContainerDefinition, cpu, memory int) error {
+	byName := map[string]types.ContainerDefinition{}
+	var cpus int32
+	for _, c := range containers {
+		byName[*c.Name] = c
+		cpus += c.Cpu
+		switch {
+		case c.Memory != nil && c.MemoryReservation != nil && *c.Memory < *c.MemoryReservation:
+			return client("Invalid setting for container '%s'. 'memory' must be greater than or equal to 'memoryReservation'.", *c.Name)
+		case memory > 0 && max(aws.ToInt32(c.Memory), aws.ToInt32(c.MemoryReservation)) > int32(memory):
+			return client("The 'memory' setting for container '%s' is greater than for the task.", *c.Name)
+		}
+		if err := checkHealth(*c.Name, c.HealthCheck); err != nil {
+			return err
+		}
+	}
+	if cpu > 0 && cpus > int32(cpu) {
+		return client("The total 'cpu' setting for containers is greater than for the task.")
+	}
+	for _, c := range containers {
+		for _, d := range c.DependsOn {
+			on, ok := byName[aws.ToString(d.ContainerName)]
+			switch {
+			case !ok:
+				return client("Container '%s' depends on the container '%s', which is not in the task definition.", *c.Name, aws.ToString(d.ContainerName))
+			case d.Condition == types.ContainerConditionHealthy && on.HealthCheck == nil:
+				return client("Container '%s' depends on the container '%s' with condition HEALTHY, but it has no health check.", *c.Name, *on.Name)
+			case aws.ToBool(on.Essential) && (d.Condition == types.ContainerConditionSuccess || d.Condition == types.ContainerConditionComplete):
+				return client("A dependency container with SUCCESS or COMPLETE condition cannot be an essential container")
+			}
+		}
+		if circular(byName, *c.Name, *c.Name, map[string]bool{}) {
+			return client("The container dependencies of '%s' are circular.", *c.Name)
+		}
+	}
+	return nil
+}
+
+// circular reports whether from depends, over any number of others, on to.
+func circular(all map[string]types.ContainerDefinition, from, to string, seen map[string]bool) bool {
+	if seen[from] {
+		return false
+	}
+	seen[from] = true
+	for _, d := range all[from].DependsOn {
+		if n := aws.ToString(d.ContainerName); n == to || circular(all, n, to, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkHealth checks a health check's command and numbers against the API's model.
+func checkHealth(container string, h *types.HealthCheck) error {
+	if h == nil {
+		return nil
+	}
+	if len(h.Command) == 0 || h.Command[0] != "CMD" && h.Command[0] != "CMD-SHELL" && h.Command[0] != "NONE" || h.Command[0] != "NONE" && len(h.Command) < 2 {
+		return client("Invalid health check for container '%s'. The command must begin with CMD or CMD-SHELL, followed by what to run.", container)
+	}
+	for _, n := range []struct {
+		name        string
+		value       *int32
+		least, most int32
+	}{{"interval", h.Interval, 5, 300}, {"timeout", h.Timeout, 2, 60}, {"retries", h.Retries, 1, 10}, {"startPeriod", h.StartPeriod, 0, 300}} {
+		if n.value != nil && (*n.value < n.least || *n.value > n.most) {
+			return client("Invalid health check for container '%s'. %s must be between %d and %d.", container, n.name, n.least, n.most)
+		}
+	}
+	return nil
 }
 
 func requiredAttributes(d *types.TaskDefinition) []types.Attribute {
