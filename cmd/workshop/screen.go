@@ -224,11 +224,12 @@ func (s *screen) Advice(d stack.Diagnostic) string {
 // retryWatch is how long to wait for a service that is not there yet.
 const retryWatch = time.Second
 
-// ref waits until something is deployed.
+// ref waits until something is deployed. While an apply runs the address is
+// what comes last before the service: sooner there is nothing to look at.
 func (s *screen) ref(ctx context.Context) (fargate.Ref, error) {
 	for {
 		ref, err := s.session.Ref()
-		if !errors.Is(err, session.ErrNothingDeployed) {
+		if err == nil && (ref.URL != "" || !s.session.Busy()) || err != nil && !errors.Is(err, session.ErrNothingDeployed) {
 			return ref, err
 		}
 		select {

@@ -218,10 +218,10 @@ func (l *live) moving() time.Duration {
 
 func (l *live) view(w, h int) []string {
 	t := l.theme
-	if l.snap == nil {
+	s := l.snap
+	if s == nil || l.coming() && s.Service.Status == "" && len(s.Tasks) == 0 {
 		return l.viewNothing(w)
 	}
-	s := l.snap
 	var lines []string
 	lines = append(lines, l.viewService(w)...)
 	chosen := l.chosenAt()
@@ -261,6 +261,9 @@ func (l *live) view(w, h int) []string {
 	return append(block(append([]string(nil), shown...), room), foot...)
 }
 
+// coming reports that an apply is on its way to a service.
+func (l *live) coming() bool { return l.op != nil && l.op.op == stackApply && !l.op.destroy }
+
 func (l *live) viewNothing(w int) []string {
 	t := l.theme
 	switch {
@@ -268,7 +271,7 @@ func (l *live) viewNothing(w int) []string {
 		lines := []string{"", " " + t.Attention.Bold(true).Render(t.Signs.Warn+" The service cannot be watched"), ""}
 		lines = append(lines, indent(3, paragraphs(min(w-6, readWidth), t.Text, clean.Line(l.watched.Error())))...)
 		return append(lines, "", "   "+t.Key.Render("r")+" tries again")
-	case l.op != nil && l.op.op == stackApply && !l.op.destroy:
+	case l.coming():
 		return []string{"", " " + t.Heading.Render("Not yet"), "", " Terraform is at work: " + t.Key.Render("2") + " shows how far it is.", " The tasks appear here as soon as the service exists."}
 	case l.stack.Exists:
 		return []string{"", " " + t.Dim.Render(t.Signs.Working+" Looking at the service")}

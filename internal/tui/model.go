@@ -59,6 +59,7 @@ func newModel(ctx context.Context, s Session, o Options) *model {
 	}
 	sh.goTo = m.show
 	sh.stackMoved = m.stackMovedNow
+	sh.watchNow = m.watch
 	sh.ready.says = "The workshop is getting ready"
 	return m
 }
@@ -154,7 +155,7 @@ func (m *model) stackMovedNow() tea.Cmd {
 		if m.stack.Exists {
 			m.cleanup.reset()
 			m.watch()
-		} else {
+		} else if m.op == nil || m.op.destroy {
 			m.unwatch()
 		}
 		return nil

@@ -82,6 +82,7 @@ type shared struct {
 
 	goTo       func(pageID) tea.Cmd
 	stackMoved func() tea.Cmd // what is up has changed: look again
+	watchNow   func()         // follow the service and its logs from now on
 }
 
 // readiness is how far the session is from being able to work.

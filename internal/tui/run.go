@@ -159,6 +159,7 @@ func (r *run) apply() tea.Cmd {
 		return nil, r.session.Apply(ctx, plan, r.relay(say))
 	}, r.hearApply)
 	r.op.set(r.shared, r.gen, stack.OpApply, r.destroy)
+	r.watchNow() // tasks come up, or fail, while Terraform still waits for them
 	return nil
 }
 

@@ -3,9 +3,13 @@ package tui
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"charm.land/lipgloss/v2"
+
 	"workshop/internal/clean"
+	"workshop/internal/fargate"
 	"workshop/internal/stack"
 )
 
@@ -16,6 +20,7 @@ type story struct {
 	destroy bool
 	meter   *stack.Meter
 	usual   func(stack.Change) time.Duration
+	begun   time.Time
 	ended   time.Time
 	order   map[string]int // by address, in which they came to their end
 	titles  map[string]string
@@ -25,7 +30,7 @@ type story struct {
 }
 
 func newStory(s *shared, p *stack.Plan) *story {
-	st := &story{shared: s, destroy: p.Destroy, usual: stack.TypicalAWS, order: map[string]int{}, titles: map[string]string{}}
+	st := &story{shared: s, destroy: p.Destroy, begun: s.now(), usual: stack.TypicalAWS, order: map[string]int{}, titles: map[string]string{}}
 	if s.info.Sandbox {
 		st.usual = stack.TypicalSandbox
 	}
@@ -140,6 +145,14 @@ func (s *story) view(w, h int) []string {
 
 	works = works[:min(len(works), max(0, h-2))]
 	room := h - len(works)
+	var trouble []string
+	for _, x := range works {
+		if x.Type == "aws_ecs_service" && x.State == stack.Working {
+			trouble = s.trouble(w)
+			trouble = trouble[:min(len(trouble), max(0, room-2))]
+			room -= len(trouble)
+		}
+	}
 	nd, nw := len(done), len(waits)
 	if nd+nw > room {
 		nw = min(nw, max(room/2, room-nd))
@@ -149,6 +162,9 @@ func (s *story) view(w, h int) []string {
 	add := func(rows []stack.ResourceReading) {
 		for _, x := range rows {
 			out = append(out, s.row(x, w))
+			if x.Type == "aws_ecs_service" && x.State == stack.Working {
+				out = append(out, trouble...)
+			}
 		}
 	}
 	more := func(sign string, n int, what string) {
@@ -166,6 +182,46 @@ func (s *story) view(w, h int) []string {
 		more(s.theme.Signs.Open, hidden+1, "wait")
 	} else {
 		add(waits[:nw])
+	}
+	return out
+}
+
+// trouble says, under the service, what Terraform does not: why tasks stop while
+// it waits for them, and that ECS has given up.
+func (s *story) trouble(w int) []string {
+	if s.snap == nil || s.destroy || len(s.snap.Service.Deployments) == 0 {
+		return nil
+	}
+	t := s.theme
+	lead := strings.Repeat(" ", 7)
+	var out []string
+	add := func(st lipgloss.Style, mark, text string) {
+		for i, l := range wrap(text, min(w-len(lead)-width(mark)-2, readWidth)) {
+			if i > 0 {
+				mark = strings.Repeat(" ", width(mark))
+			}
+			out = append(out, lead+st.Render(mark+" "+l))
+		}
+	}
+	rev := s.snap.Service.Deployments[0].Revision
+	var last *fargate.Task
+	n := 0
+	for i, x := range s.snap.Tasks {
+		if x.Stopped == nil || x.Revision != rev || x.Created.Before(s.begun) {
+			continue
+		}
+		if n++; last == nil { // the last stopped comes first
+			last = &s.snap.Tasks[i]
+		}
+	}
+	if last != nil {
+		add(t.Bad, t.Signs.Failed, count(n, "task")+" stopped: "+reason(*last))
+		if last.Answer != nil && last.Answer.Do != "" {
+			add(t.Good, t.Signs.Arrow, clean.Line(last.Answer.Do))
+		}
+	}
+	if s.snap.Service.Rollout == "FAILED" {
+		add(t.Attention, t.Signs.Warn, "ECS has given up; Terraform goes on waiting: ctrl+c stops it safely")
 	}
 	return out
 }

@@ -73,7 +73,7 @@ func TestTheWholeWay(t *testing.T) {
 				st.sees("2 of 2 running", "rolled out", "answers in 3 ms", "eu-west-1a", "healthy", "has reached a steady state", "14 calls a minute")
 				st.golden("live")
 				st.s.Crash()
-				st.wait(1500 * time.Millisecond)
+				st.wait(2 * time.Second)
 				st.sees("Task 7f3a stopped: essential container exited, code 2", "stopped 1 s ago", "why?")
 				st.press("down", "down", "enter")
 				st.sees("Its last words are in the logs", "exit code 2", "EssentialContainerExited")
@@ -266,6 +266,31 @@ func TestAFailedApply(t *testing.T) {
 		st.wait(30 * time.Second)
 		st.sees("The apply stopped after", "nothing is lost", "EntityAlreadyExists", "permissions.tf, line 17", "Something of that name is there from before")
 		st.golden("deploy-failed")
+	})
+}
+
+// While Terraform waits for tasks that cannot start, the screens say why.
+func TestTasksThatCannotStart(t *testing.T) {
+	bad := func() *tuitest.Session { s := tuitest.New(); s.BadImage = true; return s }
+	play(t, bad, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.press("enter")
+		st.wait(3 * time.Second)
+		st.press("a", "y")
+		st.wait(10 * time.Second)
+		st.press("3")
+		st.sees("Not yet", "Terraform is at work")
+		st.wait(57500 * time.Millisecond)
+		st.sees("0 of 2 running", "2 starting", "provisioning")
+		st.wait(3 * time.Second)
+		st.sees("stopped", "the image ghcr.io/stefanprodan/podinfo:6.9.x does not exist")
+		st.press("2")
+		st.sees("tasks stopped: the image ghcr.io/stefanprodan/podinfo:6.9.x does not exist", "Mend the variable image")
+		st.wait(10 * time.Second)
+		st.sees("ECS has given up; Terraform goes on waiting: ctrl+c stops it safely")
+		st.golden("deploy-cannot-start")
+		st.press("ctrl+c")
+		st.wait(5 * time.Second)
+		st.sees("because you stopped it")
 	})
 }
 

@@ -54,7 +54,7 @@ func Changes() []stack.Change {
 }
 
 func takes(c stack.Change, destroy bool) time.Duration {
-	d := map[string][2]int{"aws_lb": {62, 12}, "aws_ecs_service": {8, 20}, "aws_ecs_cluster": {10, 1}, "aws_ecs_cluster_capacity_providers": {10, 10}, "aws_vpc": {2, 1}, "aws_internet_gateway": {1, 10}}[c.Type]
+	d := map[string][2]int{"aws_lb": {62, 12}, "aws_ecs_service": {12, 20}, "aws_ecs_cluster": {10, 1}, "aws_ecs_cluster_capacity_providers": {10, 10}, "aws_vpc": {2, 1}, "aws_internet_gateway": {1, 10}}[c.Type]
 	i := 0
 	if destroy {
 		i = 1

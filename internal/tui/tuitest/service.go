@@ -11,6 +11,9 @@ import (
 
 const cluster = "fargate-workshop"
 
+// gaveUp is how many failed tasks the circuit breaker bears.
+const gaveUp = 3
+
 // up makes the service's tasks run since then.
 func (s *Session) up(then time.Time) {
 	s.mu.Lock()
@@ -20,6 +23,9 @@ func (s *Session) up(then time.Time) {
 		s.start(then, i)
 	}
 	s.event(then.Add(2*time.Second), "(service web) has started 2 tasks.")
+	if s.BadImage {
+		return
+	}
 	s.event(then.Add(20*time.Second), "(service web) registered 2 targets in (target-group fargate-workshop).")
 	s.event(then.Add(30*time.Second), "(service web) has reached a steady state.")
 }
@@ -50,6 +56,13 @@ func (s *Session) step(now time.Time) {
 		}
 		age := now.Sub(t.Created)
 		switch {
+		case s.BadImage && age > 2*time.Second:
+			at := now
+			t.Stopped, t.Status, t.DesiredStatus = &at, "STOPPED", "STOPPED"
+			t.StopCode, t.StoppedReason = "TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 5 time(s): ghcr.io/stefanprodan/podinfo:6.9.x: not found"
+			t.Containers[0].Status = "STOPPED"
+			t.Answer = &fargate.Answer{What: "the image ghcr.io/stefanprodan/podinfo:6.9.x does not exist", Do: "Mend the variable image and deploy again."}
+			s.failed++
 		case t.DesiredStatus == "STOPPED":
 			if t.Target = "draining"; age > 0 && now.Sub(s.asOf) >= 0 {
 				at, code := now, 0
@@ -81,7 +94,7 @@ func (s *Session) step(now time.Time) {
 			live++
 		}
 	}
-	for ; live < s.desired; live++ {
+	for ; live < s.desired && s.failed < gaveUp; live++ {
 		s.start(now, len(s.tasks))
 		s.event(now, "(service web) has started 1 tasks.")
 	}
@@ -94,8 +107,13 @@ func (s *Session) snapshot(now time.Time) fargate.Snapshot {
 		s.step(now)
 		s.asOf = now
 	}
-	out := fargate.Snapshot{AsOf: s.asOf, Stale: s.stale, Events: append([]fargate.ServiceEvent(nil), s.events...), Usage: map[string]fargate.Usage{},
+	out := fargate.Snapshot{AsOf: s.asOf, Stale: s.stale, Usage: map[string]fargate.Usage{},
 		Calls: fargate.CallRate{LastMinute: 14, Interval: 4 * time.Second}, Probe: &fargate.Probe{At: now, Status: 200, Latency: 3 * time.Millisecond}}
+	for _, e := range s.events {
+		if !e.Time.After(now) {
+			out.Events = append(out.Events, e)
+		}
+	}
 	running, pending := 0, 0
 	var stopped []fargate.Task
 	for i, t := range s.tasks {
@@ -115,6 +133,9 @@ func (s *Session) snapshot(now time.Time) fargate.Snapshot {
 	rollout := "COMPLETED"
 	if running < s.desired {
 		rollout = "IN_PROGRESS"
+	}
+	if s.failed >= gaveUp {
+		rollout = "FAILED"
 	}
 	out.Service = fargate.Service{Name: "web", Status: "ACTIVE", Desired: s.desired, Running: running, Pending: pending, Rollout: rollout,
 		Deployments: []fargate.Deployment{{ID: "ecs-svc/1", Status: "PRIMARY", Revision: fmt.Sprintf("web:%d", s.rev), Desired: s.desired, Running: running, Pending: pending, Rollout: rollout, Created: s.rolled, Updated: s.rolled}}}

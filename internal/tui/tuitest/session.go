@@ -35,6 +35,7 @@ type Session struct {
 	PlanDiags []stack.Diagnostic // Plan fails with these
 	FailOn    string             // address of the resource whose creation fails
 	FailDiag  stack.Diagnostic   // how
+	BadImage  bool               // no task can start, and the apply waits for them for ever
 	PlanAs    *stack.Plan        // instead of the bundled stack's plan
 	Left      []sweep.Leftover   // what the account still has after a destroy
 	Unasked   string             // a place that could not be asked
@@ -53,6 +54,7 @@ type Session struct {
 	desired int
 	rev     int
 	rolled  time.Time
+	failed  int // tasks that could not start
 	stale   error
 	asOf    time.Time
 	soft    chan struct{} // closed by the first Stop
@@ -289,10 +291,18 @@ func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Even
 				ev.Type, ev.Message = stack.EventStarted, c.Address+": "+verb(c.Action)+"..."
 				emit(ev)
 				busy++
+				if base(c.Address) == "aws_ecs_service.app" && c.Action == stack.ActionCreate {
+					s.up(now)
+				}
 			case !x.done:
 				d := now.Sub(x.began)
 				ev.Elapsed = d
-				if d >= s.scaled(takes(c, p.Destroy)) {
+				waits := s.BadImage && !p.Destroy && base(c.Address) == "aws_ecs_service.app"
+				if waits && asked {
+					failed = stack.ErrStopped
+					continue
+				}
+				if d >= s.scaled(takes(c, p.Destroy)) && !waits {
 					x.done = true
 					finished++
 					if c.Address == s.FailOn && !p.Destroy {
@@ -307,9 +317,6 @@ func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Even
 					ev.Type, ev.Message = stack.EventDone, fmt.Sprintf("%s: complete after %ds", c.Address, int(d.Seconds()))
 					s.mark(c.Address, p.Destroy)
 					emit(ev)
-					if base(c.Address) == "aws_ecs_service.app" && !p.Destroy {
-						s.up(now)
-					}
 					continue
 				}
 				busy++
