@@ -1,11 +1,15 @@
 package fargate
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -152,6 +156,131 @@ func TestPanicEndsTheTask(t *testing.T) {
 	}
 }
 
+func TestMemoryLimit(t *testing.T) {
+	a := agent(t)
+	const mega = 1_000_000
+	for _, c := range []struct {
+		name            string
+		container, task int64
+		oom             bool
+	}{{"the container's", 100 * mega, 0, true}, {"the task's", 0, 100 * mega, true}, {"enough", 400 * mega, 400 * mega, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			img, err := Pull("stefanprodan/podinfo:6.9.2")
+			if err != nil {
+				t.Fatal(err)
+			}
+			up, exited := make(chan int, 8), make(chan Exit, 1)
+			p, err := a.Start(Spec{
+				Image: img, Command: []string{"./podinfo", "--stress-memory=160", "--level=debug"}, Task: c.name, Memory: c.container, TaskMemory: c.task,
+				Line: func(time.Time, string) {}, Listening: func(port int, _ string) { up <- port }, Exited: func(e Exit) { exited <- e },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !c.oom {
+				<-up // it holds its memory before it listens
+				p.Stop(10 * time.Second)
+			}
+			if e := <-exited; e.OutOfMemory != c.oom || c.oom != (e.Code == killed) {
+				t.Errorf("exit = %+v", e)
+			}
+		})
+	}
+}
+
+func TestWrongArchitecture(t *testing.T) {
+	a := agent(t)
+	for _, c := range []struct {
+		image, architecture string
+		code                int
+	}{{"arm64v8/busybox:1.36", "amd64", 255}, {"amd64/busybox", "arm64", 255}, {"amd64/busybox", "amd64", 0}, {"busybox", "arm64", 0}} {
+		img, err := Pull(c.image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exited := make(chan Exit, 1)
+		var line string
+		_, err = a.Start(Spec{
+			Image: img, Command: []string{"true"}, Architecture: c.architecture,
+			Line: func(_ time.Time, s string) { line += s }, Listening: func(int, string) {}, Exited: func(e Exit) { exited <- e },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := <-exited; e.Code != c.code || (c.code == 255) != (line == "exec /bin/true: exec format error") {
+			t.Errorf("%s on %s: exit code %d, log %q", c.image, c.architecture, e.Code, line)
+		}
+	}
+}
+
+func TestHealthIsTold(t *testing.T) {
+	a := agent(t)
+	img, _ := Pull("stefanprodan/podinfo:6.9.2")
+	health, exited := make(chan bool, 8), make(chan Exit, 1)
+	p, err := a.Start(Spec{
+		Image: img, Command: []string{"./podinfo", "--level=debug"}, Line: func(time.Time, string) {}, Listening: func(int, string) {}, Exited: func(e Exit) { exited <- e },
+		Health: func(h bool) { health <- h },
+		Check:  &Check{Command: []string{"CMD-SHELL", "curl -f http://localhost:9898/healthz || exit 1"}, Interval: 20 * time.Millisecond, Timeout: time.Second, Retries: 1000},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !<-health {
+		t.Error("it is unhealthy")
+	}
+	p.Stop(10 * time.Second)
+	<-exited
+}
+
+// TestOutlivesItsBinary is an upgrade: the file is gone, and the old program still
+// runs and starts tasks.
+func TestOutlivesItsBinary(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("a deleted program cannot be executed again here")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "workshop")
+	if err := os.WriteFile(path, b, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	owner := exec.Command(path)
+	owner.Env = []string{"FARGATE_TEST_OWNER=waits"}
+	in, err := owner.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := owner.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := owner.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Wait()
+	defer owner.Process.Kill()
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() || lines.Text() != "ready" {
+		t.Fatalf("the owner says %q", lines.Text())
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(in, "go\n")
+	if !lines.Scan() {
+		t.Fatal("the owner started no task")
+	}
+	if s := get(t, "http://"+lines.Text()+"/healthz"); !strings.Contains(s, "OK") {
+		t.Errorf("healthz = %s", s)
+	}
+}
+
 func TestStopKillsAfterTheGrace(t *testing.T) {
 	a := agent(t)
 	// At info level podinfo takes three seconds to stop.
@@ -189,6 +318,10 @@ func ownATask() {
 	a, err := NewAgent()
 	if err != nil {
 		os.Exit(1)
+	}
+	if os.Getenv("FARGATE_TEST_OWNER") == "waits" {
+		fmt.Println("ready")
+		bufio.NewReader(os.Stdin).ReadString('\n')
 	}
 	img, _ := Pull("stefanprodan/podinfo:6.9.2")
 	_, err = a.Start(Spec{Image: img, Line: func(time.Time, string) {}, Exited: func(Exit) {},
