@@ -185,7 +185,7 @@ func (c *CloudWatch) record(namespace, name string, dims []types.Dimension, unit
 			c.forget(at)
 		}
 		if len(c.series) >= maxSeries {
-			return wire.Errorf("LimitExceededException", "The sandbox keeps at most %d metrics", maxSeries)
+			return wire.Errorf("LimitExceededFault", "The sandbox keeps at most %d metrics", maxSeries)
 		}
 		s = &series{metric: types.Metric{Namespace: aws.String(namespace), MetricName: aws.String(name), Dimensions: sorted(dims)}}
 		c.series[k] = s
