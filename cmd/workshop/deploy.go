@@ -65,33 +65,41 @@ func (c *commandLine) deployCommand() *cobra.Command {
 }
 
 func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) error {
-	p, err := s.Plan(ctx, false, c.events())
-	if err != nil {
-		return err
-	}
-	switch {
-	case c.json:
-	case yes: // nobody waits to read it
-		c.showPlan(s, p)
-	default:
-		c.showPlan(s, s.Details(ctx, p))
-	}
-	if p.Empty() && c.json {
-		return c.emit(stack.Event{Type: stack.EventSummary, Op: stack.OpApply, Summary: &stack.Summary{OK: true}})
-	}
-	if p.Empty() {
-		return nil
-	}
-	if !yes {
+	events := c.events()
+	var sum *stack.Summary
+	if yes {
+		stop := c.explain(ctx, s)
+		var err error
+		sum, err = s.Deploy(ctx, func(e stack.Event) {
+			if e.Type == stack.EventPlanned && !c.json {
+				c.showPlan(s, e.Plan)
+			}
+			events(e)
+		})
+		stop()
+		if err != nil || sum.Empty() {
+			return err
+		}
+	} else {
+		p, err := s.Plan(ctx, false, events)
+		if err != nil {
+			return err
+		}
+		if p.Empty() {
+			return c.nothing(s, p)
+		}
+		if !c.json {
+			c.showPlan(s, s.Details(ctx, p))
+		}
 		if ok, err := c.ask(ctx, "Apply this plan? Only \"yes\" does it: ", "yes"); err != nil || !ok {
 			return c.declined(err)
 		}
-	}
-	stop := c.explain(ctx, s)
-	sum, err := s.Apply(ctx, p, c.events())
-	stop()
-	if err != nil {
-		return err
+		stop := c.explain(ctx, s)
+		sum, err = s.Apply(ctx, p, events)
+		stop()
+		if err != nil {
+			return err
+		}
 	}
 	if c.json {
 		return nil
@@ -103,6 +111,15 @@ func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) 
 	if s.Sandbox() {
 		c.printf("The sandbox runs as long as a workshop command does: `workshop` or `workshop sandbox` keeps it running.\n")
 	}
+	return nil
+}
+
+// nothing ends a deploy whose plan is empty.
+func (c *commandLine) nothing(s *session.Session, p *stack.Plan) error {
+	if c.json {
+		return c.emit(stack.Event{Type: stack.EventSummary, Time: time.Now().UTC(), Op: stack.OpApply, Summary: &stack.Summary{OK: true}})
+	}
+	c.showPlan(s, p)
 	return nil
 }
 

@@ -81,10 +81,40 @@ func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Even
 	s.setApplying(p)
 	sum, err := st.Apply(ctx, p, emit)
 	s.setApplying(nil)
-	if sum != nil && jerr == nil {
-		jerr = s.Workspace.Append(entryApplied, sum)
+	return sum, errors.Join(err, jerr, s.applied(sum))
+}
+
+func (s *Session) applied(sum *stack.Summary) error {
+	if sum == nil {
+		return nil
 	}
-	return sum, errors.Join(err, jerr)
+	return s.Workspace.Append(entryApplied, sum)
+}
+
+// Deploy plans and applies without asking, in one run of Terraform, and journals
+// it. It takes the workspace's lock.
+func (s *Session) Deploy(ctx context.Context, emit func(stack.Event)) (*stack.Summary, error) {
+	if err := s.Lock(); err != nil {
+		return nil, err
+	}
+	st, err := s.Stack(ctx, emit)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Init(ctx, emit); err != nil {
+		return nil, err
+	}
+	if err := s.Workspace.Append(entryApplying, applying{}); err != nil {
+		return nil, err
+	}
+	sum, err := st.ApplyAll(ctx, func(e stack.Event) {
+		if e.Type == stack.EventPlanned {
+			s.setApplying(e.Plan)
+		}
+		emit(e)
+	})
+	s.setApplying(nil)
+	return sum, errors.Join(err, s.applied(sum))
 }
 
 func (s *Session) setApplying(p *stack.Plan) {

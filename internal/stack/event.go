@@ -139,3 +139,6 @@ type Summary struct {
 	// Outputs are the root module's outputs, sensitive ones left out; after apply only.
 	Outputs map[string]any `json:"outputs,omitempty"`
 }
+
+// Empty reports whether the operation changed nothing.
+func (s *Summary) Empty() bool { return s.Created+s.Updated+s.Replaced+s.Deleted == 0 }

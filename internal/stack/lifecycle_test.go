@@ -171,6 +171,51 @@ func TestLifecycle(t *testing.T) {
 	}
 }
 
+func TestApplyAll(t *testing.T) {
+	s := newStack(t, "service.tf", small)
+	ctx := t.Context()
+	var rec recorder
+	// Without an Init before: it is made good.
+	sum, err := s.ApplyAll(ctx, rec.emit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !sum.OK || sum.Created != 3 || sum.Outputs["greeting"] != "hello" || sum.Outputs["secret"] != nil {
+		t.Errorf("the summary is %+v", sum)
+	}
+	var planned *Plan
+	changing := false
+	for _, e := range rec.events {
+		switch e.Type {
+		case EventPlanned:
+			planned = e.Plan
+			if changing {
+				t.Error("a resource was changed before the plan was told")
+			}
+		case EventStarted, EventDone:
+			changing = true
+		}
+	}
+	if planned == nil || planned.Create != 3 || len(planned.Changes) != 3 {
+		t.Errorf("the plan is %+v", planned)
+	}
+	if got := rec.types(); got[len(got)-1] != EventSummary {
+		t.Errorf("the events were %v", got)
+	}
+	private(t, filepath.Join(s.opts.Dir, "terraform.tfstate"))
+
+	sum, err = s.ApplyAll(ctx, nil)
+	if err != nil || !sum.OK || !sum.Empty() {
+		t.Errorf("a second time: %+v, %v", sum, err)
+	}
+	if s.Running() != "" {
+		t.Error("it is said to run on")
+	}
+	if sum, err = s.Destroy(ctx, nil); err != nil || sum.Deleted != 3 {
+		t.Errorf("Destroy = %+v, %v", sum, err)
+	}
+}
+
 func private(t *testing.T, name string) {
 	t.Helper()
 	info, err := os.Stat(name)

@@ -358,7 +358,7 @@ func (s *Stack) planOnce(ctx context.Context, o *operation, destroy bool) (*Plan
 	}
 	p := &Plan{File: file, Destroy: destroy}
 	conf := s.configuration()
-	err = s.stream(ctx, o, OpPlan, args, func(m message) {
+	err = s.stream(ctx, o, args, func(m message) {
 		if m.Change == nil {
 			return
 		}
@@ -444,14 +444,7 @@ func (s *Stack) Apply(ctx context.Context, p *Plan, emit func(Event)) (*Summary,
 			replaced[c.Address] = false
 		}
 	}
-	err = s.stream(ctx, o, op, []string{"apply", "-json", "-input=false", p.File}, func(m message) {
-		switch {
-		case m.Type == "outputs":
-			sum.Outputs = m.outputs()
-		case m.Type == "apply_complete" && m.Hook != nil:
-			sum.count(m.Hook.Resource.Address, action(m.Hook.Action), replaced)
-		}
-	})
+	err = s.stream(ctx, o, []string{"apply", "-json", "-input=false", p.File}, func(m message) { sum.take(m, replaced) })
 	// Applied as a whole or in part, the plan is spent.
 	if !errors.Is(err, ErrStateLocked) {
 		err = errors.Join(err, removeIfThere(p.File))
@@ -460,6 +453,66 @@ func (s *Stack) Apply(ctx context.Context, p *Plan, emit func(Event)) (*Summary,
 	sum.Elapsed = time.Since(begun)
 	send(emit, Event{Type: EventSummary, Op: op, Summary: sum})
 	return sum, err
+}
+
+// ApplyAll plans and applies in one run of Terraform, for a caller whom nobody
+// needs to ask: a saved plan costs a second start of Terraform and its provider,
+// about two seconds. It needs Init before. EventPlanned says what is going to
+// happen before the first resource's event; the plan has no file and cannot be
+// applied again.
+func (s *Stack) ApplyAll(ctx context.Context, emit func(Event)) (*Summary, error) {
+	o, ctx, end, err := s.begin(ctx, OpPlan, emit)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	begun := time.Now()
+	sum := &Summary{}
+	err = s.applyAll(ctx, o, sum)
+	if errors.Is(err, errNeedsInit) && ctx.Err() == nil {
+		if err = s.init(ctx, o, true); err == nil {
+			err = s.applyAll(ctx, o, sum)
+		}
+	}
+	sum.OK = err == nil
+	sum.Elapsed = time.Since(begun)
+	send(emit, Event{Type: EventSummary, Op: OpApply, Summary: sum})
+	return sum, err
+}
+
+func (s *Stack) applyAll(ctx context.Context, o *operation, sum *Summary) error {
+	conf := s.configuration()
+	p, replaced := &Plan{}, map[string]bool{}
+	return s.stream(ctx, o, []string{"apply", "-json", "-input=false", "-auto-approve"}, func(m message) {
+		switch {
+		case m.Type == "planned_change" && m.Change != nil:
+			c := conf.change(m)
+			p.add(c)
+			if c.Action == ActionReplace {
+				replaced[c.Address] = false
+			}
+		case m.Type == "resource_drift" && m.Change != nil:
+			p.Drift = append(p.Drift, conf.change(m))
+		case m.Type == "change_summary" && m.Changes != nil && m.Changes.Operation == "plan":
+			conf.order(p)
+			send(o.emit, Event{Type: EventPlanned, Op: OpPlan, Plan: p})
+			s.mu.Lock()
+			o.op = OpApply
+			s.mu.Unlock()
+		default:
+			sum.take(m, replaced)
+		}
+	})
+}
+
+// take counts what a message of an apply says.
+func (sum *Summary) take(m message, replaced map[string]bool) {
+	switch {
+	case m.Type == "outputs":
+		sum.Outputs = m.outputs()
+	case m.Type == "apply_complete" && m.Hook != nil:
+		sum.count(m.Hook.Resource.Address, action(m.Hook.Action), replaced)
+	}
 }
 
 // count adds a finished change. A replacement is a deletion and a creation, in
@@ -491,7 +544,7 @@ func (s *Stack) Destroy(ctx context.Context, emit func(Event)) (*Summary, error)
 
 // stream runs one Terraform command, turns its lines into events and hands the
 // messages on.
-func (s *Stack) stream(ctx context.Context, o *operation, op Op, args []string, handle func(message)) error {
+func (s *Stack) stream(ctx context.Context, o *operation, args []string, handle func(message)) error {
 	cli, err := s.settle(s.configuration())
 	if err != nil {
 		return err
@@ -504,7 +557,7 @@ func (s *Stack) stream(ctx context.Context, o *operation, op Op, args []string, 
 	err = proc.run(ctx, s.opts.Terraform, s.opts.Dir, s.environ(cli), args, func(line []byte) {
 		m := decode(line)
 		handle(m)
-		e := m.event(op)
+		e := m.event(o.op)
 		if e.Diagnostic != nil {
 			problems = append(problems, *e.Diagnostic)
 		}
@@ -515,7 +568,7 @@ func (s *Stack) stream(ctx context.Context, o *operation, op Op, args []string, 
 	s.mu.Unlock()
 	s.protect()
 	if err != nil {
-		return s.failure(ctx, o, op, problems, err)
+		return s.failure(ctx, o, o.op, problems, err)
 	}
 	return nil
 }

@@ -28,6 +28,9 @@ type message struct {
 		ID       string          `json:"id_value"`
 		Elapsed  float64         `json:"elapsed_seconds"`
 	} `json:"hook"`
+	Changes *struct {
+		Operation string `json:"operation"` // plan, apply or destroy: whose summary it is
+	} `json:"changes"`
 	Outputs map[string]struct {
 		Sensitive bool            `json:"sensitive"`
 		Value     json.RawMessage `json:"value"`
