@@ -409,10 +409,11 @@ func (e *ECS) spec(t *task, def types.ContainerDefinition, image fargate.Image, 
 	if over.Memory != nil {
 		limit = *over.Memory
 	}
-	whole, _ := strconv.ParseInt(aws.ToString(t.Task.Memory), 10, 64)
+	whole, _ := strconv.ParseInt(aws.ToString(t.Task.Memory), 10, 64) // checked when it was registered
+	shares, _ := strconv.ParseFloat(aws.ToString(t.Task.Cpu), 64)
 	s := fargate.Spec{
 		Image: image, EntryPoint: def.EntryPoint, Command: command, Env: e.environment(t, def, over),
-		Task: id, Memory: int64(limit) * mebibyte, TaskMemory: whole * mebibyte, Check: e.check(def.HealthCheck),
+		Task: id, Memory: int64(limit) * mebibyte, TaskMemory: whole * mebibyte, CPU: shares / 1024, Check: e.check(def.HealthCheck),
 		Line: func(at time.Time, text string) {
 			if logged {
 				// Nobody is there to tell if the group was deleted meanwhile.

@@ -409,7 +409,7 @@ func TestRunTaskTwiceWithOneToken(t *testing.T) {
 		refused(t, err, "ClientException", "No Fargate configuration exists for given values: 512 CPU, 9216 memory.")
 		time.Sleep(10 * time.Second)
 		f := w.machine.any()
-		if f.spec.TaskMemory != 1024*mebibyte || f.spec.Memory != 300*mebibyte || f.spec.Command[1] != "--port=80" || !slices.Contains(f.spec.Env, "A=1") {
+		if f.spec.TaskMemory != 1024*mebibyte || f.spec.CPU != 0.5 || f.spec.Memory != 300*mebibyte || f.spec.Command[1] != "--port=80" || !slices.Contains(f.spec.Env, "A=1") {
 			t.Errorf("spec = %+v", f.spec)
 		}
 	})

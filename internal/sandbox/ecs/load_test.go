@@ -3,6 +3,8 @@ package ecs
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -14,31 +16,26 @@ import (
 	"workshop/internal/sandbox/store"
 )
 
-// BenchmarkReconcile is one look of the scheduler at 50 steady services of ten
-// tasks behind a load balancer. On the real dial it looks once a second.
-func BenchmarkReconcile(b *testing.B) {
-	st, err := store.Open("")
-	if err != nil {
-		b.Fatal(err)
-	}
+// fleet is an ECS of 50 steady services of ten tasks behind a load balancer, and
+// the time at which it is. The sandbox's lock is held.
+func fleet(b *testing.B, journal string) (*world, time.Time) {
+	b.Helper()
+	st, err := store.Open(journal)
+	check(b, err)
 	agent, err := fargate.NewAgent()
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer agent.Close(time.Second)
+	check(b, err)
 	w := open(b, st)
 	w.agent = Processes{agent}
 	w.timing.Settle = 0
 	ctx := context.Background()
 	st.Lock()
-	defer st.Unlock()
-	check := func(err error) {
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
+	b.Cleanup(func() {
+		st.Unlock()
+		agent.Close(time.Second)
+		check(b, st.Close())
+	})
 	_, err = w.createCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String("c")})
-	check(err)
+	check(b, err)
 	_, err = w.registerTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String("idle"), Cpu: aws.String("256"), Memory: aws.String("512"), NetworkMode: types.NetworkModeAwsvpc,
 		RequiresCompatibilities: []types.Compatibility{types.CompatibilityFargate},
@@ -46,14 +43,14 @@ func BenchmarkReconcile(b *testing.B) {
 			Name: aws.String("app"), Image: aws.String("registry.k8s.io/pause:3.10"), PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(80)}},
 		}},
 	})
-	check(err)
+	check(b, err)
 	for i := range 50 {
 		_, err = w.createService(ctx, &ecs.CreateServiceInput{
 			Cluster: aws.String("c"), ServiceName: aws.String(fmt.Sprintf("s%d", i)), TaskDefinition: aws.String("idle"), DesiredCount: aws.Int32(10),
 			LaunchType: types.LaunchTypeFargate, NetworkConfiguration: vpc("subnet-a1", "subnet-b1"),
 			LoadBalancers: []types.LoadBalancer{{TargetGroupArn: aws.String(group), ContainerName: aws.String("app"), ContainerPort: aws.Int32(80)}},
 		})
-		check(err)
+		check(b, err)
 	}
 	now := time.Now()
 	for range 10_000 {
@@ -61,7 +58,7 @@ func BenchmarkReconcile(b *testing.B) {
 		w.reconcile(now)
 		n := 0
 		for _, t := range w.tasks.All() {
-			if t.status() == running {
+			if t.status() == running && t.Registered {
 				n++
 			}
 		}
@@ -79,11 +76,45 @@ func BenchmarkReconcile(b *testing.B) {
 			b.Fatalf("%s is not steady: %+v", s.Name, s.Deployments)
 		}
 	}
-	now = now.Add(2 * time.Minute)
+	return w, now.Add(2 * time.Minute)
+}
+
+// BenchmarkReconcile is one look of the scheduler at the fleet when nothing
+// happens. On the real dial it looks once a second.
+func BenchmarkReconcile(b *testing.B) {
+	w, now := fleet(b, filepath.Join(b.TempDir(), "journal"))
 	b.ReportAllocs()
 	for b.Loop() {
 		now = now.Add(time.Second)
 		w.reconcile(now)
+	}
+	check(b, w.account.Store.Flush())
+}
+
+// BenchmarkFlush writes every record of the fleet to the journal, as a moment at
+// which all tasks change at once does; it reports how much memory the fleet takes.
+func BenchmarkFlush(b *testing.B) {
+	w, _ := fleet(b, filepath.Join(b.TempDir(), "journal"))
+	check(b, w.account.Store.Flush())
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	for b.Loop() {
+		for id, t := range w.tasks.All() {
+			w.tasks.Put(id, t)
+		}
+		for arn, s := range w.services.All() {
+			w.services.Put(arn, s)
+		}
+		check(b, w.account.Store.Flush())
+	}
+	b.ReportMetric(float64(m.HeapAlloc)/1e6, "MB")
+}
+
+func check(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
 	}
 }
 

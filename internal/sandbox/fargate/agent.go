@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,7 +38,8 @@ type Spec struct {
 	// share TaskMemory. Both limits are in bytes, and 0 is none.
 	Task               string
 	Memory, TaskMemory int64
-	Check              *Check // how to find out if it is healthy; nil without a health check
+	CPU                float64 // cores of the task; 0 is no limit. See podinfo.Process
+	Check              *Check  // how to find out if it is healthy; nil without a health check
 	// Line gets what the container prints, a line or a piece of one at a time,
 	// without its newline. It may block: the container then waits. Not called
 	// any more once Exited was.
@@ -262,7 +264,8 @@ func (p *Process) start(binary, program string, argv []string, spec Spec) (wait 
 	}
 	cmd := exec.Command(binary, args...)
 	cmd.Args[0] = argv[0]
-	cmd.Env = append([]string{envTask + "=" + program, envTag + "=" + spec.Image.Tag}, spec.Env...)
+	cores := strconv.FormatFloat(spec.CPU, 'g', -1, 64)
+	cmd.Env = append([]string{envTask + "=" + program, envTag + "=" + spec.Image.Tag, envCores + "=" + cores}, spec.Env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, theirs[0], theirs[1]
 	cmd.ExtraFiles = []*os.File{theirs[2]}
 	isolate(cmd)

@@ -188,6 +188,36 @@ func TestMemoryLimit(t *testing.T) {
 	}
 }
 
+func TestStressKeepsToTheTasksShare(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a second")
+	}
+	a := agent(t)
+	img, _ := Pull("stefanprodan/podinfo:6.9.2")
+	up, exited := make(chan int, 8), make(chan Exit, 1)
+	p, err := a.Start(Spec{
+		Image: img, Command: []string{"./podinfo", "--stress-cpu=2", "--level=debug"}, CPU: 0.25,
+		Line: func(time.Time, string) {}, Listening: func(port int, _ string) { up <- port }, Exited: func(e Exit) { exited <- e },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-up
+	before, ok := Measure([]int{p.PID()})[p.PID()]
+	if !ok {
+		t.Skip("no way to measure processes here")
+	}
+	begin := time.Now()
+	time.Sleep(time.Second)
+	after := Measure([]int{p.PID()})[p.PID()]
+	// On a busy machine it gets less; twice its share would be another thing.
+	if used := after.CPU - before.CPU; used > time.Since(begin)/2 {
+		t.Errorf("it used %s of processor time in %s", used, time.Since(begin))
+	}
+	p.Stop(10 * time.Second)
+	<-exited
+}
+
 func TestWrongArchitecture(t *testing.T) {
 	a := agent(t)
 	for _, c := range []struct {

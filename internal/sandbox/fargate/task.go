@@ -21,8 +21,9 @@ import (
 // The environment through which the agent tells the child what it is. It is
 // taken out before the program sees its own.
 const (
-	envTask = "WORKSHOP_SANDBOX_TASK" // name of the program
-	envTag  = "WORKSHOP_SANDBOX_TAG"  // of its image
+	envTask  = "WORKSHOP_SANDBOX_TASK"  // name of the program
+	envTag   = "WORKSHOP_SANDBOX_TAG"   // of its image
+	envCores = "WORKSHOP_SANDBOX_CORES" // of its task
 )
 
 // killed is the exit code of a container that was killed: 128 and SIGKILL.
@@ -46,8 +47,13 @@ func RunTask() {
 		return
 	}
 	tag := os.Getenv(envTag)
-	os.Unsetenv(envTask)
-	os.Unsetenv(envTag)
+	cores, err := strconv.ParseFloat(os.Getenv(envCores), 64)
+	if err != nil {
+		cores = 0
+	}
+	for _, own := range []string{envTask, envTag, envCores} {
+		os.Unsetenv(own)
+	}
 	program := programs[name]
 	if program == nil {
 		fmt.Fprintf(os.Stderr, "%s=%s names no program\n", envTask, name)
@@ -68,7 +74,7 @@ func RunTask() {
 	hostname := os.Getenv("HOSTNAME")
 	report := os.NewFile(reports, "reports")
 	os.Exit(program(podinfo.Process{
-		Args: os.Args[1:], Env: os.Environ(), Hostname: hostname, Version: tag,
+		Args: os.Args[1:], Env: os.Environ(), Hostname: hostname, Version: tag, Cores: cores,
 		Stdout: os.Stdout, Stderr: os.Stderr, Signals: signals, Exit: os.Exit,
 		// A port of the container is any port of this machine: the agent maps
 		// the container's address to it, so that equal ports of tasks do not

@@ -28,6 +28,7 @@ type Process struct {
 	Env      []string // KEY=value, all that /env shows
 	Hostname string
 	Version  string                               // of the image, e.g. "6.9.2"
+	Cores    float64                              // that the task has, which --stress-cpu then keeps to; 0 is no limit
 	Listen   func(port int) (net.Listener, error) // opens a port of the container
 	Stdout   io.Writer
 	Stderr   io.Writer
@@ -210,11 +211,7 @@ func (s *server) stress() {
 	if n := s.config.stressCPU; n > 0 {
 		s.log.info("podinfo/main.go:216", "starting CPU stress", "cores", n)
 		for range n {
-			go func() { // for as long as the process lives
-				for x := uint64(1); ; x = x*6364136223846793005 + 1 {
-					s.spin.Store(x)
-				}
-			}()
+			go s.burn(n) // for as long as the process lives
 		}
 	}
 	if n := s.config.stressMemory; n > 0 {
@@ -229,6 +226,26 @@ func (s *server) stress() {
 			}
 		}
 		s.log.info("podinfo/main.go:249", "starting MEMORY stress", "memory", len(s.ballast))
+	}
+}
+
+// burn keeps one of n cores busy, as far as the task has as many. Fargate's kernel
+// takes the processor away from a task that has used up its share; here the
+// stress itself stops for the rest of each period.
+func (s *server) burn(n int) {
+	const period = 20 * time.Millisecond
+	busy := period
+	if s.Cores > 0 && s.Cores < float64(n) {
+		busy = time.Duration(float64(period) * s.Cores / float64(n))
+	}
+	for x := uint64(1); ; {
+		for start := time.Now(); time.Since(start) < busy; {
+			for range 10_000 {
+				x = x*6364136223846793005 + 1
+			}
+			s.spin.Store(x)
+		}
+		time.Sleep(period - busy)
 	}
 }
 
