@@ -172,8 +172,12 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	s.part("Fargate", func() error { containers.Run(run); return nil })
 	s.part("CloudWatch", func() error { metrics.Run(run); return nil })
 	s.part("Auto Scaling", func() error { scaling.Run(run); return nil })
+	// Streams would go on for hours: they end when the endpoint closes.
+	serving, hangUp := context.WithCancel(run)
 	// A client that sends slowly holds a connection, not the sandbox.
-	h := &http.Server{Handler: s.server, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	h := &http.Server{Handler: s.server, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return serving }}
+	h.RegisterOnShutdown(hangUp)
 	s.part("endpoint", func() error {
 		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err

@@ -1,11 +1,16 @@
 package conformance
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 )
 
 // TestEveryOperation asks a whole sandbox for each operation that it has, and
@@ -362,9 +367,69 @@ func (w *world) logs() {
 	do("FilterLogEvents", in{"logGroupName": "/a/b", "filterPattern": "{ $.two = 2 }"})
 	w.refuse("ResourceNotFoundException", "logs", "FilterLogEvents", in{"logGroupName": "/none"})
 	w.refuse("InvalidParameterException", "logs", "FilterLogEvents", in{"logGroupName": "/a/b", "filterPattern": "{"})
+	w.liveTail(arn)
 	do("DeleteLogStream", stream)
 	do("DeleteLogGroup", group)
 	do("CreateLogGroup", in{"logGroupName": "/ecs/web"})
+}
+
+// liveTail reads an event stream until an event was logged and has come.
+func (w *world) liveTail(arn string) {
+	const op = "StartLiveTail"
+	w.refuse("InvalidParameterException", "logs", op, in{"logGroupIdentifiers": []string{"/a/b"}})
+	svc := w.Services["logs"]
+	body := []byte(`{"logGroupIdentifiers":["` + arn + `"],"logEventFilterPattern":"tailed"}`)
+	req := signed(w.TB, w.info, "logs", "/", http.Header{"X-Amz-Target": {svc.Metadata.TargetPrefix + "." + op}, "Content-Type": {"application/x-amz-json-1.1"}}, body)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got := res.Header.Get("Content-Type"); got != "application/vnd.amazon.eventstream" {
+		w.Fatalf("%s answers %s", op, got)
+	}
+	events := svc.Shapes[svc.Shapes[svc.Operations[op].Output.Shape].Members["responseStream"].Shape]
+	c := &checker{service: svc, seen: w.seen["logs"]}
+	d := eventstream.NewDecoder()
+	var names []string
+	for {
+		m, err := d.Decode(res.Body, nil)
+		if err != nil {
+			w.Fatalf("%s ended: %v", op, err)
+		}
+		name := m.Headers.Get(":event-type").String()
+		if len(names) == 0 || names[len(names)-1] != name {
+			names = append(names, name)
+		}
+		if name == "initial-response" {
+			continue
+		}
+		r, ok := events.Members[name]
+		if !ok {
+			w.Fatalf("%s has no event %s", op, name)
+		}
+		c.seen["StartLiveTailResponseStream."+name] = true
+		tree := json.NewDecoder(bytes.NewReader(m.Payload))
+		tree.UseNumber()
+		var payload any
+		if err := tree.Decode(&payload); err != nil {
+			w.Fatal(err)
+		}
+		c.value(payload, r, op)
+		if name == "sessionStart" {
+			w.do("logs", "PutLogEvents", in{"logGroupName": "/a/b", "logStreamName": "s", "logEvents": []in{{"timestamp": time.Now().UnixMilli(), "message": "tailed"}}})
+		}
+		if len(list(payload, "sessionResults")) > 0 {
+			break
+		}
+	}
+	if got := strings.Join(names, " "); got != "initial-response sessionStart sessionUpdate" {
+		w.Errorf("%s sends %s", op, got)
+	}
+	for _, p := range c.problems {
+		w.problems["logs "+p] = true
+	}
+	w.done["logs "+op] = true
 }
 
 func (w *world) ecs(n *network) {

@@ -47,6 +47,7 @@ type Logs struct {
 
 	mu     sync.Mutex
 	groups map[string]*group
+	tails  map[*tail]struct{}
 	seq    int64
 }
 
@@ -95,7 +96,7 @@ type line struct {
 
 // New opens the log groups below dir; an empty dir keeps them in memory.
 func New(a *account.Account, dir string) (*Logs, error) {
-	l := &Logs{account: a, dir: dir, groups: map[string]*group{}}
+	l := &Logs{account: a, dir: dir, groups: map[string]*group{}, tails: map[*tail]struct{}{}}
 	if dir == "" {
 		return l, nil
 	}
@@ -299,6 +300,9 @@ func (l *Logs) Append(groupName, streamName string, events ...Event) error {
 			e.message = strings.ToValidUTF8(e.message[:maxMessage], "")
 		}
 		s.add(e)
+		for t := range l.tails {
+			t.offer(groupName, streamName, e)
+		}
 		lines = append(lines, line{Stream: streamName, Time: e.time, In: e.ingested, Message: e.message})
 	}
 	return l.write(g, lines...)

@@ -40,6 +40,7 @@ func (l *Logs) Service() *wire.Service {
 	handle(l, s, "GetLogEvents", l.getLogEvents)
 	handle(l, s, "FilterLogEvents", l.filterLogEvents)
 	wire.HandleUnlocked(s, "PutLogEvents", l.putLogEvents)
+	wire.HandleStream(s, "StartLiveTail", l.startLiveTail)
 	return s
 }
 

@@ -59,9 +59,10 @@ type Service struct {
 }
 
 // operation decodes the tree into its input and runs. locked says whether it
-// runs with the sandbox's lock held.
+// runs with the sandbox's lock held. One that streams has no run.
 type operation struct {
 	run    func(ctx context.Context, tree map[string]any) (any, error)
+	stream func(ctx context.Context, tree map[string]any, out Stream) error
 	locked bool
 }
 
@@ -162,6 +163,9 @@ type call struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{id: uuid.NewString()}
 	out, err := s.answer(w, r, c)
+	if err == errStreamed {
+		return
+	}
 	if err != nil {
 		e := refusal(err)
 		if e.Status >= http.StatusInternalServerError {
@@ -217,6 +221,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 			return nil, Errorf("UnknownOperationException", "The sandbox has no operation %s of %s", c.op, c.svc.Name)
 		}
 		return nil, Errorf("InvalidAction", "The action %s is not valid for this web service: the sandbox does not have it", c.op)
+	}
+	if op.stream != nil {
+		return nil, s.serveStream(w, r, op, c)
 	}
 	return s.run(r.Context(), op, c)
 }
