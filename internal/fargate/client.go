@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/smithy-go/middleware"
@@ -25,9 +26,10 @@ const attempts = 2
 // Clients asks AWS about a service and counts what it asks. It is safe for
 // concurrent use.
 type Clients struct {
-	ecs   *ecs.Client
-	elb   *elb.Client
-	calls *meter
+	ecs        *ecs.Client
+	elb        *elb.Client
+	cloudwatch *cloudwatch.Client
+	calls      *meter
 }
 
 // NewClients returns clients for the account, region and endpoint of cfg.
@@ -36,7 +38,7 @@ func NewClients(cfg aws.Config) *Clients {
 	cfg = cfg.Copy()
 	cfg.RetryMaxAttempts = attempts
 	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), m.count)
-	return &Clients{ecs: ecs.NewFromConfig(cfg), elb: elb.NewFromConfig(cfg), calls: m}
+	return &Clients{ecs: ecs.NewFromConfig(cfg), elb: elb.NewFromConfig(cfg), cloudwatch: cloudwatch.NewFromConfig(cfg), calls: m}
 }
 
 // CallsLastMinute is the number of requests sent in the last minute, retries

@@ -1,18 +1,21 @@
 package fargate
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/fxamacker/cbor/v2"
 	"go.uber.org/goleak"
 )
 
@@ -23,6 +26,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	mu     sync.Mutex
 	calls  []call
+	usage  map[string]float64 // by metric and dimensions' values; nil refuses
+	asked  []int              // metrics that were asked for, by question
 	answer func(op string, in request) (int, any)
 }
 
@@ -51,6 +56,9 @@ func (f *fake) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	in := request{}
+	if r.Header.Get("Smithy-Protocol") != "" {
+		return f.metrics(r, body)
+	}
 	_, op, isJSON := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	if isJSON {
 		if err := json.Unmarshal(body, &in); err != nil {
@@ -87,6 +95,55 @@ func (f *fake) Do(r *http.Request) (*http.Response, error) {
 		Header:     http.Header{"Content-Type": {"application/x-amz-json-1.1"}},
 		Body:       io.NopCloser(strings.NewReader(text)),
 		Request:    r,
+	}, nil
+}
+
+// metrics answers CloudWatch's CBOR from usage, by the metric's name and its
+// dimensions' values.
+func (f *fake) metrics(r *http.Request, body []byte) (*http.Response, error) {
+	var in struct {
+		MetricDataQueries []struct {
+			Id         string
+			MetricStat struct {
+				Metric struct {
+					MetricName string
+					Dimensions []struct{ Value string }
+				}
+			}
+		}
+	}
+	if err := cbor.Unmarshal(body, &in); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls = append(f.calls, call{time.Now(), path.Base(r.URL.Path)})
+	f.asked = append(f.asked, len(in.MetricDataQueries))
+	status, out := 200, map[string]any{}
+	results := []any{}
+	for _, q := range in.MetricDataQueries {
+		name := q.MetricStat.Metric.MetricName
+		for _, d := range q.MetricStat.Metric.Dimensions {
+			name += " " + d.Value
+		}
+		v, ok := f.usage[name]
+		one := map[string]any{"Id": q.Id, "Values": []float64{}, "Timestamps": []any{}, "StatusCode": "Complete"}
+		if ok {
+			one["Values"], one["Timestamps"] = []float64{v, -1}, []any{cbor.Tag{Number: 1, Content: 1.5e9}, cbor.Tag{Number: 1, Content: 1.4e9}}
+		}
+		results = append(results, one)
+	}
+	out["MetricDataResults"] = results
+	if f.usage == nil {
+		status, out = 403, map[string]any{"__type": "AccessDeniedException", "message": "no"}
+	}
+	b, err := cbor.Marshal(out)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		StatusCode: status, Request: r, Body: io.NopCloser(bytes.NewReader(b)),
+		Header: http.Header{"Content-Type": {"application/cbor"}, "Smithy-Protocol": {"rpc-v2-cbor"}},
 	}, nil
 }
 
@@ -131,7 +188,7 @@ type stack struct {
 var ref = Ref{Cluster: "shop", Service: "app", TargetGroup: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/shop/0123456789abcdef"}
 
 func newStack() *stack {
-	s := &stack{targets: map[string]string{"10.0.0.1": "healthy", "10.0.1.2": "healthy"}}
+	s := &stack{fake: fake{usage: map[string]float64{"CPUUtilization shop app": 40, "MemoryUtilization shop app": 3}}, targets: map[string]string{"10.0.0.1": "healthy", "10.0.1.2": "healthy"}}
 	s.service = map[string]any{
 		"serviceName": "app", "serviceArn": "arn:aws:ecs:eu-west-1:123456789012:service/shop/app", "status": "ACTIVE",
 		"desiredCount": 2, "runningCount": 2, "pendingCount": 0,

@@ -32,7 +32,9 @@ type Snapshot struct {
 	Stale  error            `json:"-"`      // why the picture could not be renewed; AsOf says since when
 	Calls  CallRate         `json:"-"`
 	Probe  *Probe           `json:"-"` // of the URL; nil before the first
-	Usage  map[string]Usage `json:"-"` // by task id; absent where unknown
+	Usage  map[string]Usage `json:"-"` // by task id; absent where unknown, which it is without enhanced Container Insights
+	// ServiceUsage is the average over the tasks; nil where unknown.
+	ServiceUsage *ServiceUsage `json:"-"`
 }
 
 // Service is the ECS service.
@@ -108,8 +110,9 @@ type ServiceEvent struct {
 
 // Usage is a task's share of what it was given.
 type Usage struct {
-	CPU    float64 // percent
-	Memory float64 // MiB
+	CPU    float64   // percent
+	Memory float64   // MiB
+	At     time.Time // the beginning of the minute that it is about; the same until it is measured anew
 }
 
 // Probe is the last answer of the service's URL.

@@ -1,0 +1,139 @@
+package fargate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+)
+
+// How often CloudWatch is asked, which has a point a minute and bills each metric
+// that it is asked for.
+const (
+	usageEvery   = time.Minute
+	usageClosely = 15 * time.Second // while something changes
+	usageRefused = 10 * time.Minute // after it refused: the right to ask may be missing
+
+	usageTimeout = 5 * time.Second
+	usageWindow  = 5 * time.Minute // older points say nothing about now
+	usageTasks   = 100             // asked for one by one at most
+	usageProbe   = 10              // of so many questions, one includes tasks that had no answer
+)
+
+// ServiceUsage is what a service's tasks use on average, as a share of what they
+// were given. ECS measures it for every service.
+type ServiceUsage struct {
+	CPU    float64   // percent
+	Memory float64   // percent
+	At     time.Time // the beginning of the minute that it is about
+}
+
+// usageReader asks CloudWatch what a service and its tasks use.
+type usageReader struct {
+	next    time.Time // when to ask again
+	asked   int
+	perTask bool // the last question about single tasks had an answer
+}
+
+// due reports whether it is time to ask. A change brings the next question
+// forward.
+func (u *usageReader) due(now time.Time, changing bool) bool {
+	if changing && u.next.Sub(now) > usageClosely && u.next.Sub(now) <= usageEvery {
+		u.next = now.Add(usageClosely)
+	}
+	return !now.Before(u.next)
+}
+
+// read asks, in one call. Figures of single tasks are only there where the
+// cluster has Container Insights with enhanced observability; elsewhere tasks is
+// empty, and what the service uses on average stands for none of them. A failure
+// is not worth telling: the picture is complete without.
+func (u *usageReader) read(ctx context.Context, c *Clients, ref Ref, running []string, now time.Time, changing bool) (tasks map[string]Usage, service *ServiceUsage) {
+	ctx, cancel := context.WithTimeout(ctx, usageTimeout)
+	defer cancel()
+	u.next = now.Add(usageEvery)
+	if changing {
+		u.next = now.Add(usageClosely)
+	}
+	all := []cwtypes.MetricDataQuery{
+		query("cpu", "AWS/ECS", "CPUUtilization", ref, ""),
+		query("memory", "AWS/ECS", "MemoryUtilization", ref, ""),
+	}
+	if len(running) > usageTasks {
+		running = running[:usageTasks]
+	}
+	single := u.perTask || u.asked%usageProbe < 2
+	u.asked++
+	if single {
+		for i, id := range running {
+			all = append(all,
+				query(fmt.Sprintf("cpu_%d", i), "ECS/ContainerInsights", "TaskCpuUtilization", ref, id),
+				query(fmt.Sprintf("memory_%d", i), "ECS/ContainerInsights", "MemoryUtilized", ref, id))
+		}
+	}
+	out, err := c.cloudwatch.GetMetricData(ctx, &cloudwatch.GetMetricDataInput{
+		StartTime: aws.Time(now.Add(-usageWindow)), EndTime: aws.Time(now.Add(time.Minute)),
+		ScanBy: cwtypes.ScanByTimestampDescending, MetricDataQueries: all,
+	})
+	if err != nil {
+		u.next = now.Add(usageRefused)
+		return nil, nil
+	}
+	type reading struct {
+		v  float64
+		at time.Time
+	}
+	newest := map[string]reading{}
+	for _, r := range out.MetricDataResults {
+		if len(r.Values) > 0 && len(r.Timestamps) > 0 {
+			newest[aws.ToString(r.Id)] = reading{r.Values[0], r.Timestamps[0]}
+		}
+	}
+	if cpu, ok := newest["cpu"]; ok {
+		service = &ServiceUsage{CPU: cpu.v, Memory: newest["memory"].v, At: cpu.at}
+	}
+	if single {
+		tasks = map[string]Usage{}
+		for i, id := range running {
+			cpu, ok := newest[fmt.Sprintf("cpu_%d", i)]
+			memory, ok2 := newest[fmt.Sprintf("memory_%d", i)]
+			if ok && ok2 {
+				tasks[id] = Usage{CPU: cpu.v, Memory: memory.v, At: cpu.at}
+			}
+		}
+		u.perTask = len(tasks) > 0
+	}
+	return tasks, service
+}
+
+// query asks for the average of a minute, of the service or of one of its tasks.
+func query(id, namespace, metric string, ref Ref, task string) cwtypes.MetricDataQuery {
+	dims := []cwtypes.Dimension{
+		{Name: aws.String("ClusterName"), Value: aws.String(ref.Cluster)},
+		{Name: aws.String("ServiceName"), Value: aws.String(ref.Service)},
+	}
+	if task != "" {
+		dims = append(dims, cwtypes.Dimension{Name: aws.String("TaskId"), Value: aws.String(task)})
+	}
+	return cwtypes.MetricDataQuery{
+		Id: aws.String(id),
+		MetricStat: &cwtypes.MetricStat{
+			Metric: &cwtypes.Metric{Namespace: aws.String(namespace), MetricName: aws.String(metric), Dimensions: dims},
+			Period: aws.Int32(60), Stat: aws.String("Average"),
+		},
+	}
+}
+
+// runningIDs are the tasks that can have figures.
+func runningIDs(tasks []Task) []string {
+	var ids []string
+	for _, t := range tasks {
+		if t.Status == "RUNNING" {
+			ids = append(ids, t.ID)
+		}
+	}
+	return ids
+}
