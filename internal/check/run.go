@@ -118,7 +118,7 @@ func found(e hclsyntax.Expression, scope *hcl.EvalContext, calls []string, diags
 	seen := map[string]bool{}
 	called := urls(e)
 	for _, t := range hclsyntax.Variables(e) {
-		name := path(t)
+		name := dotted(t)
 		if seen[name] || called[name] && len(calls) > 0 {
 			continue
 		}
@@ -143,7 +143,7 @@ func urls(e hclsyntax.Expression) map[string]bool {
 		if c, ok := n.(*hclsyntax.FunctionCallExpr); ok && (c.Name == "http" || c.Name == "logged") {
 			for _, a := range c.Args {
 				for _, t := range hclsyntax.Variables(a) {
-					names[path(t)] = true
+					names[dotted(t)] = true
 				}
 			}
 		}
@@ -152,8 +152,8 @@ func urls(e hclsyntax.Expression) map[string]bool {
 	return names
 }
 
-// path is a traversal as an author writes it.
-func path(t hcl.Traversal) string {
+// dotted is a traversal as an author writes it.
+func dotted(t hcl.Traversal) string {
 	var b strings.Builder
 	for _, step := range t {
 		switch s := step.(type) {

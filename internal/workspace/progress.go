@@ -1,15 +1,21 @@
 package workspace
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
-const progressFile = "progress.json"
+const (
+	progressFile = "progress.json"
+	progressLock = "progress.lock"
+)
 
 // Progress is how far the learner is.
 type Progress struct {
@@ -25,6 +31,25 @@ type StepProgress struct {
 	// Place is where the reader was: scroll, folds, selection. Its form belongs
 	// to whoever shows the step.
 	Place json.RawMessage `json:"place,omitempty"`
+	// Checks has, by its id, when each check first passed.
+	Checks map[string]time.Time `json:"checks,omitempty"`
+	// Hints is how many hints were asked for.
+	Hints int `json:"hints,omitempty"`
+	// Quiz has, by the question's number from 0, the answers that were chosen, by
+	// number from 0 and in the order of choosing.
+	Quiz map[int][]int `json:"quiz,omitempty"`
+	// SolvedAt is when the workshop did the step for the learner.
+	SolvedAt time.Time `json:"solved_at,omitzero"`
+}
+
+// Passed reports whether each of the checks has passed once.
+func (p StepProgress) Passed(checks ...string) bool {
+	for _, id := range checks {
+		if _, ok := p.Checks[id]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // LoadProgress reads the progress; Steps is never nil. A file that cannot be
@@ -46,6 +71,29 @@ func (w *Workspace) LoadProgress() (p Progress, damaged string, err error) {
 		p.Steps = map[string]StepProgress{}
 	}
 	return p, damaged, nil
+}
+
+// UpdateProgress lets change work on the progress as it is on disk and saves
+// the outcome, while no other UpdateProgress runs, of this or another process.
+// Where change fails nothing is saved.
+func (w *Workspace) UpdateProgress(change func(*Progress) error) error {
+	w.progress.Lock()
+	defer w.progress.Unlock()
+	file := flock.New(w.path(progressLock), flock.SetPermissions(fileMode))
+	ctx, cancel := context.WithTimeout(context.Background(), initialWait)
+	defer cancel()
+	if _, err := file.TryLockContext(ctx, lockRetry); err != nil {
+		return w.writeError(fmt.Errorf("lock the progress: %w", err))
+	}
+	defer file.Unlock()
+	p, _, err := w.LoadProgress()
+	if err != nil {
+		return err
+	}
+	if err := change(&p); err != nil {
+		return err
+	}
+	return w.SaveProgress(p)
 }
 
 // SaveProgress replaces the progress on disk as a whole. The last writer wins.

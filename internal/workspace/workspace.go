@@ -58,10 +58,11 @@ type Workspace struct {
 	// version, because the learner had not changed them.
 	Upgraded []string
 
-	dir     string
-	id      string
-	bundled fs.FS
-	journal sync.Mutex
+	dir      string
+	id       string
+	bundled  fs.FS
+	journal  sync.Mutex
+	progress sync.Mutex // held while the progress is read, changed and saved
 }
 
 // Open makes the workspace in dir, or brings an existing one up to date: bundled
