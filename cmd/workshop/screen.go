@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,11 @@ func (c *commandLine) screen(ctx context.Context, page string) error {
 	s, err := c.open()
 	if err != nil {
 		return err
+	}
+	// A screen stays open for hours beside other work: memory counts more than
+	// the collector's share of the processor.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
 	}
 	return tui.Run(ctx, &screen{session: s}, tui.Options{Page: page}.FromEnv(os.Getenv))
 }

@@ -38,10 +38,18 @@ func (m *model) MoreLines(lines []fargate.Line) tea.Cmd {
 	return m.update(mailMsg{lines: lines, lineGen: m.tailing})
 }
 
+// Held is how many log lines are held.
+func (m *model) Held() int { return m.logs.ring.Len() }
+
+// HealthChecks is how many of them are health checks.
+func (m *model) HealthChecks() int { return m.logs.checks.held }
+
 // Scan goes on with a filter that was not done.
 func (m *model) Scan() bool { return m.update(scanMsg{}) != nil }
 
 var (
 	ContainsFold = containsFold
 	Pretty       = pretty
+	HealthCheck  = healthCheck
+	Highlight    = highlight
 )

@@ -26,7 +26,7 @@ var allKeys = []keyGroup{
 		{"x", "stop a task; asks first"}, {"u y", "copy the URL, the task's id"}, {"l", "the logs"},
 	}},
 	{"4 Logs", []hint{
-		{"/", "only lines that have this"}, {"w", "wrap long lines"}, {"r", "JSON as it came"},
+		{"/", "only lines that have this"}, {"h", "health checks too"}, {"w", "wrap long lines"}, {"r", "JSON as it came"},
 		{"G", "follow again"}, {"y", "copy the last line on the screen"},
 	}},
 	{"5 Clean up", []hint{

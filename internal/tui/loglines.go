@@ -13,19 +13,62 @@ const logsHeld = 100_000
 // never waits for the whole of them.
 const scanned = 4_000
 
+// bytesHeld bounds their text, so that the screen stays small in memory.
+const bytesHeld = 12 << 20
+
+// checks remembers which of the lines held are health checks, a bit for each.
+type checks struct {
+	bits [(logsHeld + 63) / 64]uint64
+	held int // how many of the lines held are
+}
+
+func (c *checks) is(n int) bool {
+	n %= logsHeld
+	return c.bits[n/64]>>(n%64)&1 == 1
+}
+
+func (c *checks) set(n int, is bool) {
+	i := n % logsHeld
+	c.bits[i/64] &^= 1 << (i % 64)
+	if is {
+		c.bits[i/64] |= 1 << (i % 64)
+		c.held++
+	}
+}
+
+// forget takes the lines from first on, up to next, out of the count.
+func (c *checks) forget(first, next int) {
+	for n := first; n < next; n++ {
+		if c.is(n) {
+			c.held--
+		}
+	}
+}
+
+// healthCheck reports whether a line tells of a request by which a load
+// balancer or Kubernetes asked for the program's health. The same request made
+// by a person is none.
+func healthCheck(s string) bool {
+	if len(s) == 0 || s[0] != '{' || !strings.Contains(s, "ELB-HealthChecker") && !strings.Contains(s, "kube-probe") {
+		return false
+	}
+	return strings.Contains(s, `"/healthz`) || strings.Contains(s, `"/readyz`)
+}
+
 // matches are the numbers of the lines that a filter lets through. The lines
 // are looked through from the newest back, a part at a time, while new ones
 // are added at the other end.
 type matches struct {
-	needle string // lower case; empty lets all through
-	older  []int  // newest first
-	newer  []int  // oldest first
-	down   int    // lines below this number are still to be looked at
-	up     int    // lines from this number on are still to be looked at
+	needle string  // lower case; empty lets all through
+	hidden *checks // these are not let through; nil for none
+	older  []int   // newest first
+	newer  []int   // oldest first
+	down   int     // lines below this number are still to be looked at
+	up     int     // lines from this number on are still to be looked at
 }
 
-func newMatches(needle string, r *fargate.Ring) matches {
-	return matches{needle: strings.ToLower(needle), down: r.Next(), up: r.Next()}
+func newMatches(needle string, hidden *checks, r *fargate.Ring) matches {
+	return matches{needle: strings.ToLower(needle), hidden: hidden, down: r.Next(), up: r.Next()}
 }
 
 // scan looks at a part of what is still to be looked at, and reports whether
@@ -62,6 +105,12 @@ func (m *matches) forget(first int) {
 }
 
 func (m *matches) passes(r *fargate.Ring, n int) bool {
+	if m.hidden != nil && m.hidden.is(n) {
+		return false
+	}
+	if m.needle == "" {
+		return true
+	}
 	l, held := r.At(n)
 	return held && (containsFold(l.Message, m.needle) || strings.HasPrefix(l.Task, m.needle))
 }
@@ -78,10 +127,13 @@ func (m *matches) number(i int) int {
 
 // containsFold is strings.Contains without regard to ASCII case; needle is in
 // lower case. It does not allocate.
-func containsFold(s, needle string) bool {
+func containsFold(s, needle string) bool { return indexFold(s, needle) >= 0 }
+
+// indexFold is strings.Index in the same way.
+func indexFold(s, needle string) int {
 	n := len(needle)
 	if n == 0 {
-		return true
+		return 0
 	}
 	lo := needle[0]
 	up := lo
@@ -104,8 +156,8 @@ func containsFold(s, needle string) bool {
 			j++
 		}
 		if j == n {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 
 	"workshop/internal/clean"
 	"workshop/internal/fargate"
@@ -23,8 +24,10 @@ const fast = 100
 // logs is the page of what the tasks say, all in one stream.
 type logs struct {
 	*shared
-	ring  *fargate.Ring
-	found matches // of the filter
+	ring   *fargate.Ring
+	checks checks
+	all    bool    // health checks are shown too
+	found  matches // of the filter, without the health checks unless all
 
 	follow bool
 	bottom int // number of the last line on the screen, while not following
@@ -52,19 +55,27 @@ type drawnFor struct {
 	w            int
 	wrapped, raw bool
 	dark, ascii  bool
+	needle       string
 }
 
 // rowsKept bounds the drawn lines that are kept.
 const rowsKept = 2_000
 
 func newLogs(s *shared) *logs {
-	return &logs{shared: s, ring: fargate.NewRing(logsHeld, 0), follow: true, colours: map[string]int{}, ids: map[string]string{}, rows: map[int][]string{}}
+	l := &logs{shared: s, ring: fargate.NewRing(logsHeld, bytesHeld), follow: true, colours: map[string]int{}, ids: map[string]string{}, rows: map[int][]string{}}
+	l.find()
+	return l
 }
 
 // more takes in lines; it reports whether looking through them goes on.
 func (l *logs) more(lines []fargate.Line, lost int) bool {
-	l.ring.Append(lines...)
+	first, next := l.ring.First(), l.ring.Next()
 	for _, x := range lines {
+		l.ring.Append(x)
+		l.checks.forget(first, min(l.ring.First(), next))
+		first = l.ring.First()
+		l.checks.set(next, healthCheck(x.Message))
+		next++
 		if _, known := l.colours[x.Task]; !known {
 			l.colours[x.Task] = len(l.colours)
 		}
@@ -82,22 +93,23 @@ func (l *logs) more(lines []fargate.Line, lost int) bool {
 }
 
 // scan goes on looking for the filter's matches.
-func (l *logs) scan() bool {
-	return l.filtering() && l.found.scan(l.ring)
-}
+func (l *logs) scan() bool { return l.choosing() && l.found.scan(l.ring) }
 
 func (l *logs) filtering() bool { return l.filter.value != "" }
 
+// choosing reports that not all lines are shown.
+func (l *logs) choosing() bool { return l.filtering() || !l.all }
+
 // len and number are the list that is shown.
 func (l *logs) len() int {
-	if l.filtering() {
+	if l.choosing() {
 		return l.found.len()
 	}
 	return l.ring.Len()
 }
 
 func (l *logs) number(i int) int {
-	if l.filtering() {
+	if l.choosing() {
 		return l.found.number(i)
 	}
 	return l.ring.First() + i
@@ -189,6 +201,9 @@ func (l *logs) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		l.move(-l.len())
 	case "G", "end":
 		l.follow = true
+	case "h":
+		l.all = !l.all
+		return l.find(), true
 	case "w":
 		l.wrapped = !l.wrapped
 	case "r":
@@ -213,7 +228,16 @@ func (l *logs) paste(text string) {
 
 func (l *logs) setFilter(s string) tea.Cmd {
 	l.filter.value = s
-	l.found = newMatches(s, l.ring)
+	return l.find()
+}
+
+// find looks for what the filter lets through, from the newest line back.
+func (l *logs) find() tea.Cmd {
+	hidden := &l.checks
+	if l.all {
+		hidden = nil
+	}
+	l.found = newMatches(l.filter.value, hidden, l.ring)
 	if l.scan() {
 		return scanOn
 	}
@@ -231,7 +255,7 @@ func (l *logs) moving() time.Duration { return 0 }
 
 func (l *logs) view(w, h int) []string {
 	t := l.theme
-	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode}
+	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode, l.found.needle}
 	if want != l.drawn || len(l.rows) > rowsKept {
 		l.drawn = want
 		clear(l.rows)
@@ -243,11 +267,14 @@ func (l *logs) view(w, h int) []string {
 		return append(head, clip(l.viewNothing(w), w, t)...)
 	}
 	if l.len() == 0 {
-		says := " No line so far has " + t.Strong.Render(l.filter.value) + " in it."
+		says, way := " No line so far has "+t.Strong.Render(l.filter.value)+" in it.", " "+t.Key.Render("esc")+t.Dim.Render(" shows all lines again")
+		if !l.filtering() {
+			says, way = " "+t.Dim.Render(t.Signs.Working+" So far nobody but the load balancer has asked anything. Open the URL, and the request appears here."), ""
+		}
 		if l.found.down > l.ring.First() {
 			says = " " + t.Dim.Render("Looking through "+thousands(l.ring.Len())+" lines")
 		}
-		return append(head, cut(says, w, t), "", " "+t.Key.Render("esc")+t.Dim.Render(" shows all lines again"))
+		return append(head, cut(says, w, t), "", way)
 	}
 	rows := make([]string, 0, l.height)
 	for i := l.last(); i >= 0 && len(rows) < l.height; i-- {
@@ -273,7 +300,7 @@ func (l *logs) viewHead(w int) []string {
 	case l.filtering():
 		left = " " + t.Key.Render("/") + t.Accent.Render(l.filter.value)
 	}
-	if l.filtering() {
+	if l.filtering() || !l.all && l.checks.held > 0 {
 		lines = fmt.Sprintf("%s of %s", thousands(l.found.len()), lines)
 	}
 	left += t.Dim.Render("   " + lines)
@@ -287,10 +314,16 @@ func (l *logs) viewHead(w int) []string {
 	}
 	second := ""
 	switch {
+	case l.checks.held > 0 && !l.all:
+		second = "   " + t.Dim.Render(count(l.checks.held, "health check")+" hidden"+t.Signs.Sep) + t.Key.Render("h") + t.Dim.Render(" shows them")
+	case l.checks.held > 0:
+		second = "   " + t.Dim.Render(count(l.checks.held, "health check")+" among them"+t.Signs.Sep) + t.Key.Render("h") + t.Dim.Render(" hides them")
+	}
+	switch {
 	case l.lost > 0:
 		second = t.Attention.Render(fmt.Sprintf(" %s %s came too fast to be kept", t.Signs.Warn, count(l.lost, "line")))
 	case l.rate > fast && l.follow:
-		second = t.Attention.Render(fmt.Sprintf(" %s lines a second: faster than the eye, so only some pass the screen; the last %s are kept", thousands(l.rate), thousands(logsHeld)))
+		second = t.Attention.Render(fmt.Sprintf(" %s lines a second: faster than the eye, so only some pass the screen; the last %s are kept", thousands(l.rate), thousands(l.ring.Len())))
 	}
 	return []string{cut(ends(left, right, w, t), w, t), cut(second, w, t)}
 }
@@ -321,6 +354,7 @@ func (l *logs) draw(n int) []string {
 	if !l.raw {
 		text = pretty(text, t)
 	}
+	text = highlight(text, l.drawn.needle, t)
 	room := max(w-leadWidth, 10)
 	var rows []string
 	if l.wrapped {
@@ -336,6 +370,26 @@ func (l *logs) draw(n int) []string {
 	}
 	l.rows[n] = rows
 	return rows
+}
+
+// highlight marks where a line has the needle, which is in lower case.
+func highlight(s, needle string, t style.Theme) string {
+	if needle == "" {
+		return s
+	}
+	plain := strip(s)
+	var found []lipgloss.Range
+	for from := 0; ; {
+		i := indexFold(plain[from:], needle)
+		if i < 0 {
+			break
+		}
+		i += from
+		from = i + len(needle)
+		at := width(plain[:i])
+		found = append(found, lipgloss.NewRange(at, at+width(plain[i:from]), t.Selected))
+	}
+	return lipgloss.StyleRanges(s, found...)
 }
 
 // taskWidth is how much of a task's id is shown.
@@ -416,7 +470,7 @@ func (l *logs) hints() []hint {
 	if l.editing {
 		return []hint{{"enter", "keep"}, {"esc", "all lines"}}
 	}
-	h := []hint{{"/", "filter"}, {"w", map[bool]string{true: "cut long lines", false: "wrap"}[l.wrapped]}, {"r", map[bool]string{true: "pretty", false: "raw"}[l.raw]}}
+	h := []hint{{"/", "filter"}, {"h", map[bool]string{true: "hide health checks", false: "health checks"}[l.all]}, {"w", map[bool]string{true: "cut long lines", false: "wrap"}[l.wrapped]}, {"r", map[bool]string{true: "pretty", false: "raw"}[l.raw]}}
 	if !l.follow {
 		h = append([]hint{{"G", "follow"}}, h...)
 	}

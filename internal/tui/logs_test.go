@@ -47,7 +47,7 @@ func TestFilterFindsAll(t *testing.T) {
 	for m.Scan() {
 	}
 	want := 0
-	for _, l := range lines[len(lines)-100_000:] {
+	for _, l := range lines[len(lines)-m.Held():] {
 		if strings.Contains(strings.ToLower(l.Message), "slow") {
 			want++
 		}
@@ -188,6 +188,63 @@ func TestScrollIsExact(t *testing.T) {
 				t.Fatalf("line %d follows %d:\n%s", n, last, ansi.Strip(m.View().Content))
 			}
 			last = n
+		}
+	}
+}
+
+// What the load balancer asks is told from what people ask, and counted
+// exactly while lines come and go.
+func TestHealthChecks(t *testing.T) {
+	for line, want := range map[string]bool{
+		`{"msg":"request started","uri":"/healthz","user-agent":"ELB-HealthChecker/2.0"}`: true,
+		`{"msg":"request started","uri":"/readyz","user-agent":"kube-probe/1.31"}`:        true,
+		`{"msg":"request started","uri":"/healthz","user-agent":"curl/8.5.0"}`:            false,
+		`{"msg":"request started","uri":"/","user-agent":"ELB-HealthChecker/2.0"}`:        false,
+		`ELB-HealthChecker asks "/healthz`:                                                false,
+		``:                                                                                false,
+	} {
+		if got := tui.HealthCheck(line); got != want {
+			t.Errorf("healthCheck(%s) = %v", line, got)
+		}
+	}
+	lines := manyLines(150_000)
+	for i := range lines {
+		lines[i].Message = tuitest.Message(i)
+	}
+	m := tui.LogsModel(t.Context(), tuitest.New(), 120, 40, nil)
+	for come := 0; come < len(lines); {
+		n := min(len(lines)-come, 7_001)
+		m.MoreLines(lines[come:][:n])
+		come += n
+		for m.Scan() {
+		}
+		want := 0
+		for _, l := range lines[come-m.Held() : come] {
+			if strings.Contains(l.Message, "health check") {
+				want++
+			}
+		}
+		if got := m.HealthChecks(); got != want {
+			t.Fatalf("%d health checks counted of %d lines, there are %d", got, m.Held(), want)
+		}
+	}
+}
+
+func TestHighlight(t *testing.T) {
+	th := style.New(true, true)
+	for _, c := range []struct{ line, needle, want string }{
+		{"a Slow one, slow", "slow", "a [Slow] one, [slow]"},
+		{th.Bad.Render("err") + "or", "error", "[error]"},
+		{"häß slow", "slow", "häß [slow]"},
+		{"nothing", "slow", "nothing"},
+	} {
+		got := tui.Highlight(c.line, c.needle, th)
+		if ansi.Strip(got) != ansi.Strip(c.line) {
+			t.Errorf("highlight(%q) changed the text: %q", c.line, got)
+		}
+		open, shut, _ := strings.Cut(th.Selected.Render("|"), "|")
+		if marked := ansi.Strip(strings.NewReplacer(open, "[", shut, "]").Replace(got)); strings.Count(marked, "[") != strings.Count(c.want, "[") {
+			t.Errorf("highlight(%q, %q) = %q, not %q", c.line, c.needle, marked, c.want)
 		}
 	}
 }

@@ -81,11 +81,14 @@ func TestTheWholeWay(t *testing.T) {
 
 				st.press("4")
 				st.wait(2 * time.Second)
-				st.sees("Logs of all tasks", "following", "health check")
+				st.sees("Logs of all tasks", "following", "request started", "health checks hidden · h shows them")
+				st.seesNot("/healthz")
 				st.golden("logs")
-				st.press("/", "slow")
+				st.press("h")
+				st.sees("/healthz", "health checks among them · h hides them")
+				st.press("h", "/", "slow")
 				st.sees("/slow", "slow answer")
-				st.seesNot("health check")
+				st.seesNot("request started", "/healthz")
 				st.golden("logs-filter")
 				st.press("esc")
 
@@ -345,7 +348,7 @@ func TestLogsKeepThePlaceWhilePaused(t *testing.T) {
 		}
 		st.press("1", "4")
 		st.sees("paused")
-		st.press("g")
+		st.press("h", "g")
 		first := strings.Split(st.screen(), "\n")[4]
 		if !strings.Contains(first, "00:00:00") {
 			t.Errorf("g did not go to the first line: %q", first)
@@ -368,7 +371,7 @@ func TestLogsThatOutrunTheEye(t *testing.T) {
 	}
 	play(t, flood, 120, 40, tui.Options{Page: "logs"}, func(st *stage) {
 		st.wait(40 * time.Second)
-		st.sees("lines a second: faster than the eye", "the last 100,000 lines")
+		st.sees("lines a second: faster than the eye", "are kept")
 		st.press("/", "echo")
 		st.wait(2 * time.Second)
 		st.sees("/echo", "request started")
