@@ -3,6 +3,7 @@ package ecs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type pod struct {
 	begun      map[string]bool      // containers that the agent was given
 	containers map[string]Container // those that have started; gone{} once they have ended
 	ended      map[string]int       // those that have ended, with their exit codes
+	since      map[string]time.Time // when they started last
 }
 
 // left is how many containers the agent has still to see the end of.
@@ -68,12 +70,19 @@ func (e *ECS) takeReports(now time.Time) {
 		}
 		switch {
 		case r.started != nil:
+			p.since[r.container] = now
 			e.containerStarted(t, p, r)
 		case r.failed != nil:
 			p.containers[r.container], p.ended[r.container] = gone{}, neverRan
 			e.containerFailed(t, r, now)
 		case r.health != "":
 			e.containerHealth(t, r)
+		case e.restarts(t, p, r, now):
+			delete(p.begun, r.container)
+			delete(p.containers, r.container)
+			n := t.edit()
+			n.container(r.container).LastStatus = aws.String(pending)
+			e.put(n)
 		default:
 			p.containers[r.container], p.ended[r.container] = gone{}, r.exit.Code
 			e.containerEnded(t, r, now)
@@ -157,6 +166,23 @@ func (e *ECS) containerEnded(old *task, r report, now time.Time) {
 		t.Task.ExecutionStoppedAt = aws.Time(now)
 		e.fail(t, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited", now)
 	}
+}
+
+// restartPeriod is how long a container must have run to be started again in its
+// task, where its restart policy names no other time.
+const restartPeriod = 300 * time.Second
+
+// restarts reports whether a container that ended is started again in its task.
+func (e *ECS) restarts(t *task, p *pod, r report, now time.Time) bool {
+	policy := e.containerDefinition(t, r.container).RestartPolicy
+	if policy == nil || !aws.ToBool(policy.Enabled) || *t.Task.DesiredStatus == stopped || slices.Contains(policy.IgnoredExitCodes, int32(r.exit.Code)) {
+		return false
+	}
+	period := restartPeriod
+	if n := policy.RestartAttemptPeriod; n != nil {
+		period = time.Duration(*n) * time.Second
+	}
+	return !now.Before(p.since[r.container].Add(period))
 }
 
 // containerHealth notes what a health check found. The task is healthy if all
@@ -316,7 +342,7 @@ func architecture(d types.TaskDefinition) string {
 // launch begins to start a task's containers. The agent works without the
 // sandbox's lock and reports back.
 func (e *ECS) launch(t *task) {
-	p := &pod{begun: map[string]bool{}, containers: map[string]Container{}, ended: map[string]int{}}
+	p := &pod{begun: map[string]bool{}, containers: map[string]Container{}, ended: map[string]int{}, since: map[string]time.Time{}}
 	e.running[t.id()] = p
 	for _, c := range t.Task.Containers {
 		if c.ExitCode != nil { // it had done its work before the sandbox ended

@@ -236,6 +236,25 @@ func TestSideContainersMayEnd(t *testing.T) {
 	})
 }
 
+func TestRestartPolicy(t *testing.T) {
+	scenario(t, func(w *world) {
+		task := w.runOne(types.ContainerDefinition{Name: aws.String("app"), RestartPolicy: &types.ContainerRestartPolicy{
+			Enabled: aws.Bool(true), RestartAttemptPeriod: aws.Int32(60), IgnoredExitCodes: []int32{0},
+		}})
+		time.Sleep(90 * time.Second)
+		w.machine.of("app").end(1)
+		time.Sleep(time.Second)
+		if got := w.task(task.TaskArn); *got.LastStatus != running || *got.Containers[0].LastStatus != running || w.machine.count() != 1 {
+			t.Errorf("after a minute and a half: task %s, container %s", *got.LastStatus, *got.Containers[0].LastStatus)
+		}
+		w.machine.of("app").end(1)
+		time.Sleep(5 * time.Second)
+		if got := w.task(task.TaskArn); *got.LastStatus != stopped || *got.Containers[0].ExitCode != 1 || *got.StoppedReason != "Essential container in task exited" {
+			t.Errorf("too soon after a restart: task %s", *got.LastStatus)
+		}
+	})
+}
+
 func TestSecretsAreNotThere(t *testing.T) {
 	const asm = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:db-AbCdEf"
 	for _, c := range []struct {
