@@ -66,7 +66,7 @@ func ReadConfiguration(fsys fs.FS) *Configuration {
 		}
 		for n, a := range body(name, src).Attributes {
 			if v, diags := a.Expr.Value(nil); !diags.HasErrors() {
-				c.set(n, plain(v), name)
+				c.set(n, Plain(v), name)
 			}
 		}
 	}
@@ -108,7 +108,7 @@ func (c *Configuration) declare(file string, src []byte) {
 			}
 			if a := b.Body.Attributes["default"]; a != nil {
 				if val, diags := a.Expr.Value(nil); !diags.HasErrors() {
-					v.Default = typed(plain(val), v.Type)
+					v.Default = typed(Plain(val), v.Type)
 				}
 			}
 			v.Value = v.Default
@@ -138,12 +138,12 @@ func typed(v any, as string) any {
 	if val, err = convert.Convert(val, to); err != nil {
 		return v
 	}
-	return plain(val)
+	return Plain(val)
 }
 
-// plain is a value in the form of Terraform's JSON; nil for null and for what is
+// Plain is a value in the form of Terraform's JSON; nil for null and for what is
 // not known.
-func plain(v cty.Value) any {
+func Plain(v cty.Value) any {
 	if v.IsNull() || !v.IsWhollyKnown() || v.ContainsMarked() {
 		return nil
 	}

@@ -370,3 +370,15 @@ func (e *Expr) Value(ctx context.Context, src Source) (cty.Value, error) {
 	}
 	return v, nil
 }
+
+// Holds evaluates an expression that Compile took. What cannot be worked out,
+// such as a comparison with null, does not hold. An error means that a fact
+// could not be had.
+func (e *Expr) Holds(ctx context.Context, src Source) (bool, error) {
+	v, err := e.Value(ctx, src)
+	var p *Problem
+	if errors.As(err, &p) {
+		return false, nil
+	}
+	return err == nil && truth(v), err
+}

@@ -47,6 +47,18 @@ func Fill(text string, vars func(name string) (string, bool)) string {
 	})
 }
 
+// FillSpans is Fill for inline text. The spans given are left as they are.
+func FillSpans(spans []Span, vars func(name string) (string, bool)) []Span {
+	if !strings.Contains(Text(spans), "{{") && !linksHoldVariable(spans) {
+		return spans
+	}
+	out := append([]Span(nil), spans...)
+	for i := range out {
+		out[i].Text, out[i].Link = Fill(out[i].Text, vars), Fill(out[i].Link, vars)
+	}
+	return out
+}
+
 // Expand returns blocks with their variables filled in, as Fill does it. The
 // blocks given are left as they are; what holds no variable is shared with them.
 func Expand(blocks []Block, vars func(name string) (string, bool)) []Block {

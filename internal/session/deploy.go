@@ -40,10 +40,15 @@ func (s *Session) Plan(ctx context.Context, destroy bool, emit func(stack.Event)
 	if err := st.Init(ctx, emit); err != nil {
 		return nil, err
 	}
+	plan := st.Plan
 	if destroy {
-		return st.PlanDestroy(ctx, emit)
+		plan = st.PlanDestroy
 	}
-	return st.Plan(ctx, emit)
+	p, err := plan(ctx, emit)
+	if err == nil {
+		s.keepPlan(p)
+	}
+	return p, err
 }
 
 // Details is the plan with the values that only Terraform knows, which takes
@@ -110,6 +115,7 @@ func (s *Session) Deploy(ctx context.Context, emit func(stack.Event)) (*stack.Su
 	sum, err := st.ApplyAll(ctx, func(e stack.Event) {
 		if e.Type == stack.EventPlanned {
 			s.setApplying(e.Plan)
+			s.keepPlan(e.Plan)
 		}
 		emit(e)
 	})

@@ -52,6 +52,7 @@ type Session struct {
 	// applying is the plan whose apply runs, nil while none does.
 	applying *stack.Plan
 
+	seeing  sync.Mutex // held while a look at the service is journalled
 	opening sync.Mutex // held while the target or Terraform is being found
 }
 

@@ -1,0 +1,95 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"workshop/internal/check"
+	"workshop/internal/lesson"
+	"workshop/internal/workspace"
+)
+
+// Check runs a step's checks and remembers those that pass. report, which may be
+// nil, gets each result as it becomes final. The error is about remembering:
+// what could not be checked says so in its result.
+func (s *Session) Check(ctx context.Context, step *lesson.Step, report func(check.Result)) ([]check.Result, error) {
+	var checks []check.Check
+	for _, c := range step.Checks {
+		checks = append(checks, c.Check)
+	}
+	results := check.Run(ctx, checks, s.Facts, report)
+	return results, s.remember(step.ID, func(p *workspace.StepProgress) bool {
+		changed := false
+		for _, r := range results {
+			if _, passed := p.Checks[r.ID]; r.OK && !passed {
+				if p.Checks == nil {
+					p.Checks = map[string]time.Time{}
+				}
+				p.Checks[r.ID] = time.Now().UTC()
+				changed = true
+			}
+		}
+		return changed
+	})
+}
+
+// Hint gives the next hint of a step and remembers that it was given; after the
+// last one that again. n counts from 1 and is 0 where the step has no hints.
+func (s *Session) Hint(step *lesson.Step) (hint []lesson.Span, n int, err error) {
+	if len(step.Hints) == 0 {
+		return nil, 0, nil
+	}
+	err = s.remember(step.ID, func(p *workspace.StepProgress) bool {
+		n = min(max(p.Hints, 0)+1, len(step.Hints))
+		changed := p.Hints != n
+		p.Hints = n
+		return changed
+	})
+	return step.Hints[max(n, 1)-1], max(n, 1), err
+}
+
+// Answer remembers the choice of an answer; both count from 0.
+func (s *Session) Answer(step *lesson.Step, question, answer int) error {
+	return s.remember(step.ID, func(p *workspace.StepProgress) bool {
+		if p.Quiz == nil {
+			p.Quiz = map[int][]int{}
+		}
+		p.Quiz[question] = append(p.Quiz[question], answer)
+		return true
+	})
+}
+
+// Solve does a step for the learner and remembers that it did.
+func (s *Session) Solve(ctx context.Context, step *lesson.Step, h Helper) error {
+	if err := s.Do(ctx, step.Solve, h); err != nil {
+		return err
+	}
+	return s.remember(step.ID, func(p *workspace.StepProgress) bool {
+		p.SolvedAt = time.Now().UTC()
+		return true
+	})
+}
+
+// ResetStep brings the learner's work back to before a step, as its author says
+// how, and forgets that the step was done: its checks, hints and answers.
+func (s *Session) ResetStep(ctx context.Context, step *lesson.Step, h Helper) error {
+	if err := s.Do(ctx, step.Reset, h); err != nil {
+		return err
+	}
+	return s.remember(step.ID, func(p *workspace.StepProgress) bool {
+		*p = workspace.StepProgress{FirstSeen: p.FirstSeen, Place: p.Place}
+		return true
+	})
+}
+
+// remember changes what is kept of a step; change reports whether there is
+// anything to save.
+func (s *Session) remember(step string, change func(*workspace.StepProgress) bool) error {
+	return s.Workspace.UpdateProgress(func(p *workspace.Progress) error {
+		sp := p.Steps[step]
+		if change(&sp) {
+			p.Steps[step] = sp
+		}
+		return nil
+	})
+}
