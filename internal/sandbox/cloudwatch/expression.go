@@ -17,10 +17,11 @@ type line struct {
 	at     map[int64]float64 // by seconds since 1970
 }
 
-// value is a number, or one or more lines.
+// value is a number, a line, or an array of lines.
 type value struct {
 	number float64
 	lines  []line // nil for a number
+	array  bool   // functions such as SUM make one line of it, even if it has only one
 }
 
 // evaluate computes a metric math expression: + - * / ^, comparisons, and the
@@ -127,7 +128,7 @@ func each(v value, f func(float64) float64) value {
 	if v.lines == nil {
 		return value{number: f(v.number)}
 	}
-	out := value{lines: make([]line, len(v.lines))}
+	out := value{lines: make([]line, len(v.lines)), array: v.array}
 	for i, l := range v.lines {
 		at := make(map[int64]float64, len(l.at))
 		for t, x := range l.at {
@@ -150,7 +151,7 @@ func (p *parser) pair(a, b value, f func(x, y float64) float64) (value, error) {
 	case len(a.lines) > 1 && len(b.lines) > 1:
 		return value{}, p.fail("two arrays of time series cannot be combined")
 	}
-	out := value{}
+	out := value{array: a.array || b.array}
 	for _, l := range a.lines {
 		for _, m := range b.lines {
 			n := line{max(l.period, m.period), l.label, map[int64]float64{}}
@@ -177,7 +178,7 @@ func (p *parser) operand() (value, error) {
 		}
 		return v, err
 	case p.take("["):
-		out := value{lines: []line{}}
+		out := value{lines: []line{}, array: true}
 		for {
 			v, err := p.comparison()
 			if err != nil {
@@ -255,7 +256,7 @@ func (p *parser) call(name string) (value, error) {
 	}
 	switch name {
 	case "METRICS":
-		out := value{lines: []line{}}
+		out := value{lines: []line{}, array: true}
 		for _, d := range p.list {
 			if d.MetricStat == nil || !strings.Contains(*d.Id, word) {
 				continue
@@ -320,10 +321,10 @@ var folds = map[string]func([]float64) float64{
 
 // fold makes one number of a line, or one line of several.
 func fold(v value, f func([]float64) float64) value {
-	switch len(v.lines) {
-	case 0:
+	switch {
+	case len(v.lines) == 0:
 		return v
-	case 1:
+	case !v.array && len(v.lines) == 1:
 		all := slices.Collect(maps.Values(v.lines[0].at))
 		if len(all) == 0 {
 			return value{number: math.NaN()}
@@ -345,7 +346,7 @@ func fold(v value, f func([]float64) float64) value {
 }
 
 func rate(v value) value {
-	out := value{}
+	out := value{array: v.array}
 	for _, l := range v.lines {
 		n := line{l.period, l.label, map[int64]float64{}}
 		times := slices.Sorted(maps.Keys(l.at))
@@ -386,7 +387,7 @@ func (p *parser) choose(args []value) (value, error) {
 
 // fill puts points where a line has none.
 func (p *parser) fill(v, with value, word string) (value, error) {
-	out := value{lines: []line{}}
+	out := value{lines: []line{}, array: v.array}
 	for _, l := range v.lines {
 		from, to, err := p.from(l.period)
 		if err != nil {
