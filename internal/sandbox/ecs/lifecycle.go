@@ -230,6 +230,13 @@ func (e *ECS) attach(t *task, i ec2.Interface, now time.Time) {
 	}
 }
 
+// unassumable is a role, by its ARN, that tasks cannot have.
+type unassumable string
+
+func (u unassumable) Error() string {
+	return "ECS was unable to assume the role '" + string(u) + "' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role."
+}
+
 // assumable says in ECS's words if a task's execution role is not there.
 func (e *ECS) assumable(d *definition, o *types.TaskOverride) error {
 	execution, own := d.Definition.ExecutionRoleArn, d.Definition.TaskRoleArn
@@ -244,7 +251,7 @@ func (e *ECS) assumable(d *definition, o *types.TaskOverride) error {
 			continue
 		}
 		if r, ok := e.roles.Role(*arn); !ok || !strings.Contains(r.Trust, "ecs-tasks.amazonaws.com") {
-			return fmt.Errorf("ECS was unable to assume the role '%s' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.", *arn)
+			return unassumable(*arn)
 		}
 	}
 	return nil

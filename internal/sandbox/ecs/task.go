@@ -141,8 +141,10 @@ func (e *ECS) newTask(cluster string, d *definition, r revision, others []*task,
 			CreatedAt: aws.Time(now), Cpu: def.Cpu, Memory: def.Memory, HealthStatus: types.HealthStatusUnknown,
 			LaunchType: types.LaunchTypeFargate, PlatformVersion: aws.String(resolvePlatform(r.PlatformVersion)), PlatformFamily: aws.String("Linux"),
 			EphemeralStorage: &types.EphemeralStorage{SizeInGiB: 20}, Tags: []types.Tag{},
+			//lint:ignore SA1019 ECS goes on sending it, empty
 			InferenceAccelerators: []types.InferenceAccelerator{},
-			Overrides:             &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{}, InferenceAcceleratorOverrides: []types.InferenceAcceleratorOverride{}},
+			//lint:ignore SA1019 likewise
+			Overrides: &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{}, InferenceAcceleratorOverrides: []types.InferenceAcceleratorOverride{}},
 		},
 	}
 	if def.EphemeralStorage != nil {
