@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"workshop/internal/check"
 	"workshop/internal/lesson"
+	"workshop/terraform"
 )
 
 func TestCourse(t *testing.T) {
@@ -13,11 +15,33 @@ func TestCourse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	schema := check.ReadConfiguration(terraform.Files).Schema(nil)
 	var ids []string
+	least, most := 0, 0 // minutes
 	for _, s := range c.Steps {
 		ids = append(ids, s.ID)
+		least, most = least+s.Estimate.Min, most+s.Estimate.Max
 		if s.Estimate.Max == 0 || len(s.Goals) == 0 {
 			t.Errorf("%s has no estimate or no goals", s.File)
+		}
+		if len(s.Checks) == 0 || len(s.Solve) == 0 || len(s.Hints) < 2 || len(s.Hints) > 3 || len(s.Quiz) == 0 || len(s.Quiz) > 3 {
+			t.Errorf("%s has %d checks, %d hints, %d questions, %d things that it does for the learner",
+				s.File, len(s.Checks), len(s.Hints), len(s.Quiz), len(s.Solve))
+		}
+		for _, c := range s.Checks {
+			if c.Else == "" {
+				t.Errorf("%s:%d: the check %s does not say what to do when it fails", s.File, c.Line, c.ID)
+			}
+			if _, err := check.Compile(c.That, schema); err != nil {
+				t.Errorf("%s:%d: %v", s.File, c.Line, err)
+			}
+		}
+		for _, q := range s.Quiz {
+			for _, a := range q.Answers {
+				if len(a.Why) == 0 {
+					t.Errorf("%s:%d: an answer has no explanation", s.File, q.Line)
+				}
+			}
 		}
 		src, err := fs.ReadFile(Files, s.File)
 		if err != nil {
@@ -27,8 +51,11 @@ func TestCourse(t *testing.T) {
 			t.Errorf("%s does not say what it costs", s.File)
 		}
 	}
-	if got := strings.Join(ids, " "); got != "architecture prerequisites plan deploy explore clean-up" {
+	if got := strings.Join(ids, " "); got != "welcome architecture prerequisites plan deploy explore change break scale clean-up where-next" {
 		t.Errorf("the steps are %s", got)
+	}
+	if least > 120 || most < 120 || most > 165 {
+		t.Errorf("the course takes %d to %d minutes, and it is to be about two hours", least, most)
 	}
 }
 

@@ -144,7 +144,7 @@ func TestScreenFromFirstFrameToCleanUp(t *testing.T) {
 
 	// The place is kept: the next start knows what was read.
 	again := p.terminal(80, 24)
-	again.sees(soon, "Workshop", "1 of 6")
+	again.sees(soon, "Workshop", "1 of 11")
 	again.types("q")
 	again.ends(soon)
 }
