@@ -366,8 +366,10 @@ func (p *parser) choose(args []value) (value, error) {
 		}
 		return args[2], nil
 	}
-	if len(args[0].lines) != 1 || len(args[1].lines) > 1 || len(args[2].lines) > 1 {
-		return value{}, p.fail("IF takes single time series")
+	for _, a := range args {
+		if a.lines != nil && len(a.lines) != 1 {
+			return value{}, p.fail("IF takes numbers and single time series")
+		}
 	}
 	cond := args[0].lines[0]
 	out := line{cond.period, cond.label, map[int64]float64{}}
