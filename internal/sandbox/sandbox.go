@@ -137,6 +137,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	s.notes = containers.Notes()
 	metrics, err := cloudwatch.New(a, watching, cloudwatch.Sources{
 		Containers: containers, Balancers: targets{lb}, Logs: lg, Measure: fargate.Measure,
 	})

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	cwl "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"workshop/internal/sandbox/account"
@@ -255,6 +256,18 @@ func (l *Logs) HasGroup(name string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.groups[name] != nil
+}
+
+// CreateGroup makes a log group, or finds the one that is there. It fails where
+// the name is not one.
+func (l *Logs) CreateGroup(name string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.groups[name] != nil {
+		return nil
+	}
+	_, err := l.createLogGroup(&cwl.CreateLogGroupInput{LogGroupName: &name})
+	return err
 }
 
 // CreateStream makes a stream, or finds the one that is there. It fails with

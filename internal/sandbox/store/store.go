@@ -141,12 +141,24 @@ func (s *Store) compact(records func(func(record))) error {
 	return nil
 }
 
+// writeRecord writes the line by hand around the value, which is JSON already:
+// the encoder would go through all of it once more.
 func writeRecord(w io.Writer, r record) error {
-	b, err := json.Marshal(r)
+	table, err := json.Marshal(r.Table)
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(append(b, '\n'))
+	key, err := json.Marshal(r.Key)
+	if err != nil {
+		return err
+	}
+	line := make([]byte, 0, len(table)+len(key)+len(r.Value)+20)
+	line = append(append(line, `{"t":`...), table...)
+	line = append(append(line, `,"k":`...), key...)
+	if r.Value != nil {
+		line = append(append(line, `,"v":`...), r.Value...)
+	}
+	_, err = w.Write(append(line, "}\n"...))
 	return err
 }
 
