@@ -1,0 +1,429 @@
+package kit
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"workshop/internal/check"
+	"workshop/internal/clean"
+	"workshop/internal/lesson"
+)
+
+// Lint returns the mistakes in a workshop, sorted by file, line and column; each
+// has all three. steps is its folder and terraform that of its configuration.
+// Nothing is run and nobody is asked.
+func Lint(steps, terraform fs.FS) []*lesson.Error {
+	l := &linter{fsys: steps, conf: check.ReadConfiguration(terraform), headings: map[string]map[string]bool{}}
+	course, err := lesson.Load(steps)
+	l.course = course
+	l.take(err)
+	var ids []string
+	for _, s := range course.Steps {
+		ids = append(ids, s.ID)
+		l.headings[s.ID] = anchors(s.Blocks, map[string]bool{})
+	}
+	l.schema = l.conf.Schema(ids)
+	if len(l.conf.Files) == 0 {
+		l.fault(lesson.Manifest, 1, 1, "there is no configuration: write .tf files into %s/", Terraform)
+	}
+	l.manifest()
+	l.unreachable()
+	for _, s := range course.Steps {
+		l.step(s)
+	}
+	l.place()
+	return l.faults
+}
+
+type linter struct {
+	fsys     fs.FS
+	course   *lesson.Course
+	conf     *check.Configuration
+	schema   *check.Schema
+	headings map[string]map[string]bool // by step: the anchors of its headings
+	faults   []*lesson.Error
+
+	// of the step at hand
+	file  string
+	lines []string
+}
+
+func (l *linter) fault(file string, line, column int, format string, args ...any) {
+	l.faults = append(l.faults, &lesson.Error{File: file, Line: line, Column: column, Msg: clean.Line(fmt.Sprintf(format, args...))})
+}
+
+// take takes in the errors of reading.
+func (l *linter) take(err error) {
+	var many interface{ Unwrap() []error }
+	if errors.As(err, &many) {
+		for _, e := range many.Unwrap() {
+			l.take(e)
+		}
+		return
+	}
+	var e *lesson.Error
+	if errors.As(err, &e) {
+		l.faults = append(l.faults, e)
+	}
+}
+
+// place gives every fault a line and a column, sorts, and drops what is said
+// twice.
+func (l *linter) place() {
+	sources := map[string][]string{}
+	for _, f := range l.faults {
+		f.Line = max(f.Line, 1)
+		if f.Column > 0 {
+			continue
+		}
+		f.Column = 1
+		lines, ok := sources[f.File]
+		if !ok {
+			src, _ := fs.ReadFile(l.fsys, f.File)
+			lines = strings.Split(string(src), "\n")
+			sources[f.File] = lines
+		}
+		if f.Line <= len(lines) {
+			text := lines[f.Line-1]
+			f.Column = 1 + utf8.RuneCountInString(text[:len(text)-len(strings.TrimLeft(text, " \t"))])
+		}
+	}
+	slices.SortStableFunc(l.faults, func(a, b *lesson.Error) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Msg, b.Msg))
+	})
+	l.faults = slices.CompactFunc(l.faults, func(a, b *lesson.Error) bool { return *a == *b })
+}
+
+var manifestKeys = []string{"title", "steps", "variables"}
+
+func (l *linter) manifest() {
+	src, err := fs.ReadFile(l.fsys, lesson.Manifest)
+	if err != nil {
+		return
+	}
+	var doc yaml.Node
+	if yaml.Unmarshal(src, &doc) != nil || len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
+		return // said by Load
+	}
+	for i, n := range doc.Content[0].Content {
+		if i%2 == 0 && !slices.Contains(manifestKeys, n.Value) {
+			l.fault(lesson.Manifest, n.Line, n.Column, "there is no key %q; there are %s", n.Value, strings.Join(manifestKeys, ", "))
+		}
+	}
+}
+
+// unreachable finds Markdown files that are no step of the course.
+func (l *linter) unreachable() {
+	names, err := fs.Glob(l.fsys, "*.md")
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		known := slices.ContainsFunc(l.course.Steps, func(s *lesson.Step) bool { return s.File == name })
+		aside := strings.EqualFold(name, "README.md") || strings.EqualFold(name, "index.md")
+		if !known && !aside && !slices.ContainsFunc(l.faults, func(e *lesson.Error) bool { return e.File == name }) {
+			l.fault(name, 1, 1, "no learner gets here: %s does not list it", lesson.Manifest)
+		}
+	}
+}
+
+var (
+	ourKeys = []string{"title", "estimate", "goals", "page", "checks", "hints", "quiz", "solve", "reset"}
+	// siteKeys are those of MkDocs and of the Material theme.
+	siteKeys = []string{"description", "icon", "status", "subtitle", "tags", "hide", "search", "template", "comments", "authors", "author", "date", "categories", "links", "slug", "draft", "pin", "social", "robots", "canonical_url", "render_macros"}
+)
+
+func (l *linter) step(s *lesson.Step) {
+	src, err := fs.ReadFile(l.fsys, s.File)
+	if err != nil {
+		return
+	}
+	src = bytes.ReplaceAll(bytes.TrimPrefix(src, []byte("\ufeff")), []byte("\r\n"), []byte("\n"))
+	l.file, l.lines = s.File, strings.Split(string(src), "\n")
+	for _, k := range s.Keys {
+		if !slices.Contains(ourKeys, k.Name) && !slices.Contains(siteKeys, k.Name) {
+			l.fault(l.file, k.Line, k.Column, "there is no key %q; there are %s", k.Name, strings.Join(ourKeys, ", "))
+		}
+	}
+	described := len(s.Keys) > 0 || !strings.HasPrefix(l.lines[0], "---") // else it has been said that it cannot be read
+	if s.Estimate.Max == 0 && described && !slices.ContainsFunc(s.Keys, func(k lesson.Key) bool { return k.Name == "estimate" }) {
+		l.fault(l.file, 1, 1, "the step has no estimate: write estimate: 10, in minutes")
+	}
+	for _, c := range s.Checks {
+		l.expression("the check "+c.ID, c.That, c.Line, c.Column, false)
+	}
+	for _, a := range slices.Concat(s.Solve, s.Reset) {
+		l.action(a, a.Line, a.Column)
+		if a.Until.That != "" {
+			l.expression("what "+string(a.Verb)+" waits for", a.Until.That, a.Line, a.Column, false)
+		}
+	}
+	for _, t := range s.Hints {
+		l.links(s, t, 1)
+	}
+	l.blocks(s, s.Blocks)
+	l.variables()
+}
+
+// expression compiles an expression that begins at line and column.
+func (l *linter) expression(what, src string, line, column int, local bool) {
+	e, err := check.Compile(src, l.schema)
+	if err == nil {
+		if local && !e.Local() {
+			l.fault(l.file, line, column, "%s is asked while the page is drawn: only target, region, stack, plan, outputs, vars, history and steps can be", what)
+		}
+		return
+	}
+	var many interface{ Unwrap() []error }
+	errs := []error{err}
+	if errors.As(err, &many) {
+		errs = many.Unwrap()
+	}
+	for _, e := range errs {
+		var p *check.Problem
+		if !errors.As(e, &p) {
+			continue
+		}
+		at := column
+		if p.Line == 1 {
+			at += p.Column - 1
+		} else {
+			at = p.Column
+		}
+		l.fault(l.file, line+p.Line-1, at, "%s does not compile: %s", what, p.Msg)
+	}
+}
+
+func (l *linter) blocks(s *lesson.Step, blocks []lesson.Block) {
+	for _, b := range blocks {
+		if b.When != "" {
+			l.condition(b)
+		}
+		if b.Action != nil {
+			line, column := l.find("```", b.Line)
+			if b.Kind != lesson.Code {
+				line, column = b.Line, 1
+			}
+			l.action(*b.Action, line, column)
+			if b.Action.Verb == lesson.Run && !shells[b.Lang] {
+				l.fault(l.file, line, column, "a %q block cannot be run: commands are { .bash .run }", b.Lang)
+			}
+		}
+		l.links(s, b.Text, b.Line)
+		for _, it := range b.Items {
+			l.links(s, it.Text, b.Line)
+			l.blocks(s, it.Blocks)
+		}
+		for _, row := range b.Rows {
+			for _, cell := range row {
+				l.links(s, cell, b.Line)
+			}
+		}
+		l.blocks(s, b.Blocks)
+	}
+}
+
+var shells = map[string]bool{"": true, "bash": true, "sh": true, "shell": true, "console": true}
+
+// conditionMark finds where a block's conditions are written.
+var conditionMark = regexp.MustCompile(`<!--\s*if\s+(\S.*?)\s*-->`)
+
+// condition compiles the nearest condition above a block. Those that enclose it
+// are met with other blocks.
+func (l *linter) condition(b lesson.Block) {
+	for n := min(b.Line, len(l.lines)); n > 0; n-- {
+		m := conditionMark.FindStringSubmatchIndex(l.lines[n-1])
+		if m == nil {
+			continue
+		}
+		src := l.lines[n-1][m[2]:m[3]]
+		if !strings.Contains(b.When, src) {
+			continue
+		}
+		l.expression("the condition", src, n, 1+utf8.RuneCountInString(l.lines[n-1][:m[2]]), true)
+		return
+	}
+}
+
+// find returns where text stands, from a line on; else the line's beginning.
+func (l *linter) find(text string, from int) (line, column int) {
+	for n := max(from, 1); n <= len(l.lines); n++ {
+		if i := strings.Index(l.lines[n-1], text); i >= 0 {
+			return n, 1 + utf8.RuneCountInString(l.lines[n-1][:i])
+		}
+	}
+	return max(from, 1), 1
+}
+
+// links looks where the links of a text lead.
+func (l *linter) links(s *lesson.Step, spans []lesson.Span, from int) {
+	said := map[string]bool{}
+	for _, sp := range spans {
+		if sp.Link == "" || said[sp.Link] || strings.Contains(sp.Link, "{{") {
+			continue
+		}
+		said[sp.Link] = true
+		line, column := l.find("]("+sp.Link, from)
+		if column > 1 || line > from {
+			column += len("](")
+		}
+		l.link(s, sp.Link, line, column)
+	}
+}
+
+func (l *linter) link(s *lesson.Step, link string, line, column int) {
+	if a, ok := lesson.LinkAction(link); ok {
+		if a.Verb == lesson.Visit {
+			file, _, _ := strings.Cut(link, "#")
+			if st, ok := l.course.Step(a.Name); !ok || path.Base(st.File) != path.Clean(file) {
+				if _, err := fs.Stat(l.fsys, path.Clean(file)); err != nil || !ok {
+					l.fault(l.file, line, column, "the link leads nowhere: there is no step %s", file)
+					return
+				}
+			}
+			if a.Anchor != "" && !l.headings[a.Name][a.Anchor] {
+				l.fault(l.file, line, column, "the link leads nowhere: %s has no heading #%s", file, a.Anchor)
+			}
+			return
+		}
+		l.action(a, line, column)
+		return
+	}
+	if strings.Contains(link, "://") || strings.HasPrefix(link, "mailto:") {
+		return
+	}
+	if anchor, ok := strings.CutPrefix(link, "#"); ok {
+		if anchor != "" && !l.headings[s.ID][anchor] {
+			l.fault(l.file, line, column, "the link leads nowhere: this step has no heading #%s", anchor)
+		}
+		return
+	}
+	file, _, _ := strings.Cut(link, "#")
+	if _, err := fs.Stat(l.fsys, path.Clean(file)); err != nil {
+		l.fault(l.file, line, column, "the link leads nowhere: there is no file %s", file)
+	}
+}
+
+var screenPages = []string{"deploy", "live", "logs", "cleanup"}
+
+// action looks whether an action can be carried out.
+func (l *linter) action(a lesson.Action, line, column int) {
+	switch a.Verb {
+	case lesson.Run:
+		if strings.TrimSpace(a.Command) == "" {
+			l.fault(l.file, line, column, "there is no command to run")
+		}
+	case lesson.Page:
+		if !slices.Contains(screenPages, a.Name) {
+			l.fault(l.file, line, column, "there is no page %q; there are %s", a.Name, strings.Join(screenPages, ", "))
+		}
+	case lesson.Set:
+		for _, set := range a.Settings {
+			v, ok := l.conf.Variables[set.Name]
+			switch {
+			case !ok:
+				l.fault(l.file, line, column, "the configuration has no variable %q; it has %s", set.Name, l.names())
+			case v.Type == "number" && set.Value != "null":
+				if _, err := strconv.ParseFloat(set.Value, 64); err != nil {
+					l.fault(l.file, line, column, "the variable %s is a number, and %q is none", set.Name, set.Value)
+				}
+			case v.Type == "bool" && set.Value != "true" && set.Value != "false" && set.Value != "null":
+				l.fault(l.file, line, column, "the variable %s is true or false, not %q", set.Name, set.Value)
+			}
+		}
+	case lesson.Restore:
+		for _, name := range a.Names {
+			_, isVariable := l.conf.Variables[name]
+			_, isFile := l.conf.Files[name]
+			if name != lesson.RestoreAll && !isVariable && !isFile {
+				l.fault(l.file, line, column, "there is nothing named %q to restore: name a variable, a .tf file, or %s", name, lesson.RestoreAll)
+			}
+		}
+	case lesson.Open:
+		src, ok := l.conf.Files[a.File]
+		switch {
+		case !ok:
+			l.fault(l.file, line, column, "the configuration has no file %q; it has %s", a.File, strings.Join(slices.Sorted(maps.Keys(l.conf.Files)), ", "))
+		case a.At > bytes.Count(src, []byte("\n"))+1:
+			l.fault(l.file, line, column, "%s has no line %d", a.File, a.At)
+		case a.Find != "" && !bytes.Contains(src, []byte(a.Find)):
+			l.fault(l.file, line, column, "%s has no line with %q", a.File, a.Find)
+		}
+	}
+}
+
+func (l *linter) names() string {
+	if len(l.conf.Variables) == 0 {
+		return "none"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(l.conf.Variables)), ", ")
+}
+
+var variable = regexp.MustCompile(`\{\{[ \t]*([A-Za-z][\w-]*(?:\.[\w-]+)*)[ \t]*\}\}`)
+
+// alwaysKnown are variables that the session has.
+var alwaysKnown = map[string]bool{"target": true, "account": true, "region": true, "workspace": true}
+
+// variables looks at every {{ name }} of the file. In front matter any fact may
+// stand, since checks' messages are there; in the text only what is known
+// without asking.
+func (l *linter) variables() {
+	front := len(l.lines) > 0 && strings.TrimRight(l.lines[0], " \t") == "---"
+	for i, text := range l.lines {
+		if i > 0 && front {
+			if t := strings.TrimRight(text, " \t"); t == "---" || t == "..." {
+				front = false
+			}
+		}
+		for _, m := range variable.FindAllStringSubmatchIndex(text, -1) {
+			name := text[m[2]:m[3]]
+			if _, own := l.course.Variables[name]; own || alwaysKnown[name] {
+				continue
+			}
+			column := 1 + utf8.RuneCountInString(text[:m[2]])
+			e, err := check.CompileValue(name, l.schema)
+			switch {
+			case err != nil:
+				var p *check.Problem
+				msg := err.Error()
+				if errors.As(err, &p) {
+					msg = p.Msg
+				}
+				l.fault(l.file, i+1, column, "there is no value {{ %s }}: %s", name, msg)
+			case !front && !e.Local():
+				l.fault(l.file, i+1, column, "{{ %s }} is not known while the page is drawn; only checks may ask for it", name)
+			}
+		}
+	}
+}
+
+// anchors are the identifiers of headings, as MkDocs makes them: a repeated one
+// gets a number.
+func anchors(blocks []lesson.Block, out map[string]bool) map[string]bool {
+	for _, b := range blocks {
+		if b.Kind == lesson.Heading {
+			id := lesson.Anchor(b.Text)
+			for n, base := 1, id; out[id]; n++ {
+				id = base + "_" + strconv.Itoa(n)
+			}
+			out[id] = true
+		}
+		anchors(b.Blocks, out)
+		for _, it := range b.Items {
+			anchors(it.Blocks, out)
+		}
+	}
+	return out
+}
