@@ -3,7 +3,7 @@
 // them.
 //
 // What it knows of time is more than AWS tells: beside the points of a minute
-// (six hours of them) it keeps finer ones for a while, and a query with a period
+// (four hours of them) it keeps finer ones for a while, and a query with a period
 // under 60 seconds gets those. Metrics live in memory and begin anew with the
 // sandbox; alarms and their states are kept.
 package cloudwatch
@@ -56,6 +56,7 @@ type CloudWatch struct {
 
 	mu     sync.RWMutex
 	series map[string]*series
+	forgot time.Time // when room was last made
 
 	meter meter // of Run alone
 }

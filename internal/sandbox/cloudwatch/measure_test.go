@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -184,4 +185,47 @@ func TestRingIsBounded(t *testing.T) {
 	if !slices.IsSortedFunc(s.fine.points, func(a, b point) int { return int(a.at - b.at) }) {
 		t.Error("the points are not in order")
 	}
+}
+
+func TestForgetMakesRoom(t *testing.T) {
+	c, _, _ := serve(t, Sources{})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	start := time.Unix(1.8e9, 0)
+	put := func(i int, at time.Time) error {
+		return c.record("Shop", "Orders", dimensions("TaskId", strconv.Itoa(i)), "", at, one(1, 1), false)
+	}
+	for i := range maxSeries {
+		if err := put(i, start); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := put(maxSeries, start.Add(10*time.Minute)); err == nil {
+		t.Error("more metrics than there is room for")
+	}
+	if err := put(maxSeries, start.Add(20*time.Minute)); err != nil {
+		t.Errorf("metrics that are gone hold their room: %v", err)
+	}
+}
+
+// BenchmarkMeasure looks at 50 services with 500 tasks, which the sandbox does
+// every five seconds.
+func BenchmarkMeasure(b *testing.B) {
+	w := &world{events: map[string][]logs.Event{}, usage: map[int]fargate.Usage{}}
+	w.census.Clusters = []ecs.ClusterCensus{{Name: "c", Insights: "enabled"}}
+	for i := range 500 {
+		if i%10 == 0 {
+			w.census.Services = append(w.census.Services, ecs.ServiceCensus{Cluster: "c", Name: strconv.Itoa(i / 10)})
+		}
+		n := task(strconv.Itoa(i), 0)
+		n.Service, n.Family = strconv.Itoa(i/10), strconv.Itoa(i/10)
+		w.census.Tasks = append(w.census.Tasks, n)
+	}
+	c, _, _ := serve(b, Sources{Containers: w, Logs: w, Measure: func([]int) map[int]fargate.Usage { return w.usage }})
+	now := time.Unix(1.8e9, 0)
+	for b.Loop() {
+		now = now.Add(5 * time.Second)
+		c.measure(now)
+	}
+	b.ReportMetric(float64(len(c.series)), "metrics")
 }

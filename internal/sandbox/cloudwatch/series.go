@@ -2,6 +2,7 @@ package cloudwatch
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -15,8 +16,8 @@ import (
 
 // Limits of what is kept.
 const (
-	minutes    = 6 * 60 // points of a minute, a metric
-	finePoints = 240    // points of a sampling interval, a metric
+	minutes    = 4 * 60 // points of a minute, a metric
+	finePoints = 120    // points of a sampling interval, a metric
 	maxSeries  = 20_000
 	active     = 3 * time.Hour // of ListMetrics's RecentlyActive
 )
@@ -181,7 +182,7 @@ func (c *CloudWatch) record(namespace, name string, dims []types.Dimension, unit
 	k := seriesKey(namespace, name, dims)
 	s := c.series[k]
 	if s == nil {
-		if len(c.series) >= maxSeries {
+		if len(c.series) >= maxSeries && at.Sub(c.forgot) >= time.Minute {
 			c.forget(at)
 		}
 		if len(c.series) >= maxSeries {
@@ -202,13 +203,16 @@ func (c *CloudWatch) record(namespace, name string, dims []types.Dimension, unit
 	return nil
 }
 
-// forget drops the metrics that have not been seen for as long as points are
-// kept. c.mu must be held.
+// forget makes room: for what has not been seen for as long as points are kept,
+// or, if that is not enough, for a quarter of an hour, such as tasks that are
+// gone. c.mu must be held.
 func (c *CloudWatch) forget(now time.Time) {
-	for k, s := range c.series {
-		if s.last < now.Unix()-minutes*60 {
-			delete(c.series, k)
+	c.forgot = now
+	for _, age := range []time.Duration{minutes * time.Minute, 15 * time.Minute} {
+		if len(c.series) < maxSeries*3/4 {
+			return
 		}
+		maps.DeleteFunc(c.series, func(_ string, s *series) bool { return s.last < now.Add(-age).Unix() })
 	}
 }
 
