@@ -19,8 +19,6 @@ import (
 	"workshop/internal/session"
 	"workshop/internal/stack"
 	"workshop/internal/target"
-	"workshop/steps"
-	"workshop/terraform"
 )
 
 // version is set by the linker for a release.
@@ -37,6 +35,7 @@ type commandLine struct {
 	workspace string
 	region    string
 	terraform string
+	steps     string
 	speed     string
 	json      bool
 	port      int
@@ -74,7 +73,8 @@ With --target aws it does the same in your own AWS account.`,
 	f.StringVar(&c.target, "target", string(target.Sandbox), `where to deploy: "sandbox" or "aws"`)
 	f.StringVar(&c.workspace, "workspace", "", "folder of your configuration, state and progress (default: one for each target, in your state folder)")
 	f.StringVar(&c.region, "region", "", "AWS region (default: the sandbox's eu-west-1, or what your AWS configuration says)")
-	f.StringVar(&c.terraform, "terraform", "", "path of the terraform or tofu to use (default: from PATH, else it is fetched)")
+	f.StringVar(&c.terraform, "terraform", "", "path of the terraform or tofu to use (default: from PATH, else it is fetched); a folder is the configuration to deploy instead of the bundled one")
+	f.StringVar(&c.steps, "steps", "", "folder of another workshop to run; its terraform folder is what it deploys")
 	f.StringVar(&c.speed, "speed", os.Getenv("WORKSHOP_SANDBOX_SPEED"), `how fast the sandbox's Fargate is: "real" or "fast"`)
 	f.BoolVar(&c.json, "json", false, "print JSON: one object a line where the command streams, else one object")
 
@@ -82,6 +82,8 @@ With --target aws it does the same in your own AWS account.`,
 		c.planCommand(), c.deployCommand(), c.destroyCommand(),
 		c.statusCommand(), c.logsCommand(), c.outputCommand(),
 		c.stepsCommand(), c.showCommand(), c.resetCommand(),
+		c.checkCommand(), c.hintCommand(), c.solveCommand(), c.certificateCommand(),
+		c.newCommand(), c.lintCommand(), c.previewCommand(),
 		c.envCommand(), c.sandboxCommand(), c.versionCommand(),
 	)
 	return root
@@ -118,10 +120,22 @@ func (c *commandLine) open() (*session.Session, error) {
 	if c.speed != "" && c.speed != "real" && c.speed != "fast" {
 		return nil, usagef(`--speed is "real" or "fast", not %q`, c.speed)
 	}
+	what, err := c.content()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := c.workspaceDir(kind, what)
+	if err != nil {
+		return nil, err
+	}
+	program := c.terraform
+	if configured(program) {
+		program = ""
+	}
 	s, err := session.Open(session.Options{
-		Kind: kind, Workspace: c.workspace, Region: c.region, Terraform: c.terraform,
+		Kind: kind, Workspace: dir, Region: c.region, Terraform: program,
 		Fast: c.speed == "fast", Port: c.port, Log: slog.New(slog.DiscardHandler),
-		Configuration: terraform.Files, Steps: steps.Files,
+		Configuration: what.terraform, Steps: what.steps,
 	})
 	if err != nil {
 		return nil, err

@@ -258,11 +258,20 @@ func (c *commandLine) declined(err error) error {
 }
 
 func (c *commandLine) resetCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "reset",
-		Short: "Bring back the bundled Terraform files, keeping a copy of yours",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "reset [STEP]",
+		Short: "Bring back the bundled Terraform files, keeping a copy of yours; or bring back one step",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("reset takes the id of one step at most")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return c.resetStep(cmd.Context(), args[0], yes)
+			}
 			s, err := c.open()
 			if err != nil {
 				return err
@@ -285,6 +294,8 @@ func (c *commandLine) resetCommand() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "with a step: apply plans without asking")
+	return cmd
 }
 
 func counted(s *stack.Summary) string {

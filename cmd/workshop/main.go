@@ -21,6 +21,7 @@ const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitUsage       = 2
+	exitCheckFailed = 3
 	exitInterrupted = 130
 )
 
@@ -45,6 +46,8 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 		return exitDone
 	case errors.Is(err, errReported):
 		return exitFailed
+	case errors.Is(err, errCheckFailed):
+		return exitCheckFailed
 	case errors.As(err, &u):
 		fmt.Fprintf(errOut, "workshop: %s\nRun `workshop --help` for what there is.\n", clean.Text(u.Error()))
 		return exitUsage

@@ -113,13 +113,11 @@ func (c *commandLine) step(name string) (*lesson.Step, func(string) (string, boo
 	}
 	step, ok := course.Step(name)
 	if !ok {
-		var ids []string
-		for _, st := range course.Steps {
-			ids = append(ids, st.ID)
-		}
-		return nil, nil, usagef("there is no step %q; there are %s", name, strings.Join(ids, ", "))
+		return nil, nil, noStep(course, name)
 	}
-	return step, s.Variable, nil
+	shown := *step
+	shown.Blocks = lesson.Select(step.Blocks, s.Holds())
+	return &shown, func(name string) (string, bool) { return s.Value(course, name) }, nil
 }
 
 // textWidth is the widest text that reads well.

@@ -19,8 +19,12 @@ func Fill(ctx context.Context, text string, src Source) string {
 		return text
 	}
 	return variable.ReplaceAllStringFunc(text, func(m string) string {
-		if v, ok := Lookup(ctx, variable.FindStringSubmatch(m)[1], src); ok {
+		name := variable.FindStringSubmatch(m)[1]
+		if v, ok := Lookup(ctx, name, src); ok {
 			return v
+		}
+		if strings.HasPrefix(name, "outputs.") {
+			return "(after deploy)"
 		}
 		return "(not known yet)"
 	})

@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"io/fs"
+	"strings"
 	"time"
 
 	"workshop/internal/check"
@@ -15,6 +17,7 @@ import (
 func (s *Session) Check(ctx context.Context, step *lesson.Step, report func(check.Result)) ([]check.Result, error) {
 	var checks []check.Check
 	for _, c := range step.Checks {
+		c.Else = s.ownWords(c.Else)
 		checks = append(checks, c.Check)
 	}
 	results := check.Run(ctx, checks, s.Facts, report)
@@ -30,6 +33,23 @@ func (s *Session) Check(ctx context.Context, step *lesson.Step, report func(chec
 			}
 		}
 		return changed
+	})
+}
+
+// ownWords fills in the course's variables in a check's message, and leaves the
+// facts, which have a dot or are found by the check itself.
+func (s *Session) ownWords(text string) string {
+	var course *lesson.Course
+	return lesson.Fill(text, func(name string) (string, bool) {
+		if !strings.Contains(name, ".") {
+			if course == nil {
+				course, _ = s.Course() // faults are told where it is shown
+			}
+			if v, ok := s.Value(course, name); ok {
+				return v, true
+			}
+		}
+		return "{{ " + name + " }}", true
 	})
 }
 
@@ -93,3 +113,46 @@ func (s *Session) remember(step string, change func(*workspace.StepProgress) boo
 		return nil
 	})
 }
+
+// Certificate is what was done of a course so far.
+func (s *Session) Certificate(course *lesson.Course, name string) (*lesson.Certificate, error) {
+	p, _, err := s.Workspace.LoadProgress()
+	if err != nil {
+		return nil, err
+	}
+	c := &lesson.Certificate{Course: course.Title, Name: name, Date: time.Now(), Place: "on a real AWS account"}
+	if s.Sandbox() {
+		c.Place = "in the sandbox"
+	}
+	for _, st := range course.Steps {
+		sp := p.Steps[st.ID]
+		d := lesson.Done{Title: st.Title, Done: sp.Done, At: sp.DoneAt, Estimate: st.Estimate, Of: len(st.Checks)}
+		for _, ch := range st.Checks {
+			if sp.Passed(ch.ID) {
+				d.Checks++
+			}
+		}
+		// Who comes back another day has not worked all the while.
+		if took := sp.DoneAt.Sub(sp.FirstSeen); !sp.FirstSeen.IsZero() && sp.Done && took > 0 && took < longest {
+			d.Took = took
+		}
+		c.Steps = append(c.Steps, d)
+	}
+	return c, nil
+}
+
+// longest is the most that one step can take in one go.
+const longest = 6 * time.Hour
+
+// NextHint is what Hint would give, without giving it.
+func (s *Session) NextHint(step *lesson.Step) ([]lesson.Span, error) {
+	if len(step.Hints) == 0 {
+		return nil, nil
+	}
+	p, _, err := s.Workspace.LoadProgress()
+	n := min(max(p.Steps[step.ID].Hints, 0), len(step.Hints)-1)
+	return step.Hints[n], err
+}
+
+// Steps is where the course and its pictures are read from.
+func (s *Session) Steps() fs.FS { return s.opts.Steps }
