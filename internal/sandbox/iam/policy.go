@@ -220,11 +220,14 @@ func (i *IAM) policyOperations(s *wire.Service) {
 		if err != nil {
 			return nil, err
 		}
-		out := &iam.ListEntitiesForPolicyOutput{PolicyRoles: []types.PolicyRole{}}
-		for _, r := range i.roles.Find(func(r role) bool { return slices.Contains(r.Attached, p.ARN) }) {
-			out.PolicyRoles = append(out.PolicyRoles, types.PolicyRole{RoleName: &r.Name, RoleId: &r.ID})
+		roles := []types.PolicyRole{}
+		if in.EntityFilter == "" || in.EntityFilter == types.EntityTypeRole {
+			for _, r := range i.roles.Find(func(r role) bool { return slices.Contains(r.Attached, p.ARN) }) {
+				roles = append(roles, types.PolicyRole{RoleName: &r.Name, RoleId: &r.ID})
+			}
 		}
-		return out, nil
+		cut, truncated, next, err := page(roles, in.Marker, in.MaxItems)
+		return &iam.ListEntitiesForPolicyOutput{PolicyRoles: cut, IsTruncated: truncated, Marker: next}, err
 	})
 	wire.Handle(s, "TagPolicy", func(_ context.Context, in *iam.TagPolicyInput) (*iam.TagPolicyOutput, error) {
 		p, err := i.own(in.PolicyArn)
