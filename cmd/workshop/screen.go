@@ -23,7 +23,6 @@ import (
 	"workshop/internal/stack"
 	"workshop/internal/tui"
 	"workshop/internal/workspace"
-	"workshop/steps"
 )
 
 // screen opens the TUI on a page.
@@ -63,7 +62,7 @@ func (s *screen) info() tui.Info {
 
 func (s *screen) Open(context.Context) (tui.Opening, error) {
 	course, err := s.session.Course()
-	o := tui.Opening{Info: s.info(), Course: course, Images: steps.Files, Faults: faults(err)}
+	o := tui.Opening{Info: s.info(), Course: course, Images: s.session.Steps(), Faults: faults(err)}
 	p, damaged, err := s.session.Workspace.LoadProgress()
 	if err != nil {
 		return o, err
@@ -175,6 +174,12 @@ func (s *screen) Stack(context.Context) (tui.Stack, error) {
 		return tui.Stack{}, err
 	}
 	out := tui.Stack{Exists: len(resources) > 0, Resources: len(resources), Outputs: outputs}
+	for _, r := range resources {
+		out.Addresses = append(out.Addresses, r.Address)
+		if cidr, ok := r.Values["cidr_block"].(string); ok && r.Type == "aws_vpc" {
+			out.Network = cidr
+		}
+	}
 	out.URL, _ = outputs["url"].(string)
 	if out.Exists {
 		if l := s.session.Life(); l.To.IsZero() {
@@ -196,6 +201,8 @@ func (s *screen) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event
 	_, err := s.session.Apply(ctx, p, emit)
 	return err
 }
+
+func (s *screen) Sources(context.Context) (map[string]string, error) { return s.session.Sources() }
 
 func (s *screen) Stop(hard bool) { s.session.Stop(hard) }
 

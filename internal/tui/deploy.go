@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -26,6 +27,14 @@ func newDeploy(s *shared) *deploy {
 }
 
 func (d *deploy) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if d.graph.on && !d.showLog {
+		if cmd, ok := d.graph.key(k); ok {
+			return cmd, true
+		}
+	} else if k.String() == "g" && !d.showLog {
+		d.graph.toggle()
+		return nil, true
+	}
 	if cmd, ok := d.keyCommon(k); ok {
 		return cmd, true
 	}
@@ -153,8 +162,18 @@ func (d *deploy) copyOutput() tea.Cmd {
 	return d.copy(fmt.Sprint(d.stack.Outputs[n]), n)
 }
 
+func (d *deploy) moving() time.Duration {
+	if d.graph.on {
+		return d.graph.moving()
+	}
+	return d.run.moving()
+}
+
 func (d *deploy) view(w, h int) []string {
 	t := d.theme
+	if d.graph.on && !d.showLog {
+		return append(d.graphHead(w), d.graph.view(w, h-len(d.graphHead(w)))...)
+	}
 	if lines, ok := d.viewCommon(w, h); ok {
 		return lines
 	}
@@ -207,6 +226,24 @@ func (d *deploy) view(w, h int) []string {
 		lines = append(lines, d.viewNotReady(w)...)
 	}
 	return lines
+}
+
+// graphHead says above the diagram what must not be missed beside it.
+func (d *deploy) graphHead(w int) []string {
+	t := d.theme
+	switch d.phase {
+	case phaseApplying:
+		head := []string{d.story.head(w)}
+		for _, l := range d.story.trouble(w) {
+			head = append(head, cut(l, w, t))
+		}
+		return head[:min(len(head), 3)]
+	case phasePlanned:
+		return []string{cut(" "+t.Strong.Render("Plan")+"   "+counts(d.plan, t), w, t)}
+	case phaseFailed:
+		return []string{cut(" "+t.Bad.Render(t.Signs.Failed+" Terraform could not do all of it")+t.Dim.Render("   g says why"), w, t)}
+	}
+	return nil
 }
 
 func (d *deploy) viewPlan(w, h int) []string {
@@ -264,6 +301,13 @@ func (d *deploy) hints() []hint {
 	if d.showLog {
 		return []hint{{"esc", "back"}, {"G", "follow"}}
 	}
+	if d.graph.on {
+		hs := d.graph.hints()
+		if d.phase == phasePlanned && !d.plan.Empty() {
+			hs = append([]hint{{"a", "apply this plan"}}, hs...)
+		}
+		return hs
+	}
 	switch d.phase {
 	case phaseWaiting:
 		return []hint{{"esc", "not now"}}
@@ -273,14 +317,14 @@ func (d *deploy) hints() []hint {
 		if d.plan.Empty() {
 			return []hint{{"esc", "back"}, {"r", "plan again"}}
 		}
-		return []hint{{"a", "apply this plan"}, {"enter", "fold"}, {"esc", "back"}}
+		return []hint{{"a", "apply this plan"}, {"enter", "fold"}, {"g", "graph"}, {"esc", "back"}}
 	case phaseApplying:
-		return []hint{{"l", "log"}, {"ctrl+c", "stop safely"}}
+		return []hint{{"l", "log"}, {"g", "graph"}, {"ctrl+c", "stop safely"}}
 	case phaseFailed:
 		return []hint{{"r", "plan again"}, {"l", "log"}}
 	}
 	if d.stack.Exists {
-		return []hint{{"y", "copy"}, {"p", "plan"}, {"3", "live"}}
+		return []hint{{"y", "copy"}, {"p", "plan"}, {"g", "graph"}, {"3", "live"}}
 	}
 	return []hint{{"enter", "make a plan"}}
 }

@@ -107,6 +107,19 @@ func (g *guide) show(i int) {
 	}
 }
 
+// open goes to the step of that id.
+func (g *guide) open(id string) tea.Cmd {
+	for i, s := range g.course.Steps {
+		if s.ID == id {
+			if i != g.at {
+				g.show(i)
+			}
+			return g.goTo(guidePage)
+		}
+	}
+	return nil
+}
+
 func (g *guide) keepPlace() {
 	if g.reader != nil {
 		g.places[g.step().ID] = g.reader.State()

@@ -19,10 +19,10 @@ var allKeys = []keyGroup{
 	}},
 	{"2 Deploy", []hint{
 		{"enter p", "make a plan"}, {"enter", "fold a group, show a resource"}, {"a", "apply this plan; asks first"},
-		{"l", "Terraform's log"}, {"r", "plan again"}, {"y", "copy an output"},
+		{"g", "the architecture, drawn as it stands"}, {"l", "Terraform's log"}, {"r", "plan again"}, {"y", "copy an output"},
 	}},
 	{"3 Live", []hint{
-		{"enter", "a task: why it stopped"}, {"s", "scale: how many tasks"}, {"f", "a new deployment; asks first"},
+		{"g", "the diagram, as on page 2"}, {"enter", "a task: why it stopped"}, {"s", "scale: how many tasks"}, {"f", "a new deployment; asks first"},
 		{"x", "stop a task; asks first"}, {"u y", "copy the URL, the task's id"}, {"l", "the logs"},
 	}},
 	{"4 Logs", []hint{

@@ -91,6 +91,20 @@ func (l *live) chosenAt() int {
 }
 
 func (l *live) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
+	if l.graph.on {
+		if cmd, ok := l.graph.key(k); ok {
+			return cmd, true
+		}
+		if k.String() == "x" {
+			if l.chosen = l.graph.taskChosen(); l.chosen == "" {
+				l.say(noteAttention, "Choose a task first")
+				return nil, true
+			}
+		}
+	} else if k.String() == "g" {
+		l.graph.toggle()
+		return nil, true
+	}
 	if l.snap == nil {
 		return nil, false
 	}
@@ -210,6 +224,9 @@ func (l *live) confirmRedeploy() {
 }
 
 func (l *live) moving() time.Duration {
+	if l.graph.on {
+		return l.graph.moving()
+	}
 	if l.snap != nil {
 		return time.Second
 	}
@@ -219,6 +236,13 @@ func (l *live) moving() time.Duration {
 func (l *live) view(w, h int) []string {
 	t := l.theme
 	s := l.snap
+	if l.graph.on {
+		foot := []string{}
+		if s != nil {
+			foot = l.viewAge(w)
+		}
+		return append(block(l.graph.view(w, h-len(foot)), h-len(foot)), foot...)
+	}
 	if s == nil || l.coming() && s.Service.Status == "" && len(s.Tasks) == 0 {
 		return l.viewNothing(w)
 	}
@@ -606,6 +630,9 @@ func (l *live) viewAge(w int) []string {
 }
 
 func (l *live) hints() []hint {
+	if l.graph.on {
+		return append(l.graph.hints(), hint{"s", "scale"}, hint{"x", "stop task"})
+	}
 	if l.snap == nil {
 		if l.watched != nil {
 			return []hint{{"r", "try again"}}
@@ -616,7 +643,7 @@ func (l *live) hints() []hint {
 	if at := l.chosenAt(); at >= 0 && l.snap.Tasks[at].Stopped != nil {
 		enter = "why?"
 	}
-	return []hint{{"enter", enter}, {"s", "scale"}, {"f", "new deployment"}, {"x", "stop task"}, {"l", "logs"}}
+	return []hint{{"enter", enter}, {"s", "scale"}, {"f", "new deployment"}, {"x", "stop task"}, {"g", "graph"}, {"l", "logs"}}
 }
 
 func (l *live) paste(string) {}

@@ -48,11 +48,13 @@ type tickMsg time.Time
 func newModel(ctx context.Context, s Session, o Options) *model {
 	sh := &shared{session: s, jobs: newJobs(ctx), theme: style.New(!o.Light, !o.ASCII), now: time.Now}
 	m := &model{shared: sh, stale: true}
+	sh.graph = &graph{shared: sh}
 	m.guide = newGuide(sh)
 	m.deploy = newDeploy(sh)
 	m.live = newLive(sh)
 	m.logs = newLogs(sh)
 	m.cleanup = newCleanup(sh)
+	sh.graph.runs = []*run{&m.deploy.run, &m.cleanup.run}
 	m.pages = [pages]page{m.guide, m.deploy, m.live, m.logs, m.cleanup}
 	if id, ok := pageOf(o.Page); ok {
 		m.page = id
@@ -60,6 +62,7 @@ func newModel(ctx context.Context, s Session, o Options) *model {
 	sh.goTo = m.show
 	sh.stackMoved = m.stackMovedNow
 	sh.watchNow = m.watch
+	sh.openStep = m.guide.open
 	sh.ready.says = "The workshop is getting ready"
 	return m
 }

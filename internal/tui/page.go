@@ -78,11 +78,13 @@ type shared struct {
 	op      *operation
 	dialog  *dialog
 	notice  notice
+	graph   *graph
 	spin    int // turns while something moves
 
 	goTo       func(pageID) tea.Cmd
 	stackMoved func() tea.Cmd // what is up has changed: look again
-	watchNow   func()         // follow the service and its logs from now on
+	openStep   func(id string) tea.Cmd
+	watchNow   func() // follow the service and its logs from now on
 }
 
 // readiness is how far the session is from being able to work.

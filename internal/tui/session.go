@@ -40,6 +40,9 @@ type Session interface {
 	// Stop asks the running Plan or Apply to stop and to keep its state; hard
 	// ends it at once. It does not block.
 	Stop(hard bool)
+	// Sources says where each resource is written down, as file:line by its
+	// address without index.
+	Sources(ctx context.Context) (map[string]string, error)
 	// Cost says in words what a plan's resources cost; p is nil for what is up
 	// now. It may read files, and is called outside the event loop.
 	Cost(p *stack.Plan) Cost
@@ -97,6 +100,8 @@ type Progress struct {
 type Stack struct {
 	Exists    bool // Terraform's state holds resources
 	Resources int
+	Addresses []string       // theirs
+	Network   string         // the VPC's range of addresses; empty where unknown
 	Created   time.Time      // of the first resource; zero where unknown
 	Outputs   map[string]any // of the root module, sensitive ones left out
 	URL       string         // of the load balancer; empty before there is one

@@ -272,6 +272,43 @@ func TestAFailedApply(t *testing.T) {
 	})
 }
 
+// The diagram comes alive as the architecture is built.
+func TestTheDiagram(t *testing.T) {
+	for _, size := range sizes {
+		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
+			play(t, tuitest.New, size[0], size[1], tui.Options{Page: "deploy"}, func(st *stage) {
+				st.press("g")
+				st.sees("Load balancer", "not there")
+				st.press("esc", "enter")
+				st.wait(3 * time.Second)
+				st.press("g")
+				st.sees("28 to create", "planned", "aws_lb.main load_balancer.tf:74", "Architecture", "a apply this plan")
+				st.golden("graph-planned")
+				st.press("a", "y")
+				st.wait(20 * time.Second)
+				st.sees("Applying", "in the making", "tasks come here")
+				st.golden("graph-applying")
+				st.press("3")
+				st.wait(70 * time.Second)
+				st.sees("2/2 healthy", "200 in 3 ms", "eu-west-1a")
+				st.press("tab")
+				st.sees("Service", "aws_ecs_service.app service.tf")
+				st.golden("graph-up")
+				st.s.Crash()
+				st.wait(1500 * time.Millisecond)
+				st.press("tab", "tab", "tab")
+				st.sees("7f3a failing", "the app panicked")
+				st.golden("graph-failing")
+				st.press("left")
+				st.press("enter")
+				st.sees("in two zones, a service behind it")
+				st.press("3", "g")
+				st.sees("1 of 2 running")
+			})
+		})
+	}
+}
+
 // While Terraform waits for tasks that cannot start, the screens say why.
 func TestTasksThatCannotStart(t *testing.T) {
 	bad := func() *tuitest.Session { s := tuitest.New(); s.BadImage = true; return s }

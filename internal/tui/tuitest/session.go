@@ -143,6 +143,12 @@ func (s *Session) Stack(context.Context) (tui.Stack, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := tui.Stack{Exists: len(s.created) > 0, Resources: len(s.created), Created: s.from}
+	for a := range s.created {
+		st.Addresses = append(st.Addresses, a)
+	}
+	if s.created["aws_vpc.main"] {
+		st.Network = "10.0.0.0/16"
+	}
 	if s.desired > 0 || len(s.tasks) > 0 {
 		st.URL = "http://localhost:18080"
 		st.Outputs = map[string]any{
@@ -392,6 +398,15 @@ func (s *Session) mark(a string, destroyed bool) {
 		s.created[a] = true
 		s.made++
 	}
+}
+
+func (s *Session) Sources(context.Context) (map[string]string, error) {
+	out := map[string]string{}
+	files := map[stack.Group]string{stack.GroupNetwork: "network.tf", stack.GroupLoadBalancer: "load_balancer.tf", stack.GroupPermissions: "permissions.tf", stack.GroupService: "service.tf", stack.GroupObservability: "observability.tf"}
+	for i, c := range Changes() {
+		out[base(c.Address)] = fmt.Sprintf("%s:%d", files[c.Group], 4+7*i)
+	}
+	return out, nil
 }
 
 func (s *Session) Cost(*stack.Plan) tui.Cost {
