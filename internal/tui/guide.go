@@ -136,7 +136,10 @@ func (g *guide) vars(name string) (string, bool) {
 	case "workspace":
 		return g.info.Workspace, true
 	case "target":
-		return map[bool]string{true: "sandbox", false: "aws"}[g.info.Sandbox], true
+		return g.target(), true
+	}
+	if v, ok := g.course.Variable(name, g.target()); ok {
+		return v, true
 	}
 	if out, ok := strings.CutPrefix(name, "outputs."); ok {
 		v, ok := g.stack.Outputs[out]
@@ -146,6 +149,14 @@ func (g *guide) vars(name string) (string, bool) {
 		return fmt.Sprint(v), ok
 	}
 	return "", false
+}
+
+// target is the name by which an author calls where the learner is.
+func (g *guide) target() string {
+	if g.info.Sandbox {
+		return "sandbox"
+	}
+	return "aws"
 }
 
 // renew makes the step's text fit what is known now.
