@@ -225,7 +225,7 @@ func queryTree(form url.Values) (map[string]any, error) {
 		}
 		parts := strings.Split(key, ".")
 		if len(parts) > maxDepth {
-			return nil, &malformed{key[:64], "less deeply nested"}
+			return nil, &malformed{key[:min(len(key), 64)], "less deeply nested"}
 		}
 		at := root
 		for _, p := range parts[:len(parts)-1] {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -92,6 +93,7 @@ func FuzzJSON(f *testing.F) {
 func FuzzQuery(f *testing.F) {
 	f.Add("Name=n&Id.1=a&Filter.1.Value.1=v")
 	f.Add("A.B=1&A=2&A.B.C=3")
+	f.Add(strings.Repeat(".", 40) + "=1")
 	f.Fuzz(func(t *testing.T, body string) {
 		form, err := url.ParseQuery(body)
 		if err != nil {

@@ -195,9 +195,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 		r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	}
 	scope, err := s.Credentials.verify(r, body, s.Now())
-	if err == nil || c.svc == nil {
-		c.svc = s.byName[scope]
-	}
+	c.svc = s.byName[scope] // an error as well is worded for the service
 	if err != nil {
 		return nil, err
 	}
@@ -335,6 +333,15 @@ func (c *call) succeed(w http.ResponseWriter, out any) {
 
 func (c *call) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	w.Header().Set("X-Amzn-Requestid", c.id)
+	isCBOR, isJSON := speaksCBOR(r), r.Header.Get("X-Amz-Target") != "" || strings.Contains(r.Header.Get("Content-Type"), "json")
+	if name, ok := authCodes[e.Code]; ok {
+		switch {
+		case isCBOR || isJSON:
+			e.Code = name
+		case c.svc != nil && c.svc.Protocol == EC2:
+			e = &Error{"AuthFailure", e.Message, http.StatusUnauthorized}
+		}
+	}
 	kind := "Sender"
 	if e.Status >= http.StatusInternalServerError {
 		kind = "Receiver"
@@ -346,11 +353,10 @@ func (c *call) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	if r.Header.Get("X-Amzn-Query-Mode") == "true" {
 		w.Header().Set("X-Amzn-Query-Error", code+";"+kind)
 	}
-	if speaksCBOR(r) {
+	if isCBOR {
 		writeCBOR(w, e.Status, cborError(e))
 		return
 	}
-	isJSON := r.Header.Get("X-Amz-Target") != "" || strings.Contains(r.Header.Get("Content-Type"), "json")
 	if isJSON {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.Header().Set("X-Amzn-Errortype", e.Code)

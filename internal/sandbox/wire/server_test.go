@@ -142,7 +142,7 @@ func TestRefusals(t *testing.T) {
 	}
 	stale := config(h.URL, keys)
 	srv.Now = func() time.Time { return time.Now().Add(20 * time.Minute) }
-	if got := code(call(stale, "")); got != "SignatureDoesNotMatch" {
+	if got := code(call(stale, "")); got != "InvalidSignatureException" {
 		t.Errorf("a request of 20 minutes ago: %s", got)
 	}
 	srv.Now = time.Now
@@ -152,8 +152,8 @@ func TestRefusals(t *testing.T) {
 		op   string
 		want string
 	}{
-		{"another's key", wire.Credentials{AccessKeyID: "AKIDOTHER", SecretAccessKey: keys.SecretAccessKey}, "", "InvalidClientTokenId"},
-		{"wrong secret", wire.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: "no"}, "", "SignatureDoesNotMatch"},
+		{"another's key", wire.Credentials{AccessKeyID: "AKIDOTHER", SecretAccessKey: keys.SecretAccessKey}, "", "UnrecognizedClientException"},
+		{"wrong secret", wire.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: "no"}, "", "InvalidSignatureException"},
 		{"unknown operation", keys, "unknown", "UnknownOperationException"},
 		{"a handler that panics", keys, "panic", "InternalFailure"},
 	} {

@@ -27,8 +27,17 @@ func denied(code, message string) *Error {
 	return &Error{code, message, http.StatusForbidden}
 }
 
+// authCodes are the names that JSON and CBOR services have for the refusals of
+// verify; EC2 has one for all of them (Developer Guides, "Common errors").
+var authCodes = map[string]string{
+	"MissingAuthenticationToken": "MissingAuthenticationTokenException",
+	"IncompleteSignature":        "IncompleteSignatureException",
+	"InvalidClientTokenId":       "UnrecognizedClientException",
+	"SignatureDoesNotMatch":      "InvalidSignatureException",
+}
+
 // verify checks a request's Signature Version 4 and returns the service that
-// its credential scope names. The scheme is the one of the AWS documentation's
+// its credential scope names, which it does for most that it refuses. The scheme is the one of the AWS documentation's
 // "Create a signed AWS API request".
 func (c Credentials) verify(r *http.Request, body []byte, now time.Time) (service string, err error) {
 	auth := r.Header.Get("Authorization")
@@ -49,23 +58,23 @@ func (c Credentials) verify(r *http.Request, body []byte, now time.Time) (servic
 		return "", denied("IncompleteSignature", "Authorization header needs Credential, SignedHeaders and Signature")
 	}
 	if scope[0] != c.AccessKeyID {
-		return "", denied("InvalidClientTokenId", "The security token included in the request is invalid.")
+		return scope[3], denied("InvalidClientTokenId", "The security token included in the request is invalid.")
 	}
 	date := r.Header.Get("X-Amz-Date")
 	at, perr := time.Parse("20060102T150405Z", date)
 	if perr != nil || !strings.HasPrefix(date, scope[1]) {
-		return "", denied("IncompleteSignature", "X-Amz-Date must be in ISO 8601 basic format and of the day of the credential scope")
+		return scope[3], denied("IncompleteSignature", "X-Amz-Date must be in ISO 8601 basic format and of the day of the credential scope")
 	}
 	if d := now.Sub(at); d > maxSkew || d < -maxSkew {
-		return "", denied("SignatureDoesNotMatch", "Signature expired: "+date+" is too far from "+now.UTC().Format("20060102T150405Z"))
+		return scope[3], denied("SignatureDoesNotMatch", "Signature expired: "+date+" is too far from "+now.UTC().Format("20060102T150405Z"))
 	}
 	names := strings.Split(part["SignedHeaders"], ";")
 	if !slices.Contains(names, "host") {
-		return "", denied("SignatureDoesNotMatch", "The Host header must be signed")
+		return scope[3], denied("SignatureDoesNotMatch", "The Host header must be signed")
 	}
 	want := c.signature(r, body, names, scope[1:4], date)
 	if subtle.ConstantTimeCompare([]byte(want), []byte(part["Signature"])) != 1 {
-		return "", denied("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+		return scope[3], denied("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}
 	return scope[3], nil
 }
