@@ -307,8 +307,14 @@ func (c *commandLine) act(ctx context.Context, s *session.Session, step *lesson.
 
 // helper tells what is done for the learner, as lines of text or of JSON.
 func (c *commandLine) helper(ctx context.Context, s *session.Session, yes bool) session.Helper {
+	events := c.events()
 	return session.Helper{
-		Event: c.events(),
+		Event: func(e stack.Event) {
+			if e.Type == stack.EventPlanned {
+				events = c.events() // it counts anew
+			}
+			events(e)
+		},
 		Say: func(a lesson.Action) {
 			say := clean.Line(lesson.PlainText(a.Say))
 			if c.json {

@@ -344,9 +344,13 @@ func (f *front) actions(kv pair) []Action {
 		a := Action{}
 		a.Line, a.Column = f.at(n)
 		count := 0
-		for _, kv := range f.mapping(n, "an action of "+kv.key.Value, append([]string{"say"}, verbs...)...) {
-			if kv.key.Value == "say" {
+		for _, kv := range f.mapping(n, "an action of "+kv.key.Value, append([]string{"say", "if"}, verbs...)...) {
+			switch kv.key.Value {
+			case "say":
 				a.Say = f.inlineText(kv)
+				continue
+			case "if":
+				a.If, _, _ = f.expression(kv)
 				continue
 			}
 			if count++; count > 1 {

@@ -53,6 +53,7 @@ const (
 type Action struct {
 	Verb     Verb
 	Say      []Span // of Solve and Reset: what is done, for the learner to read
+	If       string // of Solve and Reset: an expression, without which holding the action is left out
 	Command  string
 	Settings []Setting
 	File     string // a name in the folder of the configuration

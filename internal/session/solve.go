@@ -57,6 +57,11 @@ func (s *Session) Do(ctx context.Context, actions []lesson.Action, h Helper) err
 	}
 	course, _ := s.Course() // its faults are told where it is shown
 	for _, a := range actions {
+		if ok, err := s.applies(ctx, a.If); err != nil {
+			return err
+		} else if !ok {
+			continue
+		}
 		value := func(name string) (string, bool) { return s.Value(course, name) }
 		a.Command = lesson.Fill(a.Command, value)
 		a.Say = lesson.FillSpans(a.Say, value)
@@ -68,6 +73,20 @@ func (s *Session) Do(ctx context.Context, actions []lesson.Action, h Helper) err
 		}
 	}
 	return nil
+}
+
+// applies reports whether an action's condition holds; an empty one does.
+func (s *Session) applies(ctx context.Context, condition string) (bool, error) {
+	if condition == "" {
+		return true, nil
+	}
+	e, err := check.Compile(condition, nil)
+	if err != nil {
+		return false, fmt.Errorf("the condition %q cannot be read: %w", clean.Line(condition), err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, check.DefaultTimeout)
+	defer cancel()
+	return e.Holds(ctx, s.Facts())
 }
 
 func (s *Session) do(ctx context.Context, a lesson.Action, h Helper) error {
@@ -138,7 +157,8 @@ func (s *Session) apply(ctx context.Context, a lesson.Action, h Helper) error {
 		err = s.applyUntil(ctx, p, a, emit)
 	}
 	if err != nil && a.MayFail && ctx.Err() == nil {
-		h.line("It did not go through, as it was meant to: %v", err)
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		h.line("It did not go through, as it was meant to: %s", first)
 		return nil
 	}
 	return err

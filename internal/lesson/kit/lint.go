@@ -166,6 +166,10 @@ func (l *linter) step(s *lesson.Step) {
 	}
 	for _, a := range slices.Concat(s.Solve, s.Reset) {
 		l.action(a, a.Line, a.Column)
+		if a.If != "" {
+			line, column := l.find(a.If, a.Line)
+			l.expression("the if of "+string(a.Verb), a.If, line, column, false)
+		}
 		if a.Until.That != "" {
 			l.expression("what "+string(a.Verb)+" waits for", a.Until.That, a.Line, a.Column, false)
 		}
