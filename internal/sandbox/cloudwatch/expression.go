@@ -184,7 +184,9 @@ func (p *parser) operand() (value, error) {
 			if err != nil {
 				return value{}, err
 			}
-			out.lines = append(out.lines, v.lines...)
+			if out.lines = append(out.lines, v.lines...); len(out.lines) > maxQueries {
+				return value{}, p.fail("an array has more than %d time series", maxQueries)
+			}
 			if p.take("]") {
 				return out, nil
 			}
@@ -215,44 +217,37 @@ func (p *parser) operand() (value, error) {
 	return p.get(word)
 }
 
+// arity is how many arguments the functions take; METRICS may go without.
+var arity = map[string]int{
+	"ABS": 1, "AVG": 1, "CEIL": 1, "DATAPOINT_COUNT": 1, "FILL": 2, "FLOOR": 1, "IF": 3, "MAX": 1, "METRICS": 1, "MIN": 1, "PERIOD": 1, "RATE": 1, "SUM": 1,
+}
+
 // call reads a function's arguments and computes it.
 func (p *parser) call(name string) (value, error) {
+	n, known := arity[name]
+	if !known {
+		return value{}, p.fail("the sandbox does not have the function %s", name)
+	}
 	var args []value
-	word := "" // a text or a bare word among the arguments
+	word := "" // a text, REPEAT or LINEAR among the arguments
 	for !p.take(")") {
 		if len(args) > 0 && !p.take(",") {
 			return value{}, p.fail("the arguments of %s are not closed", name)
 		}
-		p.skip()
-		if quote := strings.IndexByte(`"'`, first(p.rest)); quote >= 0 {
-			end := strings.IndexByte(p.rest[1:], first(p.rest))
-			if end < 0 {
-				return value{}, p.fail("a text is not closed")
-			}
-			word, p.rest = p.rest[1:1+end], p.rest[end+2:]
-			args = append(args, value{})
-			continue
+		w, ok, err := p.word(name)
+		v := value{}
+		if ok {
+			word = w
+		} else if err == nil {
+			v, err = p.comparison()
 		}
-		if name == "FILL" && len(args) == 1 && (p.take("REPEAT") || p.take("LINEAR")) {
-			word = strings.ToUpper(strings.TrimSpace(p.text[len(p.text)-len(p.rest)-6 : len(p.text)-len(p.rest)]))
-			args = append(args, value{})
-			continue
-		}
-		v, err := p.comparison()
 		if err != nil {
 			return value{}, err
 		}
 		args = append(args, v)
 	}
-	want := map[string]int{"METRICS": len(args), "FILL": 2, "IF": 3}
-	n, special := want[name]
-	if !special {
-		n = 1
-	}
-	if f := folds[name]; f != nil || maps1[name] != nil || special || name == "PERIOD" || name == "RATE" || name == "DATAPOINT_COUNT" {
-		if len(args) != n {
-			return value{}, p.fail("%s takes %d arguments", name, n)
-		}
+	if len(args) != n && (name != "METRICS" || len(args) > 0) {
+		return value{}, p.fail("%s takes %d arguments", name, n)
 	}
 	switch name {
 	case "METRICS":
@@ -283,17 +278,29 @@ func (p *parser) call(name string) (value, error) {
 	if f := maps1[name]; f != nil {
 		return each(args[0], f), nil
 	}
-	if f := folds[name]; f != nil {
-		return fold(args[0], f), nil
-	}
-	return value{}, p.fail("the sandbox does not have the function %s", name)
+	return fold(args[0], folds[name]), nil
 }
 
-func first(s string) byte {
-	if s == "" {
-		return 0
+// word reads an argument that is no value: a text in quotes, or how FILL fills.
+func (p *parser) word(function string) (w string, ok bool, err error) {
+	if function == "FILL" {
+		for _, w := range []string{"REPEAT", "LINEAR"} {
+			if p.take(w) {
+				return w, true, nil
+			}
+		}
 	}
-	return s[0]
+	for _, quote := range []string{`"`, `'`} {
+		if p.take(quote) {
+			w, rest, closed := strings.Cut(p.rest, quote)
+			if !closed {
+				return "", false, p.fail("a text is not closed")
+			}
+			p.rest = rest
+			return w, true, nil
+		}
+	}
+	return "", false, nil
 }
 
 // maps1 are the functions of each point.
