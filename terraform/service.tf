@@ -189,6 +189,10 @@ resource "aws_appautoscaling_policy" "cpu" {
   target_tracking_scaling_policy_configuration {
     target_value = 60 # percent of CPU, on average over the tasks
 
+    # Seconds to wait for the effect of one change before the next.
+    scale_out_cooldown = 60
+    scale_in_cooldown  = 60
+
     predefined_metric_specification {
       predefined_metric_type = "ECSServiceAverageCPUUtilization"
     }
