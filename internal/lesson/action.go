@@ -14,8 +14,9 @@ import (
 )
 
 // Inline reads inline Markdown, such as a hint or a check's message, into
-// spans. Paragraphs become lines; anything larger stays the text that it is.
+// spans. Paragraphs become lines; of anything larger the text is kept.
 func Inline(src string) []Span {
+	src = clean.Text(src)
 	if strings.TrimSpace(src) == "" {
 		return nil
 	}
