@@ -1,21 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
 
 	"github.com/charmbracelet/x/term"
 
-	"workshop/internal/clean"
 	"workshop/internal/diagnose"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
@@ -46,7 +42,8 @@ func (c *commandLine) screen(ctx context.Context, page string) error {
 // screen is the TUI's view of a session.
 type screen struct {
 	session *session.Session
-	watcher atomic.Pointer[fargate.Watcher] // the one that runs, to be told of changes
+	watcher atomic.Pointer[fargate.Watcher]    // the one that runs, to be told of changes
+	solving atomic.Pointer[context.CancelFunc] // ends the solving of a step
 }
 
 var _ tui.Session = (*screen)(nil)
@@ -86,7 +83,8 @@ func faults(err error) []error {
 }
 
 func fromWorkspace(p workspace.Progress, course *lesson.Course) tui.Progress {
-	out := tui.Progress{Step: p.Current, Begun: map[string]time.Time{}, Places: map[string][]byte{}}
+	out := tui.Progress{Step: p.Current, Begun: map[string]time.Time{}, Places: map[string][]byte{},
+		Passed: map[string]map[string]bool{}, Hints: map[string]int{}, Answers: map[string]map[int][]int{}}
 	for _, st := range course.Steps { // in the course's order
 		sp, ok := p.Steps[st.ID]
 		if !ok {
@@ -101,35 +99,38 @@ func fromWorkspace(p workspace.Progress, course *lesson.Course) tui.Progress {
 		if len(sp.Place) > 0 {
 			out.Places[st.ID] = sp.Place
 		}
+		out.Hints[st.ID], out.Answers[st.ID] = sp.Hints, sp.Quiz
+		out.Passed[st.ID] = map[string]bool{}
+		for id := range sp.Checks {
+			out.Passed[st.ID][id] = true
+		}
 	}
 	return out
 }
 
 func (s *screen) Save(_ context.Context, p tui.Progress) error {
-	old, _, err := s.session.Workspace.LoadProgress()
-	if err != nil {
-		return err
-	}
 	done := map[string]bool{}
 	for _, id := range p.Done {
 		done[id] = true
 	}
-	next := workspace.Progress{Current: p.Step, Steps: old.Steps} // steps that the course no longer has stay
-	for id := range union(done, p.Begun, p.Places) {
-		sp := old.Steps[id]
-		if done[id] && !sp.Done {
-			sp.DoneAt = time.Now().UTC()
+	return s.session.Workspace.UpdateProgress(func(kept *workspace.Progress) error {
+		kept.Current = p.Step
+		for id := range union(done, p.Begun, p.Places) { // steps that the course no longer has stay
+			sp := kept.Steps[id]
+			if done[id] && !sp.Done {
+				sp.DoneAt = time.Now().UTC()
+			}
+			sp.Done = done[id]
+			if b, ok := p.Begun[id]; ok {
+				sp.FirstSeen = b
+			}
+			if place, ok := p.Places[id]; ok && json.Valid(place) {
+				sp.Place = place
+			}
+			kept.Steps[id] = sp
 		}
-		sp.Done = done[id]
-		if b, ok := p.Begun[id]; ok {
-			sp.FirstSeen = b
-		}
-		if place, ok := p.Places[id]; ok && json.Valid(place) {
-			sp.Place = place
-		}
-		next.Steps[id] = sp
-	}
-	return s.session.Workspace.SaveProgress(next)
+		return nil
+	})
 }
 
 func union(done map[string]bool, begun map[string]time.Time, places map[string][]byte) map[string]bool {
@@ -204,7 +205,14 @@ func (s *screen) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event
 
 func (s *screen) Sources(context.Context) (map[string]string, error) { return s.session.Sources() }
 
-func (s *screen) Stop(hard bool) { s.session.Stop(hard) }
+// Stop ends what Terraform does, and else what is being solved.
+func (s *screen) Stop(hard bool) {
+	if cancel := s.solving.Load(); cancel != nil && !s.session.Busy() {
+		(*cancel)()
+		return
+	}
+	s.session.Stop(hard)
+}
 
 func (s *screen) Cost(p *stack.Plan) tui.Cost {
 	e, err := s.session.Standing()
@@ -341,38 +349,23 @@ func (s *screen) Tail(ctx context.Context, more func([]fargate.Line)) error {
 	return failed
 }
 
-// act does something to the service.
-func (s *screen) act(ctx context.Context, do func(*fargate.Clients, fargate.Ref) error) error {
-	t, err := s.session.Target(ctx)
-	if err != nil {
-		return err
-	}
-	ref, err := s.session.Ref()
-	if err != nil {
-		return err
-	}
-	if err := do(fargate.NewClients(t.Config), ref); err != nil {
-		return err
-	}
-	if w := s.watcher.Load(); w != nil {
+// poke has the picture renewed at once after something was changed.
+func (s *screen) poke(err error) error {
+	if w := s.watcher.Load(); err == nil && w != nil {
 		w.Poke()
 	}
-	return nil
+	return err
 }
 
 func (s *screen) StopTask(ctx context.Context, id string) error {
-	return s.act(ctx, func(c *fargate.Clients, ref fargate.Ref) error {
-		return c.StopTask(ctx, ref, id, "Stopped from the workshop's screen")
-	})
+	return s.poke(s.session.StopTask(ctx, id))
 }
 
 func (s *screen) Scale(ctx context.Context, desired int) error {
-	return s.act(ctx, func(c *fargate.Clients, ref fargate.Ref) error { return c.Scale(ctx, ref, desired) })
+	return s.poke(s.session.Scale(ctx, desired))
 }
 
-func (s *screen) Redeploy(ctx context.Context) error {
-	return s.act(ctx, func(c *fargate.Clients, ref fargate.Ref) error { return c.ForceDeploy(ctx, ref) })
-}
+func (s *screen) Redeploy(ctx context.Context) error { return s.poke(s.session.Redeploy(ctx)) }
 
 func (s *screen) Receipt(ctx context.Context) (tui.Receipt, error) {
 	r, err := s.session.Sweep(ctx)
@@ -389,38 +382,6 @@ func (s *screen) Receipt(ctx context.Context) (tui.Receipt, error) {
 	return out, nil
 }
 
-// Run runs a code block of a step with a shell in the folder of the
-// configuration. What it prints is cleaned, line by line.
 func (s *screen) Run(ctx context.Context, command, _ string, out func(string)) (int, error) {
-	env, err := s.session.Environ(ctx)
-	if err != nil {
-		return 0, err
-	}
-	cmd := exec.CommandContext(ctx, "sh", "-c", command)
-	cmd.Dir = s.session.Workspace.TerraformDir()
-	cmd.Env = env
-	cmd.WaitDelay = 2 * time.Second
-	r, w := io.Pipe()
-	cmd.Stdout, cmd.Stderr = w, w
-	if err := cmd.Start(); err != nil {
-		return 0, fmt.Errorf("starting the command: %w", err)
-	}
-	lines := make(chan struct{})
-	go func() {
-		defer close(lines)
-		sc := bufio.NewScanner(r)
-		sc.Buffer(nil, 1<<20)
-		for sc.Scan() {
-			out(clean.Line(sc.Text()))
-		}
-		_, _ = io.Copy(io.Discard, r) // a line too long must not block the command
-	}()
-	err = cmd.Wait()
-	w.Close()
-	<-lines
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return exit.ExitCode(), nil
-	}
-	return 0, err
+	return s.session.Run(ctx, command, out)
 }

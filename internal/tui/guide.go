@@ -33,6 +33,9 @@ type guide struct {
 	output   *output
 	onOutput bool
 	faults   []error
+	teach    *teach
+	ending   *reader.Reader // the last page: what was done
+	endTitle string
 
 	saving, unsaved bool
 }
@@ -55,7 +58,10 @@ type output struct {
 const outputHeld = 5_000
 
 func newGuide(s *shared) *guide {
-	return &guide{shared: s, colors: colorprofile.ASCII, done: map[string]bool{}, begun: map[string]time.Time{}, places: map[string][]byte{}}
+	g := &guide{shared: s, colors: colorprofile.ASCII, done: map[string]bool{}, begun: map[string]time.Time{}, places: map[string][]byte{}}
+	g.teach = newTeach(s, g.step)
+	g.teach.output = func(o *output) { g.output, g.onOutput = o, false }
+	return g
 }
 
 // load takes the learner to where they were.
@@ -76,6 +82,7 @@ func (g *guide) load(o Opening) {
 			g.at = i
 		}
 	}
+	g.teach.load(p)
 	g.show(g.at)
 }
 
@@ -92,6 +99,7 @@ func (g *guide) show(i int) {
 		return
 	}
 	g.keepPlace()
+	g.ending, g.teach.open, g.teach.quiz = nil, false, false
 	g.at = min(max(i, 0), len(g.course.Steps)-1)
 	g.railAt = g.at
 	s := g.step()
@@ -100,11 +108,13 @@ func (g *guide) show(i int) {
 	}
 	g.reader = reader.New(s, g.theme, g.images)
 	g.reader.SetProfile(g.colors)
-	g.reader.SetVars(g.vars)
+	g.reader.SetVars(g.value)
+	g.reader.SetWhen(g.holds)
 	g.reader.SetSize(g.lay.read.w, g.lay.read.h)
 	if b, ok := g.places[s.ID]; ok {
 		g.reader.Restore(b)
 	}
+	g.teach.auto(true)
 }
 
 // open goes to the step of that id.
@@ -126,45 +136,20 @@ func (g *guide) keepPlace() {
 	}
 }
 
-// vars fills in {{ name }} in a step's text.
-func (g *guide) vars(name string) (string, bool) {
-	switch name {
-	case "account":
-		return g.info.Account, g.info.Account != ""
-	case "region":
-		return g.info.Region, g.info.Region != ""
-	case "workspace":
-		return g.info.Workspace, true
-	case "target":
-		return g.target(), true
-	}
-	if v, ok := g.course.Variable(name, g.target()); ok {
-		return v, true
-	}
-	if out, ok := strings.CutPrefix(name, "outputs."); ok {
-		v, ok := g.stack.Outputs[out]
-		if !ok && out == "url" && g.stack.URL != "" {
-			return g.stack.URL, true
-		}
-		return fmt.Sprint(v), ok
-	}
-	return "", false
-}
-
-// target is the name by which an author calls where the learner is.
-func (g *guide) target() string {
-	if g.info.Sandbox {
-		return "sandbox"
-	}
-	return "aws"
-}
-
 // renew makes the step's text fit what is known now.
 func (g *guide) renew() {
 	if g.reader != nil {
 		g.reader.SetTheme(g.theme)
-		g.reader.SetVars(g.vars)
+		g.reader.SetVars(g.value)
+		g.reader.SetWhen(g.holds)
 	}
+}
+
+// holds reports whether a conditional part of the text is shown; what is not
+// known yet is.
+func (g *guide) holds(when string) bool {
+	ok, known := g.words.Holds[when]
+	return ok || !known
 }
 
 // settle gives the reader its room, and returns the command for what it still
@@ -225,6 +210,17 @@ func (g *guide) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		return nil, false
 	}
 	key := k.String()
+	if g.ending != nil {
+		switch key {
+		case "esc", "p", "n":
+			g.ending = nil
+			return nil, true
+		case "s":
+			g.ending = nil
+		default:
+			return g.ending.Update(k), true
+		}
+	}
 	if g.onOutput {
 		switch key {
 		case "esc", "o":
@@ -260,6 +256,9 @@ func (g *guide) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 			return nil, true
 		}
 	}
+	if !g.onRail && !g.onOutput && g.teach.key(k) {
+		return nil, true
+	}
 	switch key {
 	case "n":
 		s := g.step()
@@ -267,7 +266,9 @@ func (g *guide) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		if g.at+1 < len(g.course.Steps) {
 			g.show(g.at + 1)
 		} else {
-			g.say(noteGood, "That was the last step: well done")
+			g.say(noteGood, "That was the last step: well done. `workshop certificate` writes this page to a file")
+			g.finish()
+			return nil, true
 		}
 		g.save()
 		return nil, true
@@ -291,6 +292,35 @@ func (g *guide) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	return g.reader.Update(k), true
 }
 
+// finish saves that the last step is done and shows what was done in all of them.
+func (g *guide) finish() {
+	p := g.progress()
+	g.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
+		if !g.info.ReadOnly {
+			if err := g.session.Save(ctx, p); err != nil {
+				return nil, err
+			}
+		}
+		return g.session.Certificate(ctx)
+	}, func(m any) tea.Cmd {
+		e := m.(ended)
+		text, ok := e.value.(string)
+		if e.err != nil || !ok {
+			g.say(noteBad, "What you did could not be put together: "+clean.Line(fmt.Sprint(e.err)))
+			return nil
+		}
+		s, err := lesson.Parse("certificate.md", []byte(text))
+		if err != nil {
+			g.say(noteBad, clean.Line(err.Error()))
+			return nil
+		}
+		g.endTitle = s.Title
+		g.ending = reader.New(s, g.theme, g.images)
+		g.ending.SetSize(g.lay.read.w, g.lay.read.h)
+		return nil
+	})
+}
+
 // runBlock runs a code block of the step.
 func (g *guide) runBlock(command, lang string) {
 	if g.output != nil && g.output.running {
@@ -308,17 +338,21 @@ func (g *guide) runBlock(command, lang string) {
 	}, func(m any) tea.Cmd {
 		switch m := m.(type) {
 		case string:
-			if len(o.lines) >= outputHeld {
-				o.lines = o.lines[outputHeld/10:]
-				o.dropped += outputHeld / 10
-			}
-			o.lines = append(o.lines, clean.Line(m))
+			o.add(m)
 		case ended:
 			o.running, o.err, o.took = false, m.err, g.now().Sub(o.began)
 			o.code, _ = m.value.(int)
 		}
 		return nil
 	})
+}
+
+func (o *output) add(line string) {
+	if len(o.lines) >= outputHeld {
+		o.lines = o.lines[outputHeld/10:]
+		o.dropped += outputHeld / 10
+	}
+	o.lines = append(o.lines, clean.Line(line))
 }
 
 // stopRun stops the command that a block runs; false where none does.
@@ -333,13 +367,22 @@ func (g *guide) stopRun() bool {
 }
 
 func (g *guide) paste(string) {}
-func (g *guide) typing() bool { return false }
+
+// typing: while a question is asked, digits are answers.
+func (g *guide) typing() bool { return g.teach.quiz }
 
 func (g *guide) moving() time.Duration {
 	if g.output != nil && g.output.running {
 		return spinTime
 	}
-	if g.step() != nil {
+	s := g.step()
+	if s != nil && g.jobs.alive(g.teach.gen) && g.teach.of(s).asked {
+		return spinTime
+	}
+	if s != nil && len(s.Checks) > 0 && g.teach.passed(s) < len(s.Checks) && g.ready.done && g.op == nil {
+		return checkEvery
+	}
+	if s != nil {
 		return 30 * time.Second // "2 min in"
 	}
 	return 0
@@ -359,6 +402,9 @@ func (g *guide) view(w, h int) []string {
 		return lines
 	}
 	read := g.viewStep(s)
+	if h := g.lay.teach.h; h > 0 {
+		read = append(read, g.teach.view(g.lay.teach.w, h)...)
+	}
 	if g.output != nil {
 		read = append(read, g.output.view(g.lay.output.w, g.lay.output.h, t, g.onOutput, g.spinner(), g.now())...)
 	}
@@ -396,6 +442,11 @@ func (g *guide) viewStep(s *lesson.Step) []string {
 	head := t.Heading.Render(clean.Line(s.Title)) + mark
 	if g.lay.compact {
 		head = t.Dim.Render(fmt.Sprintf("%d of %d ", g.at+1, len(g.course.Steps))) + t.Key.Render(t.Signs.Current) + " " + head
+	}
+	if g.ending != nil {
+		g.ending.SetTheme(g.theme)
+		g.ending.SetSize(g.lay.read.w, g.lay.read.h)
+		return append([]string{t.Heading.Render(clean.Line(g.endTitle)), ""}, block(strings.Split(g.ending.View(), "\n"), g.lay.read.h)...)
 	}
 	lines := []string{ends(head, t.Dim.Render(strings.Join(info, t.Signs.Sep)), g.lay.head.w, t), ""}
 	return append(lines, block(strings.Split(g.reader.View(), "\n"), g.lay.read.h)...)
@@ -495,6 +546,12 @@ func (g *guide) hints() []hint {
 	}
 	if g.onRail {
 		return []hint{{"enter", "open"}, {"esc", "back"}}
+	}
+	if g.ending != nil {
+		return []hint{{"esc", "back"}, {"s", "steps"}}
+	}
+	if g.teach.quiz {
+		return []hint{{"enter", "next"}, {"esc", "back"}}
 	}
 	h := []hint{{"n", "done, next"}, {"tab", "focus"}, {"enter", "run or fold"}}
 	if s := g.step(); s != nil && s.Page != "" {

@@ -16,6 +16,7 @@ var allKeys = []keyGroup{
 	{"1 Guide", []hint{
 		{"n", "this step is done, on to the next"}, {"p", "the step before"}, {"s", "choose a step"},
 		{"enter", "run a block, fold or unfold"}, {"y", "copy a block"}, {"o", "the output of what was run"},
+		{"c", "check what you did"}, {"h", "a hint"}, {"a", "answer the questions"}, {"S", "have the step done; asks first"},
 	}},
 	{"2 Deploy", []hint{
 		{"enter p", "make a plan"}, {"enter", "fold a group, show a resource"}, {"a", "apply this plan; asks first"},

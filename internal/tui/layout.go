@@ -25,12 +25,13 @@ type layout struct {
 	rail     rect // of the guide; none where compact
 	head     rect // the step's title; where compact, the rail is folded into it
 	read     rect // the step's text
+	teach    rect // of its checks, hints and questions; empty where it has none
 	output   rect // of the block that was run last; empty where none was
 }
 
-// lay computes the rectangles for a screen of w by h; output asks for a pane
-// under the step's text.
-func lay(w, h int, output bool) layout {
+// lay computes the rectangles for a screen of w by h; teach says how many rows
+// of a width a step's checks need, and output asks for a pane under the text.
+func lay(w, h int, teach func(w, h int) int, output bool) layout {
 	l := layout{w: w, h: h, tooSmall: w < leastWidth || h < leastHeight, compact: w < foldWidth}
 	l.body = rect{0, 2, w, max(0, h-4)}
 	x := 1
@@ -40,10 +41,14 @@ func lay(w, h int, output bool) layout {
 	}
 	l.head = rect{x, 2, min(w-x-1, readWidth+2), 1} // two more for the reader's scroll bar
 	l.read = rect{x, 4, l.head.w, max(0, l.body.h-2)}
+	l.teach = rect{l.read.x, 0, min(l.read.w, readWidth), teach(min(l.read.w, readWidth), l.body.h)}
+	l.read.h -= l.teach.h
+	l.teach.y = l.read.y + l.read.h
 	if output {
 		oh := min(max(l.body.h/3, 5), 16)
 		l.read.h -= oh
-		l.output = rect{l.read.x, l.read.y + l.read.h, l.read.w, oh}
+		l.teach.y -= oh
+		l.output = rect{l.read.x, l.teach.y + l.teach.h, l.read.w, oh}
 	}
 	return l
 }

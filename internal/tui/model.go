@@ -54,6 +54,7 @@ func newModel(ctx context.Context, s Session, o Options) *model {
 	m.live = newLive(sh)
 	m.logs = newLogs(sh)
 	m.cleanup = newCleanup(sh)
+	m.guide.teach.runs = map[bool]*run{false: &m.deploy.run, true: &m.cleanup.run}
 	sh.graph.runs = []*run{&m.deploy.run, &m.cleanup.run}
 	m.pages = [pages]page{m.guide, m.deploy, m.live, m.logs, m.cleanup}
 	if id, ok := pageOf(o.Page); ok {
@@ -125,6 +126,7 @@ func (m *model) getReady() {
 type standing struct {
 	stack Stack
 	cost  Cost
+	words Words
 }
 
 // stackMovedNow looks at what is up, and watches it where something is.
@@ -139,7 +141,8 @@ func (m *model) stackMovedNow() tea.Cmd {
 		if err != nil {
 			return nil, err
 		}
-		return standing{up, m.session.Cost(nil)}, nil
+		words, _ := m.session.Words(ctx) // without them the text says what it does not know
+		return standing{up, m.session.Cost(nil), words}, nil
 	}, func(what any) tea.Cmd {
 		if m.again {
 			m.stackMovedNow()
@@ -150,8 +153,9 @@ func (m *model) stackMovedNow() tea.Cmd {
 			return nil
 		}
 		up := e.value.(standing)
-		m.stack, m.cost = up.stack, up.cost
+		m.stack, m.cost, m.words = up.stack, up.cost, up.words
 		m.guide.renew()
+		m.guide.teach.auto(true)
 		if m.stack.Exists && m.deploy.phase == phaseIdle || !m.stack.Exists {
 			m.deploy.reset()
 		}
@@ -220,12 +224,12 @@ func (m *model) show(p pageID) tea.Cmd {
 }
 
 func (m *model) layOut(w, h int) {
-	m.lay = lay(w, h, m.guide.output != nil)
+	m.lay = lay(w, h, m.guide.teach.rows, m.guide.output != nil)
 }
 
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.update(msg)
-	if m.lay.w > 0 && (m.lay.output.h > 0) != (m.guide.output != nil) {
+	if m.page == guidePage && m.lay.w > 0 {
 		m.layOut(m.lay.w, m.lay.h)
 	}
 	return m, tea.Batch(cmd, m.guide.settle(), m.tick())
@@ -244,6 +248,9 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		}
 	case tickMsg:
 		m.ticking = false
+		if m.page == guidePage {
+			m.guide.teach.auto(false)
+		}
 		m.stale = true
 		m.spin++
 	case mailMsg:
@@ -414,9 +421,16 @@ func (m *model) interrupt() tea.Cmd {
 
 func (m *model) stopOperation() tea.Cmd {
 	m.op.stops++
+	if m.op.stop != nil && m.op.stops == 1 {
+		close(m.op.stop)
+	}
 	switch {
 	case m.op.op == stack.OpPlan:
 		m.session.Stop(m.op.stops > 1)
+		if m.op.stop != nil {
+			m.say(noteAttention, "What was begun is asked to stop")
+			return nil
+		}
 		m.say(noteAttention, "Terraform is asked to stop planning; nothing was changed")
 	case m.op.stops == 1:
 		m.session.Stop(false)

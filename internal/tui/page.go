@@ -2,6 +2,8 @@ package tui
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -72,6 +74,7 @@ type shared struct {
 	course  *lesson.Course
 	ready   readiness
 	stack   Stack
+	words   Words
 	cost    Cost
 	snap    *fargate.Snapshot
 	watched error // why watching ended, nil while it goes on
@@ -114,6 +117,40 @@ const noticeTime = 6 * time.Second
 
 func (s *shared) say(kind noticeKind, text string) {
 	s.notice = notice{text, kind, s.now().Add(noticeTime)}
+}
+
+// value is what {{ name }} stands for in a step's text.
+func (s *shared) value(name string) (string, bool) {
+	switch name {
+	case "account":
+		return s.info.Account, s.info.Account != ""
+	case "region":
+		return s.info.Region, s.info.Region != ""
+	case "workspace":
+		return s.info.Workspace, true
+	case "target":
+		return s.target(), true
+	}
+	if out, ok := strings.CutPrefix(name, "outputs."); ok {
+		v, ok := s.stack.Outputs[out]
+		if !ok && out == "url" && s.stack.URL != "" {
+			return s.stack.URL, true
+		}
+		if ok {
+			return fmt.Sprint(v), true
+		}
+	}
+	if v, ok := s.words.Values[name]; ok {
+		return v, true
+	}
+	return s.course.Variable(name, s.target())
+}
+
+func (s *shared) target() string {
+	if s.info.Sandbox {
+		return "sandbox"
+	}
+	return "aws"
 }
 
 func (s *shared) spinner() string {
@@ -166,7 +203,8 @@ type operation struct {
 	op      stack.Op
 	destroy bool
 	began   time.Time
-	stops   int // how often it was asked to stop
+	stops   int           // how often it was asked to stop
+	stop    chan struct{} // closed then; nil where nobody waits for it
 }
 
 const stackApply = stack.OpApply

@@ -163,6 +163,31 @@ func (r *run) apply() tea.Cmd {
 	return nil
 }
 
+// follow shows an apply that another page began.
+func (r *run) follow(p *stack.Plan) {
+	r.phase, r.plan, r.diags, r.err, r.summary, r.showLog = phaseApplying, p, nil, nil, nil, false
+	r.log.reset()
+	r.story = newStory(r.shared, p)
+	r.gen = r.op.gen
+	r.watchNow()
+}
+
+// followed ends what follow began.
+func (r *run) followed(err error) {
+	if r.phase != phaseApplying {
+		return
+	}
+	if err != nil && r.summary == nil {
+		r.fail(err)
+		return
+	}
+	r.story.end()
+	r.phase = phaseDone
+	if r.destroy {
+		r.applied()
+	}
+}
+
 func (r *run) hearApply(m any) tea.Cmd {
 	switch m := m.(type) {
 	case stack.Event:

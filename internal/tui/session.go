@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"time"
 
+	"workshop/internal/check"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
 	"workshop/internal/stack"
@@ -64,6 +65,21 @@ type Session interface {
 	// environment, and returns its exit code.
 	Run(ctx context.Context, command, lang string, out func(line string)) (int, error)
 
+	// Words are the values that the steps' texts ask for, and which of their
+	// conditional parts are shown. It reads files and asks nobody.
+	Words(ctx context.Context) (Words, error)
+	// Check runs a step's checks, calls with each result as it becomes final, and
+	// remembers those that pass. The error is about remembering.
+	Check(ctx context.Context, s *lesson.Step, report func(check.Result)) error
+	// Hint gives a step's next hint with its number, from 1, and remembers that.
+	Hint(ctx context.Context, s *lesson.Step) (hint []lesson.Span, n int, err error)
+	// Answer remembers the choice of an answer; both count from 0.
+	Answer(ctx context.Context, s *lesson.Step, question, answer int) error
+	// Solve does a step for the learner. Stop ends it.
+	Solve(ctx context.Context, s *lesson.Step, h Help) error
+	// Certificate is what was done so far, as Markdown.
+	Certificate(ctx context.Context) (string, error)
+
 	// Receipt asks the account what is left after a destroy, and tells what the
 	// stack was.
 	Receipt(ctx context.Context) (Receipt, error)
@@ -94,6 +110,24 @@ type Progress struct {
 	Done   []string             `json:"done,omitempty"`
 	Begun  map[string]time.Time `json:"begun,omitempty"`  // when a step was first opened
 	Places map[string][]byte    `json:"places,omitempty"` // scroll and folds by step, opaque
+
+	// What the session itself remembers; Save leaves it alone.
+	Passed  map[string]map[string]bool `json:"-"` // checks, by step and id
+	Hints   map[string]int             `json:"-"` // how many were given, by step
+	Answers map[string]map[int][]int   `json:"-"` // of the quiz, by step and question
+}
+
+// Words fill in the steps' texts.
+type Words struct {
+	Values map[string]string // by the name in {{ name }}
+	Holds  map[string]bool   // by condition
+}
+
+// Help is told what Solve does. Its functions are called one after the other.
+type Help struct {
+	Say     func(text string)        // what is done, and what commands print
+	Event   func(stack.Event)        // Terraform's
+	Approve func(p *stack.Plan) bool // whether to apply it; it blocks until that is known
 }
 
 // Stack is what is up.

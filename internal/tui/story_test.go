@@ -615,3 +615,118 @@ func TestEveryKeyOnEveryPage(t *testing.T) {
 		})
 	}
 }
+
+func atDeploy() *tuitest.Session { s := tuitest.New(); s.Progress.Step = "deploy"; return s }
+
+// What a step teaches with: checks that say what is missing, hints one at a
+// time, questions that explain.
+func TestTeaching(t *testing.T) {
+	for _, size := range sizes {
+		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
+			play(t, atDeploy, size[0], size[1], tui.Options{}, func(st *stage) {
+				st.wait(time.Second)
+				st.sees("Checks 0 of 2", "c check")
+				st.seesNot("Terraform has made 0") // nobody has asked
+				st.press("c")
+				st.wait(time.Second)
+				st.sees("✗ everything in the plan exists", "→ Terraform has made 0 resources so far.", "✗ the URL answers")
+				st.press("h")
+				st.sees("Hint 1 of 2", "Press 2, then enter.")
+				st.press("h", "h")
+				st.sees("Hint 2 of 2", "a applies the plan that you see.", "That was the last hint")
+				st.golden("guide-checks")
+				st.press("a")
+				st.sees("Question 1 of 1", "What does Terraform do")
+				st.seesNot("Nothing is rolled back")
+				st.press("1")
+				st.sees("No. Nothing is rolled back.")
+				st.press("2")
+				st.sees("Yes. The next plan holds what is still missing.")
+				st.golden("guide-quiz")
+				st.press("enter")
+				st.sees("1 answered right")
+				st.press("esc", "2")
+				st.sees("Nothing is deployed yet") // digits are pages again
+			})
+		})
+	}
+}
+
+// Checks run by themselves while the step is read.
+func TestChecksRunByThemselves(t *testing.T) {
+	at := func() *tuitest.Session { s := tuitest.NewUp(); s.Progress.Step = "deploy"; return s }
+	play(t, at, 120, 40, tui.Options{}, func(st *stage) {
+		st.wait(2 * time.Second)
+		st.sees("Checks 2 of 2", "✓ the URL answers", "Every check of this step passes")
+		n := len(st.s.Calls())
+		st.wait(time.Minute)
+		if again := len(st.s.Calls()); again > n {
+			t.Errorf("what passed was asked %d times more", again-n)
+		}
+	})
+	play(t, atDeploy, 120, 40, tui.Options{}, func(st *stage) {
+		st.wait(61 * time.Second)
+		n := 0
+		for _, c := range st.s.Calls() {
+			if c == "check deploy" {
+				n++
+			}
+		}
+		if n < 3 || n > 6 {
+			t.Errorf("the checks ran %d times in a minute", n)
+		}
+	})
+}
+
+func TestSolve(t *testing.T) {
+	play(t, atDeploy, 120, 40, tui.Options{}, func(st *stage) {
+		st.press("S")
+		st.sees("Do this step for you?", "1. Plan and apply the configuration.", "you see how much it is and are asked")
+		st.golden("guide-solve")
+		st.press("enter")
+		st.called()
+		st.press("S", "y")
+		st.wait(4 * time.Second)
+		st.sees("Apply this plan?", "create 28")
+		st.press("enter") // no
+		st.wait(time.Second)
+		st.sees("the plan was not agreed to")
+		st.press("S", "y")
+		st.wait(4 * time.Second)
+		st.press("y")
+		st.wait(20 * time.Second)
+		st.sees("runs", "applying")
+		st.press("2")
+		st.sees("Applying", "of 28")
+		st.wait(90 * time.Second)
+		st.sees("Done in")
+		st.press("1")
+		st.wait(time.Second)
+		st.sees("Checks 2 of 2", "done in")
+	})
+	play(t, atDeploy, 120, 40, tui.Options{}, func(st *stage) {
+		st.press("S", "y")
+		st.wait(4 * time.Second)
+		st.press("ctrl+c") // while it asks
+		st.wait(time.Second)
+		st.called("solve deploy", "plan destroy=false", "stop hard=false")
+		st.press("esc")
+		st.wait(time.Second)
+		st.seesNot("planning")
+	})
+}
+
+func TestTheEnd(t *testing.T) {
+	last := func() *tuitest.Session { s := tuitest.New(); s.Progress.Step = "next"; return s }
+	play(t, last, 120, 40, tui.Options{}, func(st *stage) {
+		st.press("n")
+		st.wait(100 * time.Millisecond)
+		st.sees("Progress so far", "2 of 2", "well done")
+		st.golden("guide-end")
+		if p := st.s.Saved(); strings.Join(p.Done, "") != "next" {
+			t.Errorf("saved %+v", p)
+		}
+		st.press("esc")
+		st.sees("What to read next")
+	})
+}

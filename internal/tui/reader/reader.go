@@ -8,6 +8,7 @@ package reader
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"sort"
 	"strings"
@@ -50,6 +51,8 @@ type Reader struct {
 
 	w, h int
 	vars func(string) (string, bool)
+	when func(string) bool // which conditional parts are shown; nil shows all
+	held string            // what it said of each when the text was filled in
 	want []string          // the variables that the step asks for
 	have map[string]string // their values
 
@@ -165,6 +168,23 @@ func (r *Reader) SetVars(vars func(name string) (string, bool)) {
 	r.fill()
 }
 
+// SetWhen says which conditional parts of the text are shown. It is cheap where
+// nothing has changed.
+func (r *Reader) SetWhen(when func(condition string) bool) {
+	var b strings.Builder
+	lesson.Select(r.step.Blocks, func(c string) bool {
+		ok := when(c)
+		fmt.Fprintln(&b, c, ok)
+		return ok
+	})
+	r.when = when
+	if b.String() != r.held {
+		r.keep()
+		r.held = b.String()
+		r.fill()
+	}
+}
+
 // value is the variable as it was when the text was filled in.
 func (r *Reader) value(name string) (string, bool) {
 	v, ok := r.have[name]
@@ -196,7 +216,11 @@ func (r *Reader) fill() {
 		}
 		r.parts = append(r.parts, part{block: b})
 	}
-	for _, b := range lesson.Expand(r.step.Blocks, r.value) {
+	blocks := r.step.Blocks
+	if r.when != nil {
+		blocks = lesson.Select(blocks, r.when)
+	}
+	for _, b := range lesson.Expand(blocks, r.value) {
 		r.parts = append(r.parts, part{block: b})
 	}
 	clear(r.code)

@@ -59,6 +59,7 @@ type Session struct {
 	asOf    time.Time
 	soft    chan struct{} // closed by the first Stop
 	hard    chan struct{}
+	hints   int
 	lines   []string // more log lines to say
 	calls   []string // what was asked of the session, in order
 }

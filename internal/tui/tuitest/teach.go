@@ -1,0 +1,87 @@
+package tuitest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"workshop/internal/check"
+	"workshop/internal/lesson"
+	"workshop/internal/stack"
+	"workshop/internal/tui"
+)
+
+// teaching is what the deploy step teaches with.
+func teaching(s *lesson.Step) *lesson.Step {
+	text := func(t string) []lesson.Span { return []lesson.Span{{Text: t}} }
+	s.Checks = []lesson.Check{
+		{Check: check.Check{ID: "up", Title: "everything in the plan exists", That: `stack.state == "up"`}},
+		{Check: check.Check{ID: "answers", Title: "the URL answers", That: "http(outputs.url).status == 200"}},
+	}
+	s.Hints = [][]lesson.Span{text("Press 2, then enter."), text("a applies the plan that you see.")}
+	s.Quiz = []lesson.Question{{Ask: text("What does Terraform do when an apply fails half-way?"), Answers: []lesson.Answer{
+		{Text: text("It deletes what it made."), Why: text("No. Nothing is rolled back.")},
+		{Text: text("It keeps what it made."), Right: true, Why: text("Yes. The next plan holds what is still missing.")},
+	}}}
+	s.Solve = []lesson.Action{{Verb: lesson.Deploy, Say: text("Plan and apply the configuration.")}}
+	return s
+}
+
+func (s *Session) Words(context.Context) (tui.Words, error) { return tui.Words{}, nil }
+
+func (s *Session) Check(ctx context.Context, step *lesson.Step, report func(check.Result)) error {
+	s.call("check %s", step.ID)
+	if err := s.sleep(ctx, 300*time.Millisecond); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	made, up := len(s.created), s.desired > 0
+	s.mu.Unlock()
+	for _, c := range step.Checks {
+		r := check.Result{ID: c.ID, Title: c.Title, OK: up}
+		switch {
+		case r.OK:
+		case c.ID == "up":
+			r.Expected, r.Found = `stack.state == "up"`, `stack.state is "none"`
+			r.Message = fmt.Sprintf("Terraform has made %d resources so far.", made)
+		default:
+			r.Expected, r.Found, r.Message = "http(outputs.url).status == 200", "outputs.url is not known", "Give the tasks ten seconds, then press c."
+		}
+		report(r)
+	}
+	return nil
+}
+
+func (s *Session) Hint(_ context.Context, step *lesson.Step) ([]lesson.Span, int, error) {
+	s.call("hint %s", step.ID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hints = min(s.hints+1, len(step.Hints))
+	return step.Hints[s.hints-1], s.hints, nil
+}
+
+func (s *Session) Answer(_ context.Context, step *lesson.Step, question, answer int) error {
+	s.call("answer %s %d %d", step.ID, question, answer)
+	return nil
+}
+
+// Solve plans and applies.
+func (s *Session) Solve(ctx context.Context, step *lesson.Step, h tui.Help) error {
+	s.call("solve %s", step.ID)
+	for _, a := range step.Solve {
+		h.Say(lesson.Text(a.Say))
+	}
+	p, err := s.Plan(ctx, false, func(stack.Event) {})
+	if err != nil {
+		return err
+	}
+	if !h.Approve(p) {
+		return errors.New("nothing was changed: the plan was not agreed to")
+	}
+	return s.Apply(ctx, p, h.Event)
+}
+
+func (s *Session) Certificate(context.Context) (string, error) {
+	return "# Progress so far\n\n**Deploy to AWS Fargate with Terraform**\n\n| Step | Done | Estimate | Checks |\n|---|---|---|---|\n| Welcome | 2 min | 3 min | |\n| Deploy | 14 min | 15 min | 2 of 2 |\n", nil
+}
