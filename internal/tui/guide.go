@@ -34,6 +34,7 @@ type guide struct {
 	onOutput bool
 	faults   []error
 	teach    *teach
+	search   search
 	ending   *reader.Reader // the last page: what was done
 	endTitle string
 
@@ -59,6 +60,7 @@ const outputHeld = 5_000
 
 func newGuide(s *shared) *guide {
 	g := &guide{shared: s, colors: colorprofile.ASCII, done: map[string]bool{}, begun: map[string]time.Time{}, places: map[string][]byte{}}
+	g.search.shared = s
 	g.teach = newTeach(s, g.step)
 	g.teach.output = func(o *output) { g.output, g.onOutput = o, false }
 	return g
@@ -210,6 +212,21 @@ func (g *guide) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		return nil, false
 	}
 	key := k.String()
+	if g.search.on {
+		if p := g.search.key(k); p != nil {
+			if p.step != g.at {
+				g.show(p.step)
+				g.save()
+			}
+			g.reader.Go(p.block)
+		}
+		return nil, true
+	}
+	if key == "/" {
+		g.onRail, g.ending = false, nil
+		g.search.begin()
+		return nil, true
+	}
 	if g.ending != nil {
 		switch key {
 		case "esc", "p", "n":
@@ -366,10 +383,15 @@ func (g *guide) stopRun() bool {
 	return true
 }
 
-func (g *guide) paste(string) {}
+func (g *guide) paste(text string) {
+	if g.search.on {
+		g.search.field.add(text)
+		g.search.find()
+	}
+}
 
 // typing: while a question is asked, digits are answers.
-func (g *guide) typing() bool { return g.teach.quiz }
+func (g *guide) typing() bool { return g.teach.quiz || g.search.on }
 
 func (g *guide) moving() time.Duration {
 	if g.output != nil && g.output.running {
@@ -401,6 +423,13 @@ func (g *guide) view(w, h int) []string {
 		}
 		return lines
 	}
+	if g.search.on {
+		read := block(g.search.view(g.lay.head.w, h), h)
+		if g.lay.compact {
+			return indent(g.lay.read.x, read)
+		}
+		return g.beside(read, h)
+	}
 	read := g.viewStep(s)
 	if h := g.lay.teach.h; h > 0 {
 		read = append(read, g.teach.view(g.lay.teach.w, h)...)
@@ -414,8 +443,13 @@ func (g *guide) view(w, h int) []string {
 		}
 		return indent(g.lay.read.x, read)
 	}
+	return g.beside(block(read, h), h)
+}
+
+// beside puts the list of steps at the left of what is read.
+func (g *guide) beside(read []string, h int) []string {
+	t := g.theme
 	rail := block(g.viewRail(railWidth, h), h)
-	read = block(read, h)
 	gap := strings.Repeat(" ", g.lay.read.x-railWidth-3)
 	out := make([]string, h)
 	for i := range out {
@@ -549,6 +583,9 @@ func (g *guide) hints() []hint {
 	}
 	if g.ending != nil {
 		return []hint{{"esc", "back"}, {"s", "steps"}}
+	}
+	if g.search.on {
+		return []hint{{"enter", "go there"}, {"esc", "back"}}
 	}
 	if g.teach.quiz {
 		return []hint{{"enter", "next"}, {"esc", "back"}}

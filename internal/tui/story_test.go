@@ -730,3 +730,20 @@ func TestTheEnd(t *testing.T) {
 		st.sees("What to read next")
 	})
 }
+
+func TestSearch(t *testing.T) {
+	play(t, tuitest.New, 80, 24, tui.Options{}, func(st *stage) {
+		st.press("/")
+		st.sees("all steps", "Architecture", "Where next")
+		st.press("balancer")
+		st.sees("4 places", "A load balancer in two zones")
+		st.seesNot("In this workshop you deploy")
+		st.golden("guide-search")
+		st.press("down", "down", "enter")
+		st.sees("The list of addresses a load balancer may send a request to")
+		st.press("/", "2", "enter") // digits are text, too
+		st.press("/", "no such thing")
+		st.sees("No step has this")
+		st.press("enter", "esc")
+	})
+}

@@ -74,6 +74,9 @@ func wrap(s string, w int) []string {
 	if w <= 0 {
 		return nil
 	}
+	if strings.IndexByte(s, '\x1b') >= 0 { // every line keeps its style to itself
+		return strings.Split(lipgloss.Wrap(s, w, " "), "\n")
+	}
 	return strings.Split(ansi.Wrap(s, w, " "), "\n")
 }
 

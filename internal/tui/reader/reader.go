@@ -515,6 +515,19 @@ func (r *Reader) move(by int) {
 	r.show(r.focus)
 }
 
+// Go scrolls to an outermost block by its id, and unfolds it; an id that there is
+// not leads to the beginning.
+func (r *Reader) Go(id string) {
+	for i, p := range r.parts {
+		if p.block.ID == id && p.block.Foldable {
+			r.folds[id] = true
+			r.parts[i].stale = true
+		}
+	}
+	r.place, r.dirty = &anchor{Block: id}, true
+	r.layout()
+}
+
 func (r *Reader) setFocus(id string) {
 	if id == r.focus {
 		return
