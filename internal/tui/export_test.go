@@ -53,3 +53,9 @@ var (
 	HealthCheck  = healthCheck
 	Highlight    = highlight
 )
+
+// Opened brings what the session's Open says, without waiting for mail.
+func (m *model) Opened(ctx context.Context) {
+	o, err := m.session.Open(ctx)
+	m.opened(ended{o, err})
+}

@@ -1,0 +1,50 @@
+package tui_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"workshop/internal/tui"
+	"workshop/internal/tui/tuitest"
+)
+
+// BenchmarkPages is one key press with the frame after it, at 200x60, on the
+// pages that draw most. The budget is 2 ms for the p99.
+func BenchmarkPages(b *testing.B) {
+	for _, bench := range []struct {
+		name, page string
+		keys       []string
+	}{
+		{"guide", "guide", []string{"down", "pgdown", "up", "home"}},
+		{"diagram", "deploy", []string{"tab", "right", "left", "up", "down"}},
+		{"search", "guide", []string{"a", "s", "k", "backspace", "backspace", "backspace", "down"}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			ctx, cancel := context.WithCancel(b.Context())
+			m := tui.NewModel(ctx, tuitest.NewUp(), tui.Options{Page: bench.page})
+			defer m.Close(cancel)
+			m.Update(tea.WindowSizeMsg{Width: 200, Height: 60})
+			m.Opened(ctx)
+			switch bench.name {
+			case "diagram":
+				m.Update(key("g"))
+			case "search":
+				m.Update(key("/"))
+			}
+			took := make([]time.Duration, 0, b.N)
+			for i := 0; b.Loop(); i++ {
+				begin := time.Now()
+				m.Update(key(bench.keys[i%len(bench.keys)]))
+				m.View()
+				took = append(took, time.Since(begin))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+		})
+	}
+}
