@@ -205,9 +205,10 @@ func (s *Session) await(ctx context.Context, a lesson.Action) error {
 			return nil
 		}
 		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-limited.Done():
+		case <-limited.Done(): // which the end of ctx is as well
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			return errors.Join(fmt.Errorf("waited %s for %s in vain", patience, a.Until.That), err)
 		case <-time.After(check.Pause):
 		}

@@ -49,11 +49,20 @@ func Service(sources ...Source) *wire.Service {
 		if n := aws.ToInt32(in.ResourcesPerPage); n > 0 {
 			limit = min(int(n), 100)
 		}
-		page, next, err := wire.Page(found, in.PaginationToken, limit, "PaginationTokenExpiredException")
-		if next == nil {
-			next = aws.String("")
+		// A token is the last ARN of its page: what comes and goes meanwhile
+		// makes nothing else be left out.
+		if after := aws.ToString(in.PaginationToken); after != "" {
+			at, _ := slices.BinarySearchFunc(found, after, func(m types.ResourceTagMapping, arn string) int { return strings.Compare(*m.ResourceARN, arn) })
+			if at < len(found) && *found[at].ResourceARN == after {
+				at++
+			}
+			found = found[at:]
 		}
-		return &tag.GetResourcesOutput{ResourceTagMappingList: page, PaginationToken: next}, err
+		out := &tag.GetResourcesOutput{ResourceTagMappingList: found, PaginationToken: aws.String("")}
+		if len(found) > limit {
+			out.ResourceTagMappingList, out.PaginationToken = found[:limit], found[limit-1].ResourceARN
+		}
+		return out, nil
 	})
 	wire.Handle(s, "GetTagKeys", func(context.Context, *tag.GetTagKeysInput) (*tag.GetTagKeysOutput, error) {
 		keys := map[string]bool{}
