@@ -289,6 +289,7 @@ func (s *screen) Watch(ctx context.Context, changed func(fargate.Snapshot)) erro
 			if !ok {
 				return nil
 			}
+			_ = s.session.Seen(snap) // the picture goes on without a journal
 			snap.Tasks = s.session.Answers(snap.Tasks)
 			changed(snap)
 		}

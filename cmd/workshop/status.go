@@ -63,6 +63,7 @@ func (c *commandLine) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			_ = s.Seen(snap) // the picture goes on without a journal
 			snap.Tasks = s.Answers(snap.Tasks)
 			st.add(snap, s.StoppedTasks())
 			return c.showStatus(st)
@@ -138,6 +139,7 @@ func (c *commandLine) watchStatus(ctx context.Context, s *session.Session, t *ta
 				c.note("As of %s: %v", snap.AsOf.Local().Format("15:04:05"), snap.Stale)
 				continue
 			}
+			_ = s.Seen(snap) // the picture goes on without a journal
 			snap.Tasks = s.Answers(snap.Tasks)
 			st.add(snap, nil)
 			if err := c.showStatus(st); err != nil {
