@@ -35,6 +35,9 @@ func newLive(s *shared) *live {
 func (l *live) changed(old, now *fargate.Snapshot) {
 	if now.Stale == nil {
 		for id, u := range now.Usage {
+			if old != nil && old.Usage[id].At.Equal(u.At) && !u.At.IsZero() {
+				continue // the same measurement, shown again
+			}
 			c := append(l.cpu[id], u.CPU)
 			l.cpu[id] = c[max(0, len(c)-sparkLen):]
 		}
@@ -383,6 +386,9 @@ func (l *live) viewService(w int) []string {
 			parts = append(parts, t.Good.Render("answers in "+latency(p.Latency)))
 		}
 	}
+	if u := l.snap.ServiceUsage; u != nil {
+		parts = append(parts, fmt.Sprintf("cpu %.0f%%, memory %.0f%%", u.CPU, u.Memory))
+	}
 	name := " " + t.Strong.Render("Service") + " " + clean.Line(s.Name)
 	gap := "     "
 	if w < 120 {
@@ -489,6 +495,9 @@ func (l *live) columns(w int) []column {
 	}
 	var out []column
 	for _, c := range all {
+		if len(l.snap.Usage) == 0 && (c.name == "cpu" || c.name == "memory") {
+			continue // only enhanced Container Insights knows them of each task
+		}
 		if w >= c.least {
 			out = append(out, c)
 		}
