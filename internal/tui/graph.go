@@ -64,6 +64,9 @@ func (g *graph) input() diagram.Input {
 		case r.story != nil && (r.phase == phaseApplying || r.phase == phaseFailed):
 			in.Deploying = in.Deploying || r.phase == phaseApplying && !r.destroy
 			for _, x := range r.story.reading().Resources {
+				if cidr, ok := x.Values["cidr_block"].(string); ok && x.Type == "aws_vpc" {
+					in.Network = cidr
+				}
 				switch {
 				case x.State == stack.Failed:
 					in.Resources[x.Address] = diagram.Failing
