@@ -9,6 +9,7 @@ import (
 
 // TestBoto3 has boto3 drive the sandbox: its parsers, paginators and waiters.
 func TestBoto3(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits as boto3's waiters do")
 	}

@@ -12,6 +12,7 @@ import (
 
 // TestCommandLine has the AWS CLI drive a service, as people do by hand.
 func TestCommandLine(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("waits as the AWS CLI's waiters do")
 	}

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,7 +55,7 @@ func newTerraform(t *testing.T, i sandbox.Info, source string) *terraform {
 	if _, err := exec.LookPath("terraform"); err != nil {
 		t.Skip("terraform is not on PATH")
 	}
-	tf := &terraform{t, t.TempDir(), environment(t, i, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1")}
+	tf := &terraform{t, t.TempDir(), environment(t, i, "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1", "TF_CLI_ARGS_plan=-no-color", "TF_CLI_ARGS_apply=-no-color", "TF_CLI_ARGS_destroy=-no-color", "TF_CLI_ARGS_init=-no-color")}
 	if err := os.CopyFS(tf.dir, os.DirFS(source)); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +79,7 @@ func (tf *terraform) run(args ...string) (int, string) {
 	tf.Helper()
 	ctx, cancel := context.WithTimeout(tf.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "terraform", append(args, "-no-color")...)
+	cmd := exec.CommandContext(ctx, "terraform", args...)
 	// Asked to stop, Terraform leaves no provider behind.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = 10 * time.Second
@@ -113,6 +115,7 @@ func (tf *terraform) settled(args ...string) {
 // TestCommunityModules applies, changes and destroys a stack in the shape of the
 // community's modules.
 func TestCommunityModules(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	tf := newTerraform(t, s.Info(), "testdata/community")
 	vars := []string{"-var=architecture=" + map[string]string{"amd64": "X86_64", "arm64": "ARM64"}[runtime.GOARCH]}
@@ -140,6 +143,67 @@ func TestCommunityModules(t *testing.T) {
 	tf.settled(vars...)
 	vars = append(vars, "-parallelism=30")
 	tf.must(append([]string{"destroy", "-input=false", "-auto-approve"}, vars...)...)
+	if u := s.Unknown(); len(u) > 0 {
+		t.Errorf("asked for what the sandbox does not have: %v", u)
+	}
+}
+
+// TestBundledConfiguration takes the configuration that learners get through
+// what Terraform can do with it.
+func TestBundledConfiguration(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	tf := newTerraform(t, s.Info(), "../../../terraform")
+	var vars []string
+	apply := func(more ...string) {
+		t.Helper()
+		tf.must(append(append([]string{"apply", "-input=false", "-auto-approve"}, vars...), more...)...)
+	}
+	apply("-parallelism=1")
+	tf.settled()
+	apply("-refresh-only")
+
+	// Terraform forgets resources and finds them again.
+	w := newWorld(t, s)
+	cluster := strings.TrimSpace(tf.must("output", "-raw", "cluster"))
+	group := strings.TrimSpace(tf.must("output", "-raw", "target_group"))
+	balancer := w.text(w.do("elasticloadbalancing", "DescribeLoadBalancers", nil), "LoadBalancers", 0, "LoadBalancerArn")
+	listener := w.text(w.do("elasticloadbalancing", "DescribeListeners", in{"LoadBalancerArn": balancer}), "Listeners", 0, "ListenerArn")
+	forgotten := map[string]string{
+		"aws_ecs_service.app": cluster + "/app", "aws_lb.main": balancer, "aws_lb_listener.http": listener, "aws_lb_target_group.app": group,
+	}
+	tf.must(append([]string{"state", "rm"}, slices.Collect(maps.Keys(forgotten))...)...)
+	for address, id := range forgotten {
+		tf.must("import", "-input=false", address, id)
+	}
+	// What Terraform alone knows, such as waiting for a steady state, is in the
+	// plan; what AWS keeps must not be.
+	_, plan := tf.run("plan", "-input=false")
+	if !strings.Contains(plan, "No changes.") && !strings.Contains(plan, "0 to add, ") || strings.Contains(plan, "must be replaced") {
+		t.Errorf("after the import: %s", plan)
+	}
+	apply()
+	tf.settled()
+
+	tf.must("taint", "aws_ecs_task_definition.app")
+	apply()
+	tf.settled()
+	apply("-target=aws_cloudwatch_log_group.app", "-var=log_retention_days=7")
+	vars = []string{"-var=log_retention_days=7"}
+	for _, change := range [][]string{
+		{"message=Hello again", "color=#112233", "cpu=512", "memory=1024", "image=ghcr.io/stefanprodan/podinfo:6.9.1"},
+		{"desired_count=0", "log_retention_days=30"},
+		{"desired_count=1", "autoscaling=true", "private_tasks=true"},
+		{"max_count=5", "private_tasks=false"},
+		{"autoscaling=false", "name=other"},
+	} {
+		for _, c := range change {
+			vars = append(vars, "-var="+c)
+		}
+		apply("-parallelism=30")
+		tf.settled(vars...)
+	}
+	tf.must(append([]string{"destroy", "-input=false", "-auto-approve", "-parallelism=30"}, vars...)...)
 	if u := s.Unknown(); len(u) > 0 {
 		t.Errorf("asked for what the sandbox does not have: %v", u)
 	}
