@@ -356,6 +356,8 @@ func does(a lesson.Action) string {
 	switch a.Verb {
 	case lesson.Run:
 		return a.Command
+	case lesson.MakePlan:
+		return "terraform plan"
 	case lesson.Deploy:
 		return "terraform apply"
 	case lesson.Destroy:

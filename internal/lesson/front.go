@@ -336,7 +336,7 @@ func (f *front) quiz(kv pair) {
 }
 
 // verbs are what solve and reset can do.
-var verbs = []string{"deploy", "destroy", "run", "set", "scale", "stop_task", "restore", "wait"}
+var verbs = []string{"plan", "deploy", "destroy", "run", "set", "scale", "stop_task", "restore", "wait"}
 
 func (f *front) actions(kv pair) []Action {
 	var out []Action
@@ -379,6 +379,10 @@ func (f *front) action(a *Action, kv pair) {
 			f.within(a, kv.value, "deploy", "may_fail", "until", "timeout")
 		} else if !f.bool(kv) {
 			f.wrong(kv.value, "deploy: true plans and applies; leave the entry out where it should not")
+		}
+	case MakePlan:
+		if !f.bool(kv) {
+			f.wrong(kv.value, "plan: true makes a plan; leave the entry out where it should not")
 		}
 	case Destroy:
 		if !f.bool(kv) {

@@ -40,6 +40,7 @@ const (
 	Shell Verb = "shell" // a shell in the workspace
 
 	// What only Solve and Reset do.
+	MakePlan Verb = "plan"      // plan, and apply nothing
 	Deploy   Verb = "deploy"    // plan and apply; MayFail, Until
 	Destroy  Verb = "destroy"   // plan and apply a destroy
 	Scale    Verb = "scale"     // Count: how many tasks the service wants

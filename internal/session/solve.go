@@ -91,6 +91,12 @@ func (s *Session) applies(ctx context.Context, condition string) (bool, error) {
 
 func (s *Session) do(ctx context.Context, a lesson.Action, h Helper) error {
 	switch a.Verb {
+	case lesson.MakePlan:
+		p, err := s.Plan(ctx, false, h.event())
+		if err == nil {
+			h.line("Plan: %d to create, %d to change, %d to replace, %d to delete.", p.Create, p.Update, p.Replace, p.Delete)
+		}
+		return err
 	case lesson.Deploy:
 		return s.apply(ctx, a, h)
 	case lesson.Destroy:
@@ -132,12 +138,17 @@ func (s *Session) tellKept(kept []string, h Helper) {
 	}
 }
 
+// event is where Terraform's events go.
+func (h Helper) event() func(stack.Event) {
+	if h.Event == nil {
+		return func(stack.Event) {}
+	}
+	return h.Event
+}
+
 // apply plans, asks and applies, for a deploy or a destroy.
 func (s *Session) apply(ctx context.Context, a lesson.Action, h Helper) error {
-	emit := h.Event
-	if emit == nil {
-		emit = func(stack.Event) {}
-	}
+	emit := h.event()
 	p, err := s.Plan(ctx, a.Verb == lesson.Destroy, emit)
 	if err != nil || p.Empty() {
 		return err
