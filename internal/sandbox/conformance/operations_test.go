@@ -149,7 +149,6 @@ func (w *world) iam() {
 type network struct {
 	vpc, gateway, group, table string
 	subnets                    []string
-	role                       string
 
 	balancer, target, listener string
 	cluster, service           string
