@@ -1,9 +1,11 @@
 package conformance
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -78,6 +80,43 @@ func TestCommandLine(t *testing.T) {
 	ask("cli", "clusters[0].clusterName", "ecs", "describe-clusters", "--clusters", "cli", "--include", "TAGS", "STATISTICS")
 	ask("ACTIVE", "taskDefinition.status", "ecs", "describe-task-definition", "--task-definition", "cli")
 
+	group := aws("logs", "describe-log-groups", "--log-group-name-prefix", "/cli", "--query", "logGroups[0].logGroupArn", "--output", "text")
+	tail := exec.CommandContext(t.Context(), "aws", "logs", "start-live-tail", "--log-group-identifiers", group)
+	tail.Env = env
+	lines, err := tail.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tail.Start(); err != nil {
+		t.Fatal(err)
+	}
+	tailed := make(chan bool, 1)
+	go func() {
+		for in := bufio.NewScanner(lines); in.Scan(); {
+			if strings.Contains(in.Text(), "tailed by hand") {
+				tailed <- true
+				return
+			}
+		}
+		tailed <- false
+	}()
+	aws("logs", "create-log-stream", "--log-group-name", "/cli", "--log-stream-name", "mine")
+	for seen, tries := false, 0; !seen && tries < 30; tries++ { // the session begins when the CLI has come up
+		aws("logs", "put-log-events", "--log-group-name", "/cli", "--log-stream-name", "mine", "--log-events", fmt.Sprintf("timestamp=%d,message=tailed by hand", time.Now().UnixMilli()))
+		select {
+		case seen = <-tailed:
+			if !seen {
+				t.Error("start-live-tail ended without the event")
+				seen = true
+			}
+		case <-time.After(time.Second):
+			if tries == 29 {
+				t.Error("start-live-tail does not print the event")
+			}
+		}
+	}
+	tail.Process.Kill()
+	tail.Wait()
 	aws("logs", "filter-log-events", "--log-group-name", "/cli", "--filter-pattern", "{ $.level = \"info\" }")
 	ask("*", "ResourceTagMappingList[0].ResourceARN", "resourcegroupstaggingapi", "get-resources", "--tag-filters", "Key=Workshop,Values=cli")
 	ask("*", "Metrics[0].MetricName", "cloudwatch", "list-metrics", "--namespace", "AWS/ECS")
