@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"workshop/internal/sandbox"
 )
 
 // refusal reads an error's code, whichever form the answer is in.
@@ -180,4 +183,27 @@ func TestCrowd(t *testing.T) {
 		http.DefaultClient.CloseIdleConnections()
 	})
 	goleak.VerifyNone(t, ignore)
+}
+
+// TestCloseEndsStreams closes a sandbox while a client tails a log.
+func TestCloseEndsStreams(t *testing.T) {
+	s, err := sandbox.Start(t.Context(), sandbox.Options{Dir: t.TempDir(), Region: "eu-west-1", Fast: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, s)
+	w.do("logs", "CreateLogGroup", in{"logGroupName": "/a"})
+	arn := w.text(w.do("logs", "DescribeLogGroups", nil), "logGroups", 0, "logGroupArn")
+	res, err := http.DefaultClient.Do(signed(t, s.Info(), "logs", "/", http.Header{"X-Amz-Target": {"Logs_20140328.StartLiveTail"}}, []byte(`{"logGroupIdentifiers":["`+arn+`"]}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if err := s.Close(); err != nil {
+		t.Errorf("closing: %v", err)
+	}
+	b, _ := io.ReadAll(res.Body) // ends only when the stream does
+	if !bytes.Contains(b, []byte("sessionStart")) {
+		t.Errorf("the stream had %q", b)
+	}
 }
