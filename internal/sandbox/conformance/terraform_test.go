@@ -150,7 +150,13 @@ func TestCommunityModules(t *testing.T) {
 
 // TestBundledConfiguration takes the configuration that learners get through
 // what Terraform can do with it.
+// It takes minutes, so it runs when it is asked for:
+//
+//	WORKSHOP_LONG=1 go test ./internal/sandbox/conformance -run BundledConfiguration -timeout 30m
 func TestBundledConfiguration(t *testing.T) {
+	if os.Getenv("WORKSHOP_LONG") == "" {
+		t.Skip("takes minutes: set WORKSHOP_LONG=1 to run it")
+	}
 	t.Parallel()
 	s := start(t)
 	tf := newTerraform(t, s.Info(), "../../../terraform")

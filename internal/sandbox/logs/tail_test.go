@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,7 +32,23 @@ func (l *Logs) openTails() int {
 	return len(l.tails)
 }
 
+// TestLiveTail begins again where the SDK's client closes its own connection as
+// the session starts, which it does now and then ("use of closed network
+// connection"): what is held here is the server's side.
 func TestLiveTail(t *testing.T) {
+	for try := 1; ; try++ {
+		err := liveTail(t)
+		if err == nil {
+			return
+		}
+		if try == 5 || !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), net.ErrClosed.Error()) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func liveTail(t *testing.T) error {
+	t.Helper()
 	l, c := serve(t, "")
 	fill(t, l, c, 1) // of before
 	id := l.arn("/ecs/web")
@@ -45,6 +63,9 @@ func TestLiveTail(t *testing.T) {
 	stream := out.GetStream()
 	defer stream.Close()
 	first, ok := (<-stream.Events()).(*types.StartLiveTailResponseStreamMemberSessionStart)
+	if err := stream.Err(); err != nil {
+		return err
+	}
 	if !ok || len(first.Value.LogGroupIdentifiers) != 1 || first.Value.SessionId == nil {
 		t.Fatalf("first event = %+v, %v", first, stream.Err())
 	}
@@ -64,7 +85,7 @@ func TestLiveTail(t *testing.T) {
 	for len(got) < 2 {
 		e, ok := (<-stream.Events()).(*types.StartLiveTailResponseStreamMemberSessionUpdate)
 		if !ok {
-			t.Fatalf("no update: %v", stream.Err())
+			return fmt.Errorf("no update: %w", stream.Err())
 		}
 		for _, r := range e.Value.SessionResults {
 			got = append(got, *r.Message)
@@ -80,11 +101,11 @@ func TestLiveTail(t *testing.T) {
 	cancel()
 	for range 100 {
 		if l.openTails() == 0 {
-			return
+			return nil
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Error("the session goes on without its client")
+	return errors.New("the session goes on without its client")
 }
 
 func TestLiveTailRefuses(t *testing.T) {
