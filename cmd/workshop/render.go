@@ -17,7 +17,7 @@ func (c *commandLine) events() func(stack.Event) {
 	if c.json {
 		return func(e stack.Event) { _ = c.emit(e) } // a reader that went away is noticed at the end
 	}
-	t := &textEvents{c: c}
+	t := &textEvents{c: c, said: map[string]time.Duration{}}
 	return t.event
 }
 
@@ -47,7 +47,6 @@ func (t *textEvents) event(e stack.Event) {
 	case stack.EventPlanned:
 		t.total = e.Plan.Create + e.Plan.Update + e.Plan.Replace + e.Plan.Delete
 	case stack.EventStarted:
-		t.count()
 		t.c.printf("  %s  %s %s\n", t.at(), verb(e.Action), e.Resource)
 	case stack.EventProgress:
 		if e.Elapsed-t.said[e.Resource] >= sayEvery {
@@ -64,12 +63,6 @@ func (t *textEvents) event(e stack.Event) {
 		if d := e.Diagnostic; d.Severity == "warning" {
 			t.c.note("Warning: %s %s", d.Summary, d.Detail)
 		}
-	}
-}
-
-func (t *textEvents) count() {
-	if t.said == nil {
-		t.said = map[string]time.Duration{}
 	}
 }
 
