@@ -82,6 +82,9 @@ func (f *fake) Do(r *http.Request) (*http.Response, error) {
 	if status == 0 {
 		return nil, out.(error)
 	}
+	if failure, ok := out.(fault); ok && !isJSON {
+		out = "<ErrorResponse><Error><Code>" + failure.Code + "</Code><Message>" + failure.Message + "</Message></Error></ErrorResponse>"
+	}
 	text, isText := out.(string)
 	if !isText {
 		b, err := json.Marshal(out)
@@ -171,9 +174,14 @@ func (f *fake) most(since time.Time) int {
 	return most
 }
 
-func apiError(code, message string) map[string]any {
-	return map[string]any{"__type": code, "message": message}
+// fault is an error that the fake gives in the protocol it was asked in: a
+// client that reads XML finds no code in JSON.
+type fault struct {
+	Code    string `json:"__type"`
+	Message string `json:"message"`
 }
+
+func apiError(code, message string) fault { return fault{code, message} }
 
 // stack is a service as ECS would tell of it.
 type stack struct {
