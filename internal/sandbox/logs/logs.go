@@ -4,10 +4,7 @@
 package logs
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,9 +26,9 @@ import (
 
 // Limits of what is kept, so that a chatty task fills neither memory nor disk.
 const (
-	maxEvents   = 50_000    // a stream; the oldest go first
-	maxMessage  = 256 << 10 // bytes; longer ones are cut
-	maxFileSize = 64 << 20  // bytes of a group's file before it is rewritten
+	maxEvents  = 50_000    // a stream; the oldest go first
+	maxMessage = 256 << 10 // bytes; longer ones are cut
+	maxFile    = 64 << 20  // bytes of a group's file; the oldest events of all streams go first
 )
 
 // Event is one line of a log.
@@ -45,6 +42,7 @@ type Event struct {
 type Logs struct {
 	account *account.Account
 	dir     string // empty keeps everything in memory
+	maxFile int64  // bytes
 
 	mu     sync.Mutex
 	groups map[string]*group
@@ -74,30 +72,23 @@ type stream struct {
 	events  []event // by time, then by sequence
 }
 
+// event is one line of a stream. Its text stays in the group's file: a busy
+// service prints more in an hour than a program should hold.
 type event struct {
 	seq      int64
 	time     int64 // ms
 	ingested int64 // ms
-	message  string
+	bytes    int   // of its text
+	place
+	text string // where no file has it
 }
 
 // id is unique in the account and sorts as the events do.
 func (e event) id() string { return fmt.Sprintf("%020d%036d", e.time, e.seq) }
 
-// line is one entry of a group's file.
-type line struct {
-	Group   *groupMeta `json:"g,omitempty"`
-	Stream  string     `json:"s,omitempty"`
-	Created int64      `json:"c,omitempty"` // of a new stream
-	Deleted bool       `json:"x,omitempty"` // the stream is gone
-	Time    int64      `json:"t,omitempty"`
-	In      int64      `json:"i,omitempty"`
-	Message string     `json:"m,omitempty"`
-}
-
 // New opens the log groups below dir; an empty dir keeps them in memory.
 func New(a *account.Account, dir string) (*Logs, error) {
-	l := &Logs{account: a, dir: dir, groups: map[string]*group{}, tails: map[*tail]struct{}{}}
+	l := &Logs{account: a, dir: dir, maxFile: maxFile, groups: map[string]*group{}, tails: map[*tail]struct{}{}}
 	if dir == "" {
 		return l, nil
 	}
@@ -114,47 +105,6 @@ func New(a *account.Account, dir string) (*Logs, error) {
 		}
 	}
 	return l, nil
-}
-
-// load reads one group; what a crash cut off at the end is dropped.
-func (l *Logs) load(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	g := &group{streams: map[string]*stream{}, file: f}
-	in := bufio.NewReaderSize(f, 1<<16)
-	for {
-		b, err := in.ReadBytes('\n')
-		if err != nil {
-			break
-		}
-		g.size += int64(len(b))
-		var n line
-		if json.Unmarshal(b, &n) != nil {
-			continue // one lost line is better than a sandbox that does not start
-		}
-		switch {
-		case n.Group != nil:
-			g.meta = *n.Group
-		case n.Deleted:
-			delete(g.streams, n.Stream)
-		case n.Created != 0:
-			g.streams[n.Stream] = &stream{name: n.Stream, created: n.Created}
-		case g.streams[n.Stream] != nil:
-			l.seq++
-			g.streams[n.Stream].add(event{l.seq, n.Time, n.In, n.Message})
-		}
-	}
-	if g.meta.Name == "" {
-		f.Close()
-		return os.Remove(path)
-	}
-	if err := f.Truncate(g.size); err != nil {
-		return err
-	}
-	l.groups[g.meta.Name] = g
-	return nil
 }
 
 var unsafeName = regexp.MustCompile(`[^\w.-]+`)
@@ -186,49 +136,9 @@ func (l *Logs) Close() error {
 	return errors.Join(errs...)
 }
 
-// write appends lines to the group's file, in one write.
-func (l *Logs) write(g *group, lines ...line) error {
-	if l.dir == "" {
-		return nil
-	}
-	if g.file == nil {
-		f, err := os.OpenFile(l.path(g.meta.Name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
-		if err != nil {
-			return fmt.Errorf("the sandbox could not save its logs: %w", err)
-		}
-		g.file, g.size = f, 0
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	for _, n := range lines {
-		if err := enc.Encode(n); err != nil {
-			return err
-		}
-	}
-	n, err := g.file.Write(b.Bytes())
-	g.size += int64(n)
-	if err != nil {
-		return fmt.Errorf("the sandbox could not save its logs: %w", err)
-	}
-	if g.size > maxFileSize {
-		return l.rewrite(g)
-	}
-	return nil
-}
-
-// rewrite replaces the group's file by one that holds what is still kept.
-func (l *Logs) rewrite(g *group) error {
-	g.file.Close()
-	g.file = nil
-	lines := []line{{Group: &g.meta}}
-	for _, s := range g.streams {
-		lines = append(lines, line{Stream: s.name, Created: s.created})
-		for _, e := range s.events {
-			lines = append(lines, line{Stream: s.name, Time: e.time, In: e.ingested, Message: e.message})
-		}
-	}
-	return l.write(g, lines...)
+// order is that of time, and of arrival within a millisecond.
+func order(a, b event) int {
+	return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.seq, b.seq))
 }
 
 func (s *stream) add(e event) {
@@ -236,9 +146,7 @@ func (s *stream) add(e event) {
 	if n == 0 || s.events[n-1].time <= e.time {
 		s.events = append(s.events, e)
 	} else {
-		at, _ := slices.BinarySearchFunc(s.events, e, func(a, b event) int {
-			return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.seq, b.seq))
-		})
+		at, _ := slices.BinarySearchFunc(s.events, e, order)
 		s.events = slices.Insert(s.events, at, e)
 	}
 	if len(s.events) > maxEvents+maxEvents/10 {
@@ -288,7 +196,8 @@ func (l *Logs) CreateStream(groupName, name string) error {
 func (l *Logs) createStream(g *group, name string) error {
 	s := &stream{name: name, created: l.account.Now().UnixMilli()}
 	g.streams[name] = s
-	return l.write(g, line{Stream: name, Created: s.created})
+	_, err := l.write(g, line{Stream: name, Created: s.created})
+	return err
 }
 
 // Append adds events to a stream, in any order of time. Messages over 256 KiB
@@ -305,20 +214,32 @@ func (l *Logs) Append(groupName, streamName string, events ...Event) error {
 		return errNoStream
 	}
 	now := l.account.Now().UnixMilli()
-	lines := make([]line, 0, len(events))
-	for _, in := range events {
+	lines := make([]line, len(events))
+	for i, in := range events {
+		message := strings.ToValidUTF8(in.Message, "\ufffd")
+		if len(message) > maxMessage {
+			message = strings.ToValidUTF8(message[:maxMessage], "")
+		}
+		lines[i] = line{Stream: streamName, Time: in.Time.UnixMilli(), In: now, Message: message}
+	}
+	places, err := l.write(g, lines...)
+	for i, n := range lines {
 		l.seq++
-		e := event{l.seq, in.Time.UnixMilli(), now, strings.ToValidUTF8(in.Message, "\ufffd")}
-		if len(e.message) > maxMessage {
-			e.message = strings.ToValidUTF8(e.message[:maxMessage], "")
+		e := event{seq: l.seq, time: n.Time, ingested: n.In, bytes: len(n.Message)}
+		if places != nil {
+			e.place = places[i]
+		} else {
+			e.text = n.Message // no file, or a full disk
 		}
 		s.add(e)
 		for t := range l.tails {
-			t.offer(groupName, streamName, e)
+			t.offer(groupName, streamName, e, n.Message)
 		}
-		lines = append(lines, line{Stream: streamName, Time: e.time, In: e.ingested, Message: e.message})
 	}
-	return l.write(g, lines...)
+	if err == nil && g.size > l.maxFile {
+		err = l.compact(g)
+	}
+	return err
 }
 
 // Tagged lists the log groups that have tags.

@@ -74,7 +74,8 @@ func (l *Logs) createLogGroup(in *cwl.CreateLogGroupInput) (*cwl.CreateLogGroupO
 		g.meta.Class = string(types.LogGroupClassStandard)
 	}
 	l.groups[name] = g
-	return nil, l.write(g, line{Group: &g.meta})
+	_, err := l.write(g, line{Group: &g.meta})
+	return nil, err
 }
 
 func (l *Logs) deleteLogGroup(in *cwl.DeleteLogGroupInput) (*cwl.DeleteLogGroupOutput, error) {
@@ -122,7 +123,7 @@ func (g *group) bytes() int64 {
 func (s *stream) bytes() int64 {
 	var n int64
 	for _, e := range s.events {
-		n += int64(len(e.message)) + 26
+		n += int64(e.bytes) + 26
 	}
 	return n
 }
@@ -154,7 +155,8 @@ func (l *Logs) changeGroup(name *string, change func(*groupMeta)) error {
 		return err
 	}
 	change(&g.meta)
-	return l.write(g, line{Group: &g.meta})
+	_, err = l.write(g, line{Group: &g.meta})
+	return err
 }
 
 func (l *Logs) listTagsForResource(in *cwl.ListTagsForResourceInput) (*cwl.ListTagsForResourceOutput, error) {
@@ -218,7 +220,8 @@ func (l *Logs) deleteLogStream(in *cwl.DeleteLogStreamInput) (*cwl.DeleteLogStre
 		return nil, errNoStream
 	}
 	delete(g.streams, *in.LogStreamName)
-	return nil, l.write(g, line{Stream: *in.LogStreamName, Deleted: true})
+	_, err = l.write(g, line{Stream: *in.LogStreamName, Deleted: true})
+	return nil, err
 }
 
 func (l *Logs) describeLogStreams(in *cwl.DescribeLogStreamsInput) (*cwl.DescribeLogStreamsOutput, error) {
@@ -322,13 +325,10 @@ func (l *Logs) getLogEvents(in *cwl.GetLogEventsInput) (*cwl.GetLogEventsOutput,
 			return nil, invalid("The specified nextToken is invalid.")
 		}
 		forward = direction == "f"
-		at, found := slices.BinarySearchFunc(events, id, func(e event, id string) int { return strings.Compare(e.id(), id) })
 		if forward {
-			if found {
-				at++
-			}
-			events = events[at:]
+			events = after(events, id)
 		} else {
+			at, _ := slices.BinarySearchFunc(events, id, compareID)
 			events = events[:at]
 		}
 	}
@@ -338,7 +338,7 @@ func (l *Logs) getLogEvents(in *cwl.GetLogEventsInput) (*cwl.GetLogEventsOutput,
 		if !forward {
 			e = events[len(events)-1-n]
 		}
-		if size += len(e.message) + 26; size > pageBytes && n > 0 {
+		if size += e.bytes + 26; size > pageBytes && n > 0 {
 			break
 		}
 		n++
@@ -349,8 +349,13 @@ func (l *Logs) getLogEvents(in *cwl.GetLogEventsInput) (*cwl.GetLogEventsOutput,
 		events = events[len(events)-n:]
 	}
 	out := &cwl.GetLogEventsOutput{Events: []types.OutputLogEvent{}}
+	texts := texts{file: g.file}
 	for _, e := range events {
-		out.Events = append(out.Events, types.OutputLogEvent{Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested), Message: aws.String(e.message)})
+		text, err := texts.of(e)
+		if err != nil {
+			return nil, err
+		}
+		out.Events = append(out.Events, types.OutputLogEvent{Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested), Message: &text})
 	}
 	head, tail := event{}.id(), event{}.id()
 	if t := aws.ToString(in.NextToken); t != "" {
@@ -379,6 +384,18 @@ func within(events []event, start, end *int64) []event {
 	return events[from:max(from, to)]
 }
 
+// after cuts events to those that come after the one with that id; all where
+// there is no id.
+func after(events []event, id string) []event {
+	at, found := slices.BinarySearchFunc(events, id, compareID)
+	if found {
+		at++
+	}
+	return events[at:]
+}
+
+func compareID(e event, id string) int { return strings.Compare(e.id(), id) }
+
 func (l *Logs) filterLogEvents(in *cwl.FilterLogEventsInput) (*cwl.FilterLogEventsOutput, error) {
 	g, err := l.byName(cmp.Or(in.LogGroupName, in.LogGroupIdentifier))
 	if err != nil {
@@ -392,45 +409,51 @@ func (l *Logs) filterLogEvents(in *cwl.FilterLogEventsInput) (*cwl.FilterLogEven
 		return nil, invalid("Invalid filter pattern: %v", err)
 	}
 	g.expire(l.account.Now())
-	after, hasToken := strings.CutPrefix(aws.ToString(in.NextToken), "a/")
+	last, hasToken := strings.CutPrefix(aws.ToString(in.NextToken), "a/")
 	if in.NextToken != nil && !hasToken {
 		return nil, invalid("The specified nextToken is invalid.")
 	}
-	type found struct {
-		event
-		id     string
-		stream *string
-	}
-	var all []found
 	for _, name := range in.LogStreamNames {
 		if g.streams[name] == nil {
 			return nil, errNoStream
 		}
 	}
+	var end *int64
+	if in.EndTime != nil {
+		end = aws.Int64(*in.EndTime + 1)
+	}
+	type found struct {
+		event
+		stream *string
+	}
+	var all []found
 	for _, s := range g.streams {
 		if len(in.LogStreamNames) > 0 && !slices.Contains(in.LogStreamNames, s.name) || !strings.HasPrefix(s.name, aws.ToString(in.LogStreamNamePrefix)) {
 			continue
 		}
-		var end *int64
-		if in.EndTime != nil {
-			end = aws.Int64(*in.EndTime + 1)
-		}
-		for _, e := range within(s.events, in.StartTime, end) {
-			if id := e.id(); (!hasToken || id > after) && matches(e.message) {
-				all = append(all, found{e, id, &s.name})
-			}
+		for _, e := range after(within(s.events, in.StartTime, end), last) {
+			all = append(all, found{e, &s.name})
 		}
 	}
-	slices.SortFunc(all, func(a, b found) int { return strings.Compare(a.id, b.id) })
+	slices.SortFunc(all, func(a, b found) int { return order(a.event, b.event) })
 	out := &cwl.FilterLogEventsOutput{Events: []types.FilteredLogEvent{}, SearchedLogStreams: []types.SearchedLogStream{}}
+	texts := texts{file: g.file}
 	most, size := limit(in.Limit, pageEvents), 0
-	for i, e := range all {
-		if size += len(e.message) + 26; i == most || size > pageBytes && i > 0 {
-			out.NextToken = aws.String("a/" + all[i-1].id)
+	for _, e := range all {
+		text, err := texts.of(e.event)
+		if err != nil {
+			return nil, err
+		}
+		if !matches(text) {
+			continue
+		}
+		n := len(out.Events)
+		if size += e.bytes + 26; n == most || size > pageBytes && n > 0 {
+			out.NextToken = aws.String("a/" + *out.Events[n-1].EventId)
 			break
 		}
 		out.Events = append(out.Events, types.FilteredLogEvent{
-			EventId: aws.String(e.id), LogStreamName: e.stream, Message: aws.String(e.message),
+			EventId: aws.String(e.id()), LogStreamName: e.stream, Message: &text,
 			Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested),
 		})
 	}

@@ -39,21 +39,21 @@ type tail struct {
 }
 
 // offer takes an event that is of the tail's concern.
-func (t *tail) offer(group, stream string, e event) {
+func (t *tail) offer(group, stream string, e event, message string) {
 	id, ok := t.groups[group]
 	if !ok || len(t.streams) > 0 && !slices.Contains(t.streams, stream) ||
 		len(t.prefixes) > 0 && !slices.ContainsFunc(t.prefixes, func(p string) bool { return strings.HasPrefix(stream, p) }) ||
-		!t.matches(e.message) {
+		!t.matches(message) {
 		return
 	}
-	if len(t.pending) == tailEvents || t.size+len(e.message) > tailBytes {
+	if len(t.pending) == tailEvents || t.size+len(message) > tailBytes {
 		t.sampled = true
 		return
 	}
-	t.size += len(e.message)
+	t.size += len(message)
 	t.pending = append(t.pending, types.LiveTailSessionLogEvent{
 		LogGroupIdentifier: aws.String(id), LogStreamName: aws.String(stream),
-		Message: aws.String(e.message), Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested),
+		Message: &message, Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested),
 	})
 }
 
