@@ -1,6 +1,9 @@
 package fargate
 
-import "iter"
+import (
+	"iter"
+	"strings"
+)
 
 // What a Ring holds unless told otherwise.
 const (
@@ -55,6 +58,9 @@ func (r *Ring) Append(lines ...Line) {
 		slot := &r.lines[r.next%len(r.lines)]
 		*slot = lines[i]
 		slot.ID = ""
+		// A message is a part of the whole answer that brought it, which it must
+		// not keep in memory.
+		slot.Message = strings.Clone(slot.Message)
 		r.bytes += size
 		r.next++
 	}
