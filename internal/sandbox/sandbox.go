@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -123,7 +124,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 		return err
 	}
 	backends := &balancer.Backends{}
-	lb, err := elbv2.New(a, nw, backends, balancing, o.Log)
+	lb, err := elbv2.New(a, nw, backends, balancing, firstPort(o.Dir), o.Log)
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	s.notes = containers.Notes()
+	s.notes = append(lb.Notes(), containers.Notes()...)
 	metrics, err := cloudwatch.New(a, watching, cloudwatch.Sources{
 		Containers: containers, Balancers: targets{lb}, Logs: lg, Measure: fargate.Measure,
 	})
@@ -194,6 +195,14 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 		return nil
 	})
 	return nil
+}
+
+// firstPort spreads the load balancers of different folders over the ports, so
+// that those of one are still free when it comes back beside another.
+func firstPort(dir string) int {
+	h := fnv.New32a()
+	h.Write([]byte(dir))
+	return balancer.FirstPort + int(h.Sum32()%100)*10
 }
 
 // part runs f as a part of the sandbox until Close.

@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// FirstPort is where the search for a free port begins.
+// FirstPort is where the search for a free port begins, unless a Plane has a
+// First of its own.
 const FirstPort = 18080
 
 // maxHeader bounds the header of a request and of an answer, as on AWS.
@@ -36,6 +37,9 @@ type Plane struct {
 	// asked about once a second, like Permit. Who is not admitted gets no answer
 	// and in the end a closed connection. It must be set before Run.
 	Admit func(listener string) bool
+
+	// First is where Reserve's search for a free port begins.
+	First int
 
 	backends *Backends
 	timing   Timing
@@ -69,7 +73,7 @@ type pool struct {
 // New returns a data plane without listeners.
 func New(b *Backends, t Timing, log *slog.Logger) *Plane {
 	p := &Plane{
-		backends: b, timing: t, log: log,
+		First: FirstPort, backends: b, timing: t, log: log,
 		targets: newTransport(true), checks: newTransport(false),
 		fronts: map[int]*front{}, pools: map[string]*pool{}, stats: map[string]*balancerStats{},
 	}
@@ -98,16 +102,16 @@ func (p *Plane) Claim(port int) error {
 	return nil
 }
 
-// Reserve claims the first free port from FirstPort on and returns it.
+// Reserve claims the first free port from First on and returns it.
 func (p *Plane) Reserve() (int, error) {
 	const span = 2000 // ports tried
 	var err error
-	for port := FirstPort; port < FirstPort+span; port++ {
+	for port := p.First; port < p.First+span; port++ {
 		if err = p.Claim(port); err == nil {
 			return port, nil
 		}
 	}
-	return 0, fmt.Errorf("no free port for the load balancer from %d to %d: %w", FirstPort, FirstPort+span-1, err)
+	return 0, fmt.Errorf("no free port for the load balancer from %d to %d: %w", p.First, p.First+span-1, err)
 }
 
 // listen opens a port on 127.0.0.1 and, where the machine has it, on ::1, so

@@ -63,6 +63,7 @@ type ELB struct {
 	timing  Timing
 	log     *slog.Logger
 	plane   *balancer.Plane
+	notes   []string
 
 	balancers *store.Table[loadBalancer] // all by ARN
 	groups    *store.Table[targetGroup]
@@ -76,15 +77,16 @@ type ELB struct {
 
 // New opens the service's tables and takes the ports of the load balancers in
 // them, so that their addresses are right from the first answer on. A port that
-// is no longer free is replaced. Run must be called for them to be served and,
+// is no longer free is replaced, which Notes tells; new ones are searched from
+// firstPort on. Run must be called for them to be served and,
 // at its end, given back. It is called before anything else uses the account's
 // store.
-func New(a *account.Account, n Network, b *balancer.Backends, t Timing, log *slog.Logger) (*ELB, error) {
+func New(a *account.Account, n Network, b *balancer.Backends, t Timing, firstPort int, log *slog.Logger) (*ELB, error) {
 	x := &ELB{
 		account: a, network: n, timing: t, log: log, plane: balancer.New(b, t.Traffic, log),
 		tasks: map[string][]balancer.Target{},
 	}
-	x.plane.Permit, x.plane.Admit = x.permit, x.admit
+	x.plane.Permit, x.plane.Admit, x.plane.First = x.permit, x.admit, firstPort
 	var errs [4]error
 	x.balancers, errs[0] = store.NewTable[loadBalancer](a.Store, "elbv2.balancer")
 	x.groups, errs[1] = store.NewTable[targetGroup](a.Store, "elbv2.targetgroup")
@@ -123,6 +125,7 @@ func (x *ELB) reopen() error {
 			return fmt.Errorf("bringing back a load balancer: %w", err)
 		}
 		x.log.Warn("a load balancer's port is taken by another program: it has a new address", "was", dnsName(was), "now", dnsName(port))
+		x.notes = append(x.notes, fmt.Sprintf("Port %d is taken by another program, so what answered at http://%s answers at http://%s now. Terraform learns of it at the next plan and apply.", was, dnsName(was), dnsName(port)))
 		for arn, b := range x.balancers.All() {
 			if b.Port == was {
 				b.Port = port
@@ -138,6 +141,10 @@ func (x *ELB) reopen() error {
 	}
 	return nil
 }
+
+// Notes say which load balancers have a new address since the sandbox ran
+// before. Safe without the lock.
+func (x *ELB) Notes() []string { return x.notes }
 
 // Run serves the listeners and checks targets until ctx ends; when it returns
 // all ports are closed. Safe without the lock.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -93,7 +94,7 @@ func start(t testing.TB, a *account.Account, timing elbv2.Timing) *site {
 	t.Helper()
 	s := &site{t: t, account: a, network: newNetwork(), backends: &balancer.Backends{}}
 	var err error
-	if s.service, err = elbv2.New(a, s.network, s.backends, timing, slog.New(slog.DiscardHandler)); err != nil {
+	if s.service, err = elbv2.New(a, s.network, s.backends, timing, firstPort, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -119,6 +120,10 @@ func start(t testing.TB, a *account.Account, timing elbv2.Timing) *site {
 	s.Client = elb.NewFromConfig(cfg)
 	return s
 }
+
+// firstPort keeps other packages' tests, which run beside these, from taking a
+// port between one start and the next.
+var firstPort = 20_000 + os.Getpid()%1_000*10
 
 func newSite(t testing.TB) *site { return start(t, sandboxtest.Account(t), elbv2.Fast) }
 
@@ -670,6 +675,9 @@ func TestRestart(t *testing.T) {
 	s.await(*tg.TargetGroupArn, "10.0.1.1", "healthy")
 	if got := s.health(*tg.TargetGroupArn); len(got) != 1 {
 		t.Errorf("targets %+v", got)
+	}
+	if notes := s.service.Notes(); len(notes) != 1 || !strings.Contains(notes[0], *lb2.DNSName) || !strings.Contains(notes[0], *all[1].DNSName) {
+		t.Errorf("notes %q do not tell of the new address", notes)
 	}
 	for _, e := range after {
 		if c, b := body(t, e.URL); c != 200 || b != "back" {
