@@ -80,7 +80,7 @@ func title(typ, name, key string, values map[string]any) string {
 	case "aws_lb_target_group", "aws_alb_target_group":
 		return "list of the tasks that requests may go to"
 	case "aws_lb_listener", "aws_alb_listener":
-		return with("listens for requests", "port", " on port %s")
+		return with("the listener for requests", "port", " on port %s")
 	case "aws_lb_listener_rule":
 		return "rule for some of the requests"
 	case "aws_iam_role":
