@@ -153,10 +153,7 @@ func (s *screen) Ready(ctx context.Context, emit func(stack.Event)) (tui.Info, e
 	if err != nil {
 		return i, err
 	}
-	i.Account, i.Region = t.Account, t.Region
-	for _, n := range t.Notes {
-		emit(stack.Event{Type: stack.EventLog, Time: time.Now(), Message: n})
-	}
+	i.Account, i.Region, i.Notes = t.Account, t.Region, t.Notes
 	_, err = s.session.Stack(ctx, emit)
 	return i, err
 }

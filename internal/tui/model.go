@@ -114,6 +114,9 @@ func (m *model) getReady() {
 			}
 			m.ready.done = true
 			m.info = w.value.(Info)
+			if len(m.info.Notes) > 0 {
+				m.say(noteAttention, strings.Join(m.info.Notes, " "))
+			}
 			m.guide.renew()
 			m.stackMovedNow()
 			return tea.Batch(m.deploy.readyNow(), m.cleanup.readyNow())

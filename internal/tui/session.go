@@ -99,9 +99,10 @@ type Info struct {
 	Sandbox   bool
 	Account   string // twelve digits
 	Region    string
-	Workspace string // folder
-	ReadOnly  bool   // another process holds the workspace
-	Holder    string // who, in words, where ReadOnly
+	Workspace string   // folder
+	ReadOnly  bool     // another process holds the workspace
+	Holder    string   // who, in words, where ReadOnly
+	Notes     []string // what the learner should know about how the target was opened
 }
 
 // Progress is the learner's place in the workshop.

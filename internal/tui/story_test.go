@@ -514,6 +514,20 @@ func TestNotReady(t *testing.T) {
 	})
 }
 
+func TestWhatHappenedWhileAwayIsSaid(t *testing.T) {
+	back := func() *tuitest.Session {
+		s := tuitest.NewUp()
+		s.Info.Notes = []string{"2 tasks were started again.\x1b[31m"}
+		return s
+	}
+	play(t, back, 80, 24, tui.Options{}, func(st *stage) {
+		st.wait(time.Second)
+		st.sees("! 2 tasks were started again.")
+		st.wait(10 * time.Second)
+		st.seesNot("started again")
+	})
+}
+
 func TestTheWindow(t *testing.T) {
 	play(t, tuitest.NewUp, 59, 15, tui.Options{Page: "live"}, func(st *stage) {
 		st.sees("59 columns and 15 rows", "at least 60 by 16", "Nothing is lost")

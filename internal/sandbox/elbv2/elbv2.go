@@ -125,7 +125,7 @@ func (x *ELB) reopen() error {
 			return fmt.Errorf("bringing back a load balancer: %w", err)
 		}
 		x.log.Warn("a load balancer's port is taken by another program: it has a new address", "was", dnsName(was), "now", dnsName(port))
-		x.notes = append(x.notes, fmt.Sprintf("Port %d is taken by another program, so what answered at http://%s answers at http://%s now. Terraform learns of it at the next plan and apply.", was, dnsName(was), dnsName(port)))
+		x.notes = append(x.notes, fmt.Sprintf("The service answers at http://%s now, because another program has http://%s; the next plan tells Terraform.", dnsName(port), dnsName(was)))
 		for arn, b := range x.balancers.All() {
 			if b.Port == was {
 				b.Port = port
