@@ -20,6 +20,13 @@ type Stream interface {
 	Send(event string, v any) error
 }
 
+// pause stands before a stream's answer, as the way to AWS does. smithy-go closes
+// a request's body as soon as the answer begins. Where net/http has not looked for
+// the body's end by then, which over loopback happens one time in twenty, it is
+// told EOF by WriteTo, takes that for an error and closes the connection under the
+// stream.
+const pause = 20 * time.Millisecond
+
 // sendTimeout is how long a client may take nothing before a stream gives up.
 const sendTimeout = 10 * time.Second
 
@@ -90,6 +97,7 @@ func (s *stream) start() error {
 		return nil
 	}
 	s.started = true
+	time.Sleep(pause)
 	s.w.Header().Set("X-Amzn-Requestid", s.call.id)
 	s.w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
 	s.w.WriteHeader(http.StatusOK)
