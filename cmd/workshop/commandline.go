@@ -39,13 +39,14 @@ type commandLine struct {
 	speed     string
 	json      bool
 	port      int
+	log       *slog.Logger // the sandbox's
 
 	session *session.Session
 	closers []func() error
 }
 
 func newCommandLine(in io.Reader, out, errOut io.Writer) *commandLine {
-	return &commandLine{in: in, out: out, errOut: errOut}
+	return &commandLine{in: in, out: out, errOut: errOut, log: slog.New(slog.DiscardHandler)}
 }
 
 func (c *commandLine) root() *cobra.Command {
@@ -134,7 +135,7 @@ func (c *commandLine) open() (*session.Session, error) {
 	}
 	s, err := session.Open(session.Options{
 		Kind: kind, Workspace: dir, Region: c.region, Terraform: program,
-		Fast: c.speed == "fast", Port: c.port, Log: slog.New(slog.DiscardHandler),
+		Fast: c.speed == "fast", Port: c.port, Log: c.log,
 		Configuration: what.terraform, Steps: what.steps,
 	})
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"workshop/internal/clean"
-	"workshop/internal/target"
 )
 
 func (c *commandLine) outputCommand() *cobra.Command {
@@ -102,7 +101,7 @@ func (c *commandLine) showEnv(ctx context.Context) error {
 			k, v, _ := strings.Cut(kv, "=")
 			set[k] = v
 		}
-		return c.emit(map[string]any{"set": set, "unset": append([]string{}, t.Unset...)})
+		return c.emit(map[string]any{"type": "environment", "set": set, "unset": append([]string{}, t.Unset...)})
 	}
 	for _, k := range t.Unset {
 		c.printf("unset %s\n", k)
@@ -117,41 +116,6 @@ func (c *commandLine) showEnv(ctx context.Context) error {
 // quote makes a word of a POSIX shell.
 func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-func (c *commandLine) sandboxCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "sandbox",
-		Short: "Run the sandbox until interrupted, for your own terraform, aws or SDK",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if c.target != string(target.Sandbox) {
-				return usagef("sandbox goes with --target sandbox only")
-			}
-			ctx, stop := interruptible(cmd.Context())
-			defer stop()
-			s, err := c.open()
-			if err != nil {
-				return err
-			}
-			t, err := s.Target(ctx)
-			if err != nil {
-				return err
-			}
-			if !t.Own() {
-				return fmt.Errorf("a sandbox runs in this workspace already, at %s; `workshop env` prints how to use it", t.Endpoint)
-			}
-			if err := c.showEnv(ctx); err != nil {
-				return err
-			}
-			c.note("The sandbox runs at %s until you press Ctrl-C. Other workshop commands use it.", t.Endpoint)
-			<-ctx.Done()
-			c.note("Stopping the sandbox. What was deployed comes back with the next one.")
-			return nil
-		},
-	}
-	cmd.Flags().IntVar(&c.port, "port", 0, "port of the endpoint on loopback (default: any that is free)")
-	return cmd
 }
 
 func (c *commandLine) versionCommand() *cobra.Command {

@@ -1,13 +1,22 @@
 package main
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -28,7 +37,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TF_CLI_CONFIG_FILE", filepath.Join(home, "is-not-there"))
 			return os.Mkdir(home, 0o700)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exit-code": exitCode},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exit-code": exitCode, "call": call},
 	})
 }
 
@@ -49,5 +58,35 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("%v exited with %d, want %d", args[1:], got, want)
+	}
+}
+
+// call asks the running sandbox for an operation, of whatever service, that it
+// refuses: call ecr AmazonEC2ContainerRegistry_V20150921.DescribeRepositories.
+func call(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: call service target")
+	}
+	b, err := os.ReadFile(filepath.Join(ts.Getenv("HOME"), ".local/state/fargate-workshop/sandbox/sandbox.json"))
+	ts.Check(err)
+	var at struct {
+		Endpoint string
+		Region   string
+		ID       string `json:"access_key_id"`
+		Secret   string `json:"secret_access_key"`
+	}
+	ts.Check(json.Unmarshal(b, &at))
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at.Endpoint, strings.NewReader("{}"))
+	ts.Check(err)
+	req.Header.Set("X-Amz-Target", args[1])
+	sum := sha256.Sum256([]byte("{}"))
+	ts.Check(v4.NewSigner().SignHTTP(ctx, aws.Credentials{AccessKeyID: at.ID, SecretAccessKey: at.Secret}, req, hex.EncodeToString(sum[:]), args[0], at.Region, time.Now()))
+	res, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusBadRequest {
+		ts.Fatalf("%v: %s", args, res.Status)
 	}
 }

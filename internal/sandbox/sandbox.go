@@ -222,6 +222,10 @@ func (s *Sandbox) Info() Info { return s.info }
 // Notes are what the learner should know about how the sandbox came up.
 func (s *Sandbox) Notes() []string { return s.notes }
 
+// UnknownOperation is the message of Options.Log's records for requests for what
+// the sandbox does not have; their attributes are "service" and "operation".
+const UnknownOperation = wire.UnknownOperation
+
 // Unknown counts what clients asked for and the sandbox does not have, by
 // "service Operation".
 func (s *Sandbox) Unknown() map[string]int { return s.server.Unknown() }

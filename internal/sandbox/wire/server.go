@@ -9,6 +9,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -151,6 +152,20 @@ func (s *Server) Unknown() map[string]int {
 	return maps.Clone(s.unknown)
 }
 
+// UnknownOperation is the message that the log has for each request for what the
+// sandbox does not have, with the attributes "service" and "operation".
+const UnknownOperation = "not in the sandbox"
+
+// miss counts what was asked for and is not there.
+func (s *Server) miss(service, operation string) {
+	s.mu.Lock()
+	if key := service + " " + operation; s.unknown[key] > 0 || len(s.unknown) < 1000 {
+		s.unknown[key]++
+	}
+	s.mu.Unlock()
+	s.Log.Warn(UnknownOperation, "service", service, "operation", operation)
+}
+
 // call is one request on its way.
 type call struct {
 	id       string
@@ -205,16 +220,15 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 		}
 	}
 	if err := s.parse(r, body, c); err != nil {
+		if c.svc == nil {
+			// Services with REST protocols name an operation by method and path.
+			s.miss(scope, cmp.Or(c.op, r.Method+" "+r.URL.Path))
+		}
 		return nil, err
 	}
 	op, ok := c.svc.ops[c.op]
 	if !ok {
-		s.mu.Lock()
-		if len(s.unknown) < 1000 {
-			s.unknown[c.svc.Name+" "+c.op]++
-		}
-		s.mu.Unlock()
-		s.Log.Warn("sandbox: operation not available", "service", c.svc.Name, "operation", c.op)
+		s.miss(c.svc.Name, c.op)
 		if c.protocol == JSON || c.protocol == CBOR {
 			return nil, Errorf("UnknownOperationException", "The sandbox has no operation %s of %s", c.op, c.svc.Name)
 		}
@@ -250,10 +264,10 @@ func (s *Server) parse(r *http.Request, body []byte, c *call) error {
 	if speaksCBOR(r) {
 		name, op, ok := cborOperation(r.URL.Path)
 		svc := s.byRPC[name]
-		if !ok || svc == nil {
+		if c.op = op; !ok || svc == nil {
 			return Errorf("UnknownOperationException", "The sandbox has no service at %q", r.URL.Path)
 		}
-		c.svc, c.op, c.protocol = svc, op, CBOR
+		c.svc, c.protocol = svc, CBOR
 		tree, err := cborTree(body)
 		if err != nil {
 			return Errorf("SerializationException", "The request's body is not a CBOR structure: %v", err)
@@ -264,10 +278,10 @@ func (s *Server) parse(r *http.Request, body []byte, c *call) error {
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		prefix, op, ok := strings.Cut(target, ".")
 		svc := s.byTarget[prefix]
-		if !ok || svc == nil {
+		if c.op = op; !ok || svc == nil {
 			return Errorf("UnknownOperationException", "The sandbox has no service %q", prefix)
 		}
-		c.svc, c.op, c.protocol = svc, op, JSON
+		c.svc, c.protocol = svc, JSON
 		tree, err := jsonTree(body)
 		if err != nil {
 			return Errorf("SerializationException", "The request's body is not a JSON structure: %v", err)
@@ -283,10 +297,11 @@ func (s *Server) parse(r *http.Request, body []byte, c *call) error {
 		}
 		maps.Copy(form, more)
 	}
+	c.op = form.Get("Action")
 	if c.svc == nil {
 		return &Error{"InvalidAction", "The sandbox does not have this service", http.StatusNotFound}
 	}
-	c.op, c.protocol = form.Get("Action"), c.svc.Protocol
+	c.protocol = c.svc.Protocol
 	if c.op == "" {
 		return Errorf("MissingAction", "The request names no action")
 	}
