@@ -9,6 +9,11 @@ resource "aws_lb" "main" {
 
   # AWS refuses a public load balancer in a VPC that has no way out.
   depends_on = [aws_internet_gateway.main]
+
+  # It cannot move to another VPC: see the internet gateway in network.tf.
+  lifecycle {
+    replace_triggered_by = [aws_vpc.main.id]
+  }
 }
 
 # The target group lists where requests can go. Nothing is listed here: ECS

@@ -52,6 +52,14 @@ resource "aws_internet_gateway" "main" {
   vpc_id = aws_vpc.main.id
 
   tags = { Name = local.name }
+
+  # With another vpc_cidr the VPC is made anew. Terraform knows that its subnets
+  # go with it, but would try to move this gateway, the load balancer and the
+  # service over, while AWS deletes no subnet that they still use. So they are
+  # made anew as well.
+  lifecycle {
+    replace_triggered_by = [aws_vpc.main.id]
+  }
 }
 
 resource "aws_route_table" "public" {

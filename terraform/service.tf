@@ -155,6 +155,9 @@ resource "aws_ecs_service" "app" {
   ]
 
   lifecycle {
+    # Its tasks cannot move to another VPC: see the internet gateway in network.tf.
+    replace_triggered_by = [aws_vpc.main.id]
+
     # After a rollback ECS is steady too, but on the old revision.
     postcondition {
       condition     = self.task_definition == aws_ecs_task_definition.app.arn

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -148,6 +149,9 @@ func TestCommunityModules(t *testing.T) {
 	}
 }
 
+// replaced finds what a plan makes anew.
+var replaced = regexp.MustCompile(`# \S+ (must|will) be replaced.*`)
+
 // TestBundledConfiguration takes the configuration that learners get through
 // what Terraform can do with it.
 // It takes minutes, so it runs when it is asked for:
@@ -200,11 +204,19 @@ func TestBundledConfiguration(t *testing.T) {
 		{"message=Hello again", "color=#112233", "cpu=512", "memory=1024", "image=ghcr.io/stefanprodan/podinfo:6.9.1"},
 		{"desired_count=0", "log_retention_days=30"},
 		{"desired_count=1", "autoscaling=true", "private_tasks=true"},
+		{"vpc_cidr=10.42.0.0/16"},
 		{"max_count=5", "private_tasks=false"},
 		{"autoscaling=false", "name=other"},
 	} {
+		moves := false // everything is made anew
 		for _, c := range change {
 			vars = append(vars, "-var="+c)
+			moves = moves || strings.HasPrefix(c, "vpc_cidr=") || strings.HasPrefix(c, "name=")
+		}
+		for _, line := range replaced.FindAllString(tf.must(append([]string{"plan", "-input=false"}, vars...)...), -1) {
+			if !moves && !strings.Contains(line, "aws_ecs_task_definition.app") {
+				t.Errorf("%v: %s", change, line)
+			}
 		}
 		apply("-parallelism=30")
 		tf.settled(vars...)
