@@ -16,9 +16,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"workshop/internal/clean"
+	"workshop/internal/lesson/kit"
 	"workshop/internal/session"
 	"workshop/internal/stack"
 	"workshop/internal/target"
+	"workshop/internal/tui"
 )
 
 // version is set by the linker for a release.
@@ -41,6 +43,7 @@ type commandLine struct {
 	port      int
 	log       *slog.Logger // the sandbox's
 
+	draft   *kit.Draft // the workshop that is previewed, nil for none
 	session *session.Session
 	closers []func() error
 }
@@ -62,7 +65,7 @@ With --target aws it does the same in your own AWS account.`,
 		Args:          noArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return c.screen(cmd.Context(), "") },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return c.screen(cmd.Context(), tui.Options{}) },
 	}
 	root.SetIn(c.in)
 	root.SetOut(c.out)
@@ -133,11 +136,15 @@ func (c *commandLine) open() (*session.Session, error) {
 	if configured(program) {
 		program = ""
 	}
-	s, err := session.Open(session.Options{
+	o := session.Options{
 		Kind: kind, Workspace: dir, Region: c.region, Terraform: program,
 		Fast: c.speed == "fast", Port: c.port, Log: c.log,
 		Configuration: what.terraform, Steps: what.steps,
-	})
+	}
+	if c.draft != nil {
+		o.Course = c.draft.Course
+	}
+	s, err := session.Open(o)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +20,7 @@ import (
 	"workshop/internal/lesson"
 	"workshop/internal/lesson/kit"
 	"workshop/internal/target"
+	"workshop/internal/tui"
 	"workshop/internal/workspace"
 	"workshop/steps"
 	"workshop/terraform"
@@ -176,14 +180,45 @@ func (c *commandLine) lint(dir string) ([]*lesson.Error, error) {
 	return kit.Lint(what.steps, what.terraform), nil
 }
 
+// lookEvery is how often a preview looks whether a file was saved.
+const lookEvery = 200 * time.Millisecond
+
 func (c *commandLine) previewCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "preview DIR",
-		Short: "Show a workshop on the screen as learners see it",
+		Short: "Show a workshop on the screen as learners see it, anew whenever you save a file",
 		Args:  oneArg("the folder of a workshop"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.steps = args[0]
-			return c.screen(cmd.Context(), "")
+			what, err := c.content()
+			if err != nil {
+				return err
+			}
+			c.draft = kit.NewDraft(what.steps, what.terraform)
+			return c.preview(cmd.Context(), args[0], what.steps)
 		},
 	}
+}
+
+// preview shows the draft, and looks at its folder until the screen is left.
+func (c *commandLine) preview(ctx context.Context, dir string, images fs.FS) error {
+	watching, cancel := context.WithCancel(ctx)
+	drafts := make(chan tui.Draft, 1)
+	look := func() {
+		course, faults := c.draft.Look()
+		d := tui.Draft{Course: course, Images: images}
+		for _, f := range faults {
+			d.Faults = append(d.Faults, f)
+		}
+		select {
+		case drafts <- d:
+		case <-watching.Done():
+		}
+	}
+	look()
+	var watch sync.WaitGroup
+	watch.Go(func() { kit.Watch(watching, dir, lookEvery, look) })
+	defer watch.Wait()
+	defer cancel()
+	return c.screen(ctx, tui.Options{Drafts: drafts})
 }

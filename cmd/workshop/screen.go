@@ -21,8 +21,8 @@ import (
 	"workshop/internal/workspace"
 )
 
-// screen opens the TUI on a page.
-func (c *commandLine) screen(ctx context.Context, page string) error {
+// screen opens the TUI.
+func (c *commandLine) screen(ctx context.Context, o tui.Options) error {
 	out, ok := c.out.(*os.File)
 	if !ok || !term.IsTerminal(out.Fd()) || !c.terminal() {
 		return usagef("the screen needs a terminal; without one use the commands, for example `workshop deploy --yes` and `workshop status`")
@@ -36,7 +36,7 @@ func (c *commandLine) screen(ctx context.Context, page string) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
 	}
-	return tui.Run(ctx, &screen{session: s}, tui.Options{Page: page}.FromEnv(os.Getenv))
+	return tui.Run(ctx, &screen{session: s}, o.FromEnv(os.Getenv))
 }
 
 // screen is the TUI's view of a session.

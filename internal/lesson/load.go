@@ -103,6 +103,21 @@ func manifest(fsys fs.FS, c *Course) ([]entry, error) {
 	if err != nil {
 		return nil, &Error{File: Manifest, Msg: fmt.Sprintf("cannot be read: %v", err)}
 	}
+	return parseManifest(src, c)
+}
+
+// Faults returns what is wrong with the text of a step or of the manifest, each
+// taken by itself: nil where nothing is, else one *Error or several joined.
+func Faults(file string, src []byte) error {
+	if file == Manifest {
+		_, err := parseManifest(src, &Course{})
+		return err
+	}
+	_, err := Parse(file, src)
+	return err
+}
+
+func parseManifest(src []byte, c *Course) ([]entry, error) {
 	var m struct {
 		Title     string
 		Steps     []yaml.Node

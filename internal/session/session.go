@@ -36,6 +36,8 @@ type Options struct {
 
 	Configuration fs.FS // the bundled .tf files
 	Steps         fs.FS // the bundled steps
+	// Course reads the course; nil reads it from Steps.
+	Course func() (*lesson.Course, error)
 }
 
 // Session is open until Close. Its methods are safe for concurrent use, except
@@ -252,7 +254,12 @@ func refSoFar(p *stack.Plan, resources []stack.Resource) fargate.Ref {
 
 // Course reads the steps. Faults of single steps come as an error beside the
 // course, which has the others.
-func (s *Session) Course() (*lesson.Course, error) { return lesson.Load(s.opts.Steps) }
+func (s *Session) Course() (*lesson.Course, error) {
+	if s.opts.Course != nil {
+		return s.opts.Course()
+	}
+	return lesson.Load(s.opts.Steps)
+}
 
 // Exports are the variables, as KEY=value, with which the learner's own
 // terraform, aws and curl reach the same place as the workshop does.

@@ -34,6 +34,7 @@ type model struct {
 	asking            int // of the job that asks what is up
 	again             bool
 
+	preview preview
 	ticking bool
 	stale   bool // the frame has to be drawn again
 	frame   string
@@ -60,6 +61,7 @@ func newModel(ctx context.Context, s Session, o Options) *model {
 	if id, ok := pageOf(o.Page); ok {
 		m.page = id
 	}
+	m.preview.drafts = o.Drafts
 	sh.goTo = m.show
 	sh.stackMoved = m.stackMovedNow
 	sh.watchNow = m.watch
@@ -92,6 +94,7 @@ func (m *model) opened(what any) tea.Cmd {
 	m.guide.load(o)
 	m.getReady()
 	m.stackMovedNow()
+	m.follow()
 	return nil
 }
 
@@ -227,7 +230,8 @@ func (m *model) show(p pageID) tea.Cmd {
 }
 
 func (m *model) layOut(w, h int) {
-	m.lay = lay(w, h, m.guide.teach.rows, m.guide.output != nil)
+	m.lay = lay(w, h-len(m.mistakes(w, h)), m.guide.teach.rows, m.guide.output != nil)
+	m.lay.h = h
 }
 
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -545,6 +549,10 @@ func (m *model) draw() string {
 		if m.page != logsPage || m.help { // log lines are cut once, when they are drawn
 			line = cut(line, l.w, t)
 		}
+		b.WriteString(line)
+	}
+	for _, line := range m.mistakes(l.w, l.h) {
+		b.WriteByte('\n')
 		b.WriteString(line)
 	}
 	b.WriteByte('\n')

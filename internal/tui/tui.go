@@ -19,6 +19,10 @@ type Options struct {
 	Light bool   // begin with the colours for a light background, until the terminal tells
 	ASCII bool   // draw with ASCII alone
 
+	// Drafts brings the workshop anew whenever its author has saved it; nil where
+	// it does not change.
+	Drafts <-chan Draft
+
 	// Input and Output are the terminal; nil for the process's own.
 	Input  io.Reader
 	Output io.Writer

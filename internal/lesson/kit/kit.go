@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -84,15 +85,15 @@ func Watch(ctx context.Context, dir string, interval time.Duration, changed func
 }
 
 // stamp sums up names, sizes and times of the files below dir, hidden ones left
-// out.
+// out. dir may be a link to a folder.
 func stamp(dir string) uint64 {
 	h := fnv.New64a()
 	n := 0
-	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+	_ = fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return nil // gone while we look: the next look sees it
 		}
-		if base := d.Name(); name != dir && len(base) > 0 && base[0] == '.' {
+		if name != "." && strings.HasPrefix(d.Name(), ".") {
 			if d.IsDir() {
 				return fs.SkipDir
 			}

@@ -28,7 +28,7 @@ func Lint(steps, terraform fs.FS) []*lesson.Error {
 	l := &linter{fsys: steps, conf: check.ReadConfiguration(terraform), headings: map[string]map[string]bool{}}
 	course, err := lesson.Load(steps)
 	l.course = course
-	l.take(err)
+	l.faults = parted(err)
 	var ids []string
 	for _, s := range course.Steps {
 		ids = append(ids, s.ID)
@@ -43,8 +43,7 @@ func Lint(steps, terraform fs.FS) []*lesson.Error {
 	for _, s := range course.Steps {
 		l.step(s)
 	}
-	l.place()
-	return l.faults
+	return place(l.fsys, l.faults)
 }
 
 type linter struct {
@@ -64,26 +63,27 @@ func (l *linter) fault(file string, line, column int, format string, args ...any
 	l.faults = append(l.faults, &lesson.Error{File: file, Line: line, Column: column, Msg: clean.Line(fmt.Sprintf(format, args...))})
 }
 
-// take takes in the errors of reading.
-func (l *linter) take(err error) {
+// parted takes the error of reading apart.
+func parted(err error) (out []*lesson.Error) {
 	var many interface{ Unwrap() []error }
 	if errors.As(err, &many) {
 		for _, e := range many.Unwrap() {
-			l.take(e)
+			out = append(out, parted(e)...)
 		}
-		return
+		return out
 	}
 	var e *lesson.Error
 	if errors.As(err, &e) {
-		l.faults = append(l.faults, e)
+		out = append(out, e)
 	}
+	return out
 }
 
 // place gives every fault a line and a column, sorts, and drops what is said
 // twice.
-func (l *linter) place() {
+func place(fsys fs.FS, faults []*lesson.Error) []*lesson.Error {
 	sources := map[string][]string{}
-	for _, f := range l.faults {
+	for _, f := range faults {
 		f.Line = max(f.Line, 1)
 		if f.Column > 0 {
 			continue
@@ -91,7 +91,7 @@ func (l *linter) place() {
 		f.Column = 1
 		lines, ok := sources[f.File]
 		if !ok {
-			src, _ := fs.ReadFile(l.fsys, f.File)
+			src, _ := fs.ReadFile(fsys, f.File)
 			lines = strings.Split(string(src), "\n")
 			sources[f.File] = lines
 		}
@@ -100,10 +100,10 @@ func (l *linter) place() {
 			f.Column = 1 + utf8.RuneCountInString(text[:len(text)-len(strings.TrimLeft(text, " \t"))])
 		}
 	}
-	slices.SortStableFunc(l.faults, func(a, b *lesson.Error) int {
+	slices.SortStableFunc(faults, func(a, b *lesson.Error) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Msg, b.Msg))
 	})
-	l.faults = slices.CompactFunc(l.faults, func(a, b *lesson.Error) bool { return *a == *b })
+	return slices.CompactFunc(faults, func(a, b *lesson.Error) bool { return *a == *b })
 }
 
 var manifestKeys = []string{"title", "steps", "variables"}
