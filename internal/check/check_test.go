@@ -17,6 +17,7 @@ import (
 type fake struct {
 	asked   []string
 	stack   Stack
+	program Terraform
 	plan    Plan
 	live    Live
 	outputs map[string]any
@@ -38,8 +39,9 @@ func (f *fake) Place() Place { return Place{Target: "sandbox", Region: "eu-west-
 func (f *fake) Account(context.Context) (string, error) {
 	return "123456789012", f.note("account")
 }
-func (f *fake) Stack(context.Context) (Stack, error) { return f.stack, f.note("stack") }
-func (f *fake) Plan(context.Context) (Plan, error)   { return f.plan, f.note("plan") }
+func (f *fake) Terraform(context.Context) (Terraform, error) { return f.program, f.note("terraform") }
+func (f *fake) Stack(context.Context) (Stack, error)         { return f.stack, f.note("stack") }
+func (f *fake) Plan(context.Context) (Plan, error)           { return f.plan, f.note("plan") }
 func (f *fake) Live(ctx context.Context) (Live, error) {
 	if f.hang {
 		<-ctx.Done()
@@ -63,6 +65,7 @@ func number(n int) *int { return &n }
 // deployed is a service of two tasks, one of which has just died.
 func deployed() *fake {
 	return &fake{
+		program: Terraform{Version: "1.11.4"},
 		stack:   Stack{State: "up", Resources: 31, Created: "2026-01-02T03:04:05Z"},
 		plan:    Plan{Made: true, Applied: true, Create: number(0), Update: number(1), Replace: number(0), Delete: number(0)},
 		outputs: map[string]any{"url": "http://localhost:18080", "count": 2.0},
@@ -106,6 +109,9 @@ func TestOnce(t *testing.T) {
 		{that: `contains(tasks.running[*].id, "t1")`, ok: true},
 		{that: `logged("418") >= 3`, ok: true},
 		{that: `logged("x") > 0`, expected: `logged("x") > 0`, found: "0 log lines match x in the last 15 minutes"},
+		{that: `satisfies(terraform.version, ">= 1.6, < 2")`, ok: true},
+		{that: `satisfies(terraform.version, "~> 1.12")`, expected: `satisfies(terraform.version, "~> 1.12")`, found: "terraform.version is 1.11.4"},
+		{that: `satisfies(terraform.provider_version, ">= 5")`, expected: `satisfies(terraform.provider_version, ">= 5")`, found: "terraform.provider_version is empty"},
 		{that: `steps.deploy.done && !steps["clean-up"].done`, ok: true},
 		{that: `strcontains(events[0].message, "started")`, ok: true},
 		{that: `matches("^He", vars.message)`, ok: true},
@@ -185,6 +191,7 @@ func TestCompile(t *testing.T) {
 		{src: `null`, at: "1:1", want: "null"},
 		{src: `matches("(", vars.message)`, want: "missing"},
 		{src: `length(service.running) == 1`, want: "length counts"},
+		{src: `satisfies(terraform.version, "1.6 or so")`, want: "the constraints cannot be read"},
 		{src: "(stack.state ==\n  \"up\" &&\n  stack.stte == \"\")", at: "3:8", want: "stte"},
 		{src: `(stack.state ==`, want: "expression"},
 		{src: ``, want: "expression"},

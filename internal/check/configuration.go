@@ -20,6 +20,7 @@ type Configuration struct {
 	Variables map[string]Variable
 	Outputs   map[string]bool
 	Files     map[string][]byte // the .tf files
+	Providers map[string]string // the versions that init has chosen, by address
 }
 
 // Variable is an input variable. Values are in the form of Terraform's JSON.
@@ -35,13 +36,16 @@ type Variable struct {
 // terraform.tfvars, terraform.tfvars.json, then *.auto.tfvars and
 // *.auto.tfvars.json by name. Variables out of the environment are left out.
 func ReadConfiguration(fsys fs.FS) *Configuration {
-	c := &Configuration{Variables: map[string]Variable{}, Outputs: map[string]bool{}, Files: map[string][]byte{}}
+	c := &Configuration{Variables: map[string]Variable{}, Outputs: map[string]bool{}, Files: map[string][]byte{}, Providers: map[string]string{}}
 	names, _ := fs.Glob(fsys, "*.tf")
 	for _, name := range names {
 		if src, err := fs.ReadFile(fsys, name); err == nil {
 			c.Files[name] = src
 			c.declare(name, src)
 		}
+	}
+	if src, err := fs.ReadFile(fsys, lockFile); err == nil {
+		c.choose(src)
 	}
 	values := []string{"terraform.tfvars", "terraform.tfvars.json"}
 	var auto []string
@@ -71,6 +75,21 @@ func ReadConfiguration(fsys fs.FS) *Configuration {
 		}
 	}
 	return c
+}
+
+// lockFile is where init writes down the providers that it has chosen.
+const lockFile = ".terraform.lock.hcl"
+
+func (c *Configuration) choose(lock []byte) {
+	for _, b := range body(lockFile, lock).Blocks {
+		if a := b.Body.Attributes["version"]; b.Type == "provider" && len(b.Labels) == 1 && a != nil {
+			if v, diags := a.Expr.Value(nil); !diags.HasErrors() {
+				if s, ok := Plain(v).(string); ok {
+					c.Providers[b.Labels[0]] = s
+				}
+			}
+		}
+	}
 }
 
 // Schema has the configuration's names and those of steps.

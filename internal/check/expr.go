@@ -351,7 +351,7 @@ func words(d *hcl.Diagnostic) string {
 
 // Names lists the facts, in the order of the documentation.
 func Names() []string {
-	return []string{"target", "account", "region", "stack", "plan", "service", "deployments", "tasks", "events", "outputs", "vars", "history", "steps", "http(url)", "logged(pattern)"}
+	return []string{"target", "account", "region", "terraform", "stack", "plan", "service", "deployments", "tasks", "events", "outputs", "vars", "history", "steps", "http(url)", "logged(pattern)"}
 }
 
 // Value evaluates the expression. An error means that a fact could not be had.

@@ -11,6 +11,7 @@ import (
 type Source interface {
 	Place() Place
 	Account(ctx context.Context) (string, error)
+	Terraform(ctx context.Context) (Terraform, error)
 	Stack(ctx context.Context) (Stack, error)
 	Plan(ctx context.Context) (Plan, error)
 	Live(ctx context.Context) (Live, error)
@@ -32,6 +33,12 @@ type Source interface {
 type Place struct {
 	Target string // sandbox or aws
 	Region string
+}
+
+// Terraform is the program that runs the configuration.
+type Terraform struct {
+	Version  string `cty:"version"`          // such as 1.11.4
+	Provider string `cty:"provider_version"` // of the AWS provider that init has chosen
 }
 
 // Stack is what Terraform has made.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/hashicorp/go-version"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
@@ -72,6 +73,28 @@ var matches = function.New(&function.Spec{
 			return cty.UnknownVal(cty.Bool), function.NewArgErrorf(0, "%v", err)
 		}
 		return cty.BoolVal(re.MatchString(args[1].AsString())), nil
+	},
+})
+
+// satisfies reports whether a version fulfils constraints, as they are written
+// for required_version. A version that is none, or not known yet, does not.
+var satisfies = function.New(&function.Spec{
+	Params: []function.Parameter{{Name: "version", Type: cty.String}, {Name: "constraints", Type: cty.String}},
+	Type: func(args []cty.Value) (cty.Type, error) {
+		if args[1].IsKnown() && !args[1].IsNull() {
+			if _, err := version.NewConstraint(args[1].AsString()); err != nil {
+				return cty.Bool, function.NewArgErrorf(1, "the constraints cannot be read: write >= 1.6, or ~> 5.100, < 5.200")
+			}
+		}
+		return cty.Bool, nil
+	},
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		wanted, err := version.NewConstraint(args[1].AsString())
+		if err != nil {
+			return cty.UnknownVal(cty.Bool), function.NewArgError(1, err)
+		}
+		v, err := version.NewVersion(args[0].AsString())
+		return cty.BoolVal(err == nil && wanted.Check(v)), nil
 	},
 })
 

@@ -19,6 +19,7 @@ import (
 var types = sync.OnceValue(func() map[string]cty.Type {
 	return map[string]cty.Type{
 		"target": cty.String, "region": cty.String, "account": cty.String,
+		"terraform":   implied(Terraform{}),
 		"stack":       implied(Stack{}),
 		"plan":        implied(Plan{}),
 		"service":     implied(Service{}),
@@ -84,6 +85,9 @@ func (f *finder) fact(root string) (cty.Value, error) {
 	case "account":
 		a, err := f.src.Account(f.ctx)
 		return cty.StringVal(a), err
+	case "terraform":
+		v, err := f.src.Terraform(f.ctx)
+		return value(v, root, err)
 	case "stack":
 		v, err := f.src.Stack(f.ctx)
 		return value(v, root, err)
@@ -193,7 +197,7 @@ var pure = sync.OnceValue(func() map[string]function.Function {
 		"lower": stdlib.LowerFunc, "upper": stdlib.UpperFunc, "trimspace": stdlib.TrimSpaceFunc,
 		"split": stdlib.SplitFunc, "join": stdlib.JoinFunc,
 		"startswith": textTest(hasPrefix), "endswith": textTest(hasSuffix), "strcontains": textTest(hasPart),
-		"matches": matches,
+		"matches": matches, "satisfies": satisfies,
 		"anytrue": quantifier(true), "alltrue": quantifier(false),
 		"sum": sum,
 	}

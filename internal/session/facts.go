@@ -94,13 +94,14 @@ func (s *Session) Facts() check.Source { return &facts{s: s} }
 
 // facts remembers what it found: one look at AWS serves all checks of a step.
 type facts struct {
-	s       *Session
-	live    *check.Live
-	outputs map[string]any
-	config  *check.Configuration
-	history *check.History
-	plan    check.Plan // with history
-	failed  error      // of live: what cannot be had now is not asked for again
+	s         *Session
+	live      *check.Live
+	terraform *check.Terraform
+	outputs   map[string]any
+	config    *check.Configuration
+	history   *check.History
+	plan      check.Plan // with history
+	failed    error      // of live: what cannot be had now is not asked for again
 }
 
 func (f *facts) Place() check.Place {
@@ -113,6 +114,28 @@ func (f *facts) Account(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return t.Account, nil
+}
+
+// Terraform looks for the program that would be used, and fetches none.
+func (f *facts) Terraform(ctx context.Context) (check.Terraform, error) {
+	if f.terraform != nil {
+		return *f.terraform, nil
+	}
+	var out check.Terraform
+	tf, err := stack.Find(ctx, stack.FindOptions{Path: f.s.opts.Terraform, CacheDir: cacheDir(), Offline: true}, nil)
+	switch {
+	case err == nil:
+		out.Version = tf.Version
+	case !errors.Is(err, stack.ErrNoTerraform):
+		return out, err
+	}
+	for address, version := range f.configuration().Providers {
+		if strings.HasSuffix(address, "/hashicorp/aws") {
+			out.Provider = version
+		}
+	}
+	f.terraform = &out
+	return out, nil
 }
 
 func (f *facts) Stack(ctx context.Context) (check.Stack, error) {

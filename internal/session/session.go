@@ -141,7 +141,7 @@ func (s *Session) Stack(ctx context.Context, emit func(stack.Event)) (*stack.Sta
 	if st != nil {
 		return st, nil
 	}
-	cache := filepath.Join(xdg.CacheHome, "fargate-workshop")
+	cache := cacheDir()
 	tf, err := stack.Find(ctx, stack.FindOptions{Path: s.opts.Terraform, CacheDir: cache, Offline: s.opts.Offline}, emit)
 	if err != nil {
 		return nil, err
@@ -154,6 +154,9 @@ func (s *Session) Stack(ctx context.Context, emit func(stack.Event)) (*stack.Sta
 	s.stack = st
 	return st, nil
 }
+
+// cacheDir is where a Terraform that was fetched is kept, and plug-ins.
+func cacheDir() string { return filepath.Join(xdg.CacheHome, "fargate-workshop") }
 
 func (s *Session) open(t *target.Target, tf *stack.Terraform, cache string) (*stack.Stack, error) {
 	o := stack.Options{
