@@ -29,6 +29,8 @@ type Variable struct {
 	Default any    // nil where it has none
 	Value   any    // as it is set: the default, or what the last values file says
 	SetIn   string // the values file that decides; empty where the default does
+
+	validations []validation
 }
 
 // ReadConfiguration reads the .tf, .tfvars and .tfvars.json files of a folder.
@@ -131,9 +133,26 @@ func (c *Configuration) declare(file string, src []byte) {
 				}
 			}
 			v.Value = v.Default
+			v.validations = validations(b.Body)
 			c.Variables[b.Labels[0]] = v
 		}
 	}
+}
+
+// validations are a variable's rules, without those that do not say what to do.
+func validations(variable *hclsyntax.Body) (out []validation) {
+	for _, b := range variable.Blocks {
+		condition, message := b.Body.Attributes["condition"], b.Body.Attributes["error_message"]
+		if b.Type != "validation" || condition == nil || message == nil {
+			continue
+		}
+		if text, diags := message.Expr.Value(nil); !diags.HasErrors() {
+			if s, ok := Plain(text).(string); ok {
+				out = append(out, validation{condition.Expr, s})
+			}
+		}
+	}
+	return out
 }
 
 func (c *Configuration) set(name string, value any, file string) {

@@ -68,8 +68,7 @@ func compile(src string, schema *Schema, truth bool) (*Expr, error) {
 	if diags.HasErrors() {
 		return nil, problems(diags)
 	}
-	c := &compiler{expr: &Expr{src: src, expr: expr, names: map[string]map[string]bool{}}}
-	c.split(expr)
+	c := &compiler{expr: &Expr{src: src, expr: expr, parts: conjuncts(expr), names: map[string]map[string]bool{}}}
 	for _, t := range hclsyntax.Variables(expr) {
 		c.mention(t)
 	}
@@ -155,7 +154,8 @@ func (c *compiler) functions() map[string]function.Function {
 	return fs
 }
 
-func (c *compiler) split(e hclsyntax.Expression) {
+// conjuncts are the parts of an expression that && joins at its top.
+func conjuncts(e hclsyntax.Expression) []hclsyntax.Expression {
 	for {
 		p, ok := e.(*hclsyntax.ParenthesesExpr)
 		if !ok {
@@ -164,11 +164,9 @@ func (c *compiler) split(e hclsyntax.Expression) {
 		e = p.Expression
 	}
 	if b, ok := e.(*hclsyntax.BinaryOpExpr); ok && b.Op == hclsyntax.OpLogicalAnd {
-		c.split(b.LHS)
-		c.split(b.RHS)
-		return
+		return append(conjuncts(b.LHS), conjuncts(b.RHS)...)
 	}
-	c.expr.parts = append(c.expr.parts, e)
+	return []hclsyntax.Expression{e}
 }
 
 // named are the facts whose attributes are names of the learner's and author's.

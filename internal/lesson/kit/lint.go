@@ -335,16 +335,10 @@ func (l *linter) action(a lesson.Action, line, column int) {
 		}
 	case lesson.Set:
 		for _, set := range a.Settings {
-			v, ok := l.conf.Variables[set.Name]
-			switch {
-			case !ok:
+			if _, ok := l.conf.Variables[set.Name]; !ok {
 				l.fault(l.file, line, column, "the configuration has no variable %q; it has %s", set.Name, l.names())
-			case v.Type == "number" && set.Value != "null":
-				if _, err := strconv.ParseFloat(set.Value, 64); err != nil {
-					l.fault(l.file, line, column, "the variable %s is a number, and %q is none", set.Name, set.Value)
-				}
-			case v.Type == "bool" && set.Value != "true" && set.Value != "false" && set.Value != "null":
-				l.fault(l.file, line, column, "the variable %s is true or false, not %q", set.Name, set.Value)
+			} else if why := l.conf.Refusal(set.Name, set.Value); why != "" && !strings.Contains(set.Value, "{{") {
+				l.fault(l.file, line, column, "%s", why)
 			}
 		}
 	case lesson.Restore:
