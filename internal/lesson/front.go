@@ -1,6 +1,7 @@
 package lesson
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -23,13 +24,20 @@ var pages = map[string]bool{"deploy": true, "live": true, "logs": true, "cleanup
 
 var yamlLine = regexp.MustCompile(`line (\d+): `)
 
+// yamlParser are complaints of the library's parser, which counts lines from 0
+// where its scanner counts them from 1.
+var yamlParser = regexp.MustCompile(`^did not find expected (?:node content|key|',' or|'-' indicator|<)`)
+
 // yamlFault takes the line out of a YAML error's text, which is where the
 // library puts it; 0 where it gives none.
-func yamlFault(err error) *Error {
+func yamlFault(err error, src []byte) *Error {
 	e := &Error{Msg: strings.TrimPrefix(clean.Line(err.Error()), "yaml: ")}
 	if m := yamlLine.FindStringSubmatchIndex(e.Msg); m != nil {
 		e.Line, _ = strconv.Atoi(e.Msg[m[2]:m[3]])
 		e.Msg = e.Msg[m[1]:]
+		if yamlParser.MatchString(e.Msg) {
+			e.Line = min(e.Line+1, bytes.Count(bytes.TrimSpace(src), []byte("\n"))+1)
+		}
 	}
 	if strings.Contains(e.Msg, "mapping values are not allowed") {
 		e.Msg += " (text that holds a colon and a space needs quotes around it)"
@@ -58,7 +66,7 @@ func (f *front) wrong(n *yaml.Node, format string, args ...any) {
 func (p *reading) frontMatter(src []byte) (ok bool) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(src, &doc); err != nil {
-		e := yamlFault(err)
+		e := yamlFault(err, src)
 		p.fault(e.Line+1, "the front matter cannot be read: %s", e.Msg)
 		return false
 	}
@@ -343,7 +351,7 @@ func (f *front) actions(kv pair) []Action {
 	for _, n := range f.list(kv, "one action an entry") {
 		a := Action{}
 		a.Line, a.Column = f.at(n)
-		count := 0
+		count, before := 0, len(f.faults)
 		for _, kv := range f.mapping(n, "an action of "+kv.key.Value, append([]string{"say", "if"}, verbs...)...) {
 			switch kv.key.Value {
 			case "say":
@@ -359,7 +367,7 @@ func (f *front) actions(kv pair) []Action {
 			}
 			f.action(&a, kv)
 		}
-		if count == 0 && n.Kind == yaml.MappingNode {
+		if count == 0 && len(f.faults) == before {
 			f.wrong(n, "the action does nothing: write one of %s", strings.Join(verbs, ", "))
 		}
 		if a.Verb != "" {

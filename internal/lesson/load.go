@@ -68,7 +68,10 @@ func Load(fsys fs.FS) (*Course, error) {
 		if err != nil {
 			errs = append(errs, err)
 		}
-		if other, ok := seen[s.ID]; ok {
+		if other, ok := seen[s.ID]; ok && other == f.name {
+			fault(Manifest, f.line, "%s is listed twice", clean.Line(f.name))
+			continue
+		} else if ok {
 			fault(f.name, 0, "%s has the same id, %q: rename one of the two", other, s.ID)
 			continue
 		}
@@ -124,7 +127,7 @@ func parseManifest(src []byte, c *Course) ([]entry, error) {
 		Variables map[string]yaml.Node
 	}
 	if err := yaml.Unmarshal(src, &m); err != nil {
-		e := yamlFault(err)
+		e := yamlFault(err, src)
 		e.File = Manifest
 		return nil, e
 	}

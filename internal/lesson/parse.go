@@ -422,6 +422,9 @@ func (p *reading) box(out []Block, n *box, line, depth int) []Block {
 	}
 	if n.kind == kindTab {
 		it := Item{Text: title, Blocks: p.blocks(n, depth+1)}
+		if len(it.Blocks) == 0 {
+			p.fault(line, "the tab %q has no text: indent what belongs to it by four spaces", Text(title))
+		}
 		if last := len(out) - 1; last >= 0 && out[last].Kind == Tabs {
 			out[last].Items = append(out[last].Items, it)
 			return out

@@ -117,9 +117,44 @@ func (l *linter) manifest() {
 	if yaml.Unmarshal(src, &doc) != nil || len(doc.Content) == 0 || doc.Content[0].Kind != yaml.MappingNode {
 		return // said by Load
 	}
-	for i, n := range doc.Content[0].Content {
-		if i%2 == 0 && !slices.Contains(manifestKeys, n.Value) {
-			l.fault(lesson.Manifest, n.Line, n.Column, "there is no key %q; there are %s", n.Value, strings.Join(manifestKeys, ", "))
+	root := doc.Content[0].Content
+	for i := 0; i+1 < len(root); i += 2 {
+		key, value := root[i], root[i+1]
+		switch {
+		case !slices.Contains(manifestKeys, key.Value):
+			l.fault(lesson.Manifest, key.Line, key.Column, "there is no key %q; there are %s", key.Value, strings.Join(manifestKeys, ", "))
+		case key.Value == "variables" && value.Kind == yaml.MappingNode:
+			for j := 0; j+1 < len(value.Content); j += 2 {
+				l.ownVariable(value.Content[j], value.Content[j+1])
+			}
+		}
+	}
+}
+
+// targets are what the fact target can be.
+var targets = []string{"sandbox", "aws"}
+
+// ownVariable looks whether an author's variable has a value wherever the
+// workshop runs, and a name of its own.
+func (l *linter) ownVariable(name, value *yaml.Node) {
+	if _, err := check.CompileValue(name.Value, l.schema); err == nil || alwaysKnown[name.Value] {
+		l.fault(lesson.Manifest, name.Line, name.Column, "%s is the name of a fact: take another one", name.Value)
+	}
+	if value.Kind != yaml.MappingNode {
+		return
+	}
+	has, strange := map[string]bool{}, false
+	for i := 0; i+1 < len(value.Content); i += 2 {
+		t := value.Content[i]
+		has[t.Value] = true
+		if !slices.Contains(targets, t.Value) {
+			strange = true
+			l.fault(lesson.Manifest, t.Line, t.Column, "there is no target %q; there are %s", t.Value, strings.Join(targets, ", "))
+		}
+	}
+	for _, t := range targets {
+		if !has[t] && !strange {
+			l.fault(lesson.Manifest, name.Line, name.Column, "the variable %s has no value for %s", name.Value, t)
 		}
 	}
 }
@@ -158,10 +193,20 @@ func (l *linter) step(s *lesson.Step) {
 		}
 	}
 	described := len(s.Keys) > 0 || !strings.HasPrefix(l.lines[0], "---") // else it has been said that it cannot be read
-	if s.Estimate.Max == 0 && described && !slices.ContainsFunc(s.Keys, func(k lesson.Key) bool { return k.Name == "estimate" }) {
-		l.fault(l.file, 1, 1, "the step has no estimate: write estimate: 10, in minutes")
+	if s.Estimate.Max == 0 && described {
+		at := lesson.Key{Line: 1, Column: 1}
+		if i := slices.IndexFunc(s.Keys, func(k lesson.Key) bool { return k.Name == "estimate" }); i >= 0 {
+			at = s.Keys[i]
+		}
+		if !slices.ContainsFunc(l.faults, func(e *lesson.Error) bool { return e.File == s.File && e.Line == at.Line && at.Line > 1 }) {
+			l.fault(l.file, at.Line, at.Column, "the step has no estimate: write estimate: 10, in minutes")
+		}
 	}
 	for _, c := range s.Checks {
+		if strings.Contains(c.Title, "{{") {
+			line, column := l.find(c.Title, 1)
+			l.fault(l.file, line, column, "the title of a check stays as it is written, {{ }} included")
+		}
 		l.expression("the check "+c.ID, c.That, c.Line, c.Column, false)
 	}
 	for _, a := range slices.Concat(s.Solve, s.Reset) {
@@ -178,7 +223,7 @@ func (l *linter) step(s *lesson.Step) {
 		l.links(s, t, 1)
 	}
 	l.blocks(s, s.Blocks)
-	l.variables()
+	l.lookAtLines()
 }
 
 // expression compiles an expression that begins at line and column.
@@ -224,6 +269,10 @@ func (l *linter) blocks(s *lesson.Step, blocks []lesson.Block) {
 			if b.Action.Verb == lesson.Run && !shells[b.Lang] {
 				l.fault(l.file, line, column, "a %q block cannot be run: commands are { .bash .run }", b.Lang)
 			}
+		}
+		if b.Kind == lesson.Image && strings.TrimSpace(lesson.Text(b.Text)) == "" {
+			line, column := l.find("![", b.Line)
+			l.fault(l.file, line, column, "the picture %s has no description: write ![what it shows](%s)", b.Source, b.Source)
 		}
 		l.links(s, b.Text, b.Line)
 		for _, it := range b.Items {
@@ -271,10 +320,17 @@ func (l *linter) find(text string, from int) (line, column int) {
 	return max(from, 1), 1
 }
 
+// footnote is a reference that found no footnote: one that did is a number.
+var footnote = regexp.MustCompile(`\[\^[^\]\s]+\]`)
+
 // links looks where the links of a text lead.
 func (l *linter) links(s *lesson.Step, spans []lesson.Span, from int) {
 	said := map[string]bool{}
 	for _, sp := range spans {
+		if m := footnote.FindString(sp.Text); m != "" && !sp.Code {
+			line, column := l.find(m, from)
+			l.fault(l.file, line, column, "there is no footnote %s: write %s: and its text on a line of its own", m, m)
+		}
 		if sp.Link == "" || said[sp.Link] || strings.Contains(sp.Link, "{{") {
 			continue
 		}
@@ -374,35 +430,110 @@ var variable = regexp.MustCompile(`\{\{[ \t]*([A-Za-z][\w-]*(?:\.[\w-]+)*)[ \t]*
 // alwaysKnown are variables that the session has.
 var alwaysKnown = map[string]bool{"target": true, "account": true, "region": true, "workspace": true}
 
-// variables looks at every {{ name }} of the file. In front matter any fact may
-// stand, since checks' messages are there; in the text only what is known
-// without asking.
-func (l *linter) variables() {
-	front := len(l.lines) > 0 && strings.TrimRight(l.lines[0], " \t") == "---"
+// lookAtLines goes through the file as it is written: its {{ name }}, what
+// follows the fences of its code blocks, and its pictures.
+func (l *linter) lookAtLines() {
+	front := strings.TrimRight(l.lines[0], " \t") == "---"
+	section, fence := "", ""
 	for i, text := range l.lines {
-		if i > 0 && front {
-			if t := strings.TrimRight(text, " \t"); t == "---" || t == "..." {
+		if front {
+			if t := strings.TrimRight(text, " \t"); i > 0 && (t == "---" || t == "...") {
 				front = false
 			}
+			if m := topKey.FindStringSubmatch(text); m != nil {
+				section = m[1]
+			}
+			l.values(i+1, text, section)
+			continue
 		}
-		for _, m := range variable.FindAllStringSubmatchIndex(text, -1) {
-			name := text[m[2]:m[3]]
-			if _, own := l.course.Variables[name]; own || alwaysKnown[name] {
-				continue
+		l.values(i+1, text, "")
+		m := fenceLine.FindStringSubmatchIndex(text)
+		switch {
+		case m != nil && fence == "":
+			fence = text[m[2]:m[3]]
+			if m[4] >= 0 {
+				l.attributes(i+1, text, m[4], m[5])
 			}
-			column := 1 + utf8.RuneCountInString(text[:m[2]])
-			e, err := check.CompileValue(name, l.schema)
-			switch {
-			case err != nil:
-				var p *check.Problem
-				msg := err.Error()
-				if errors.As(err, &p) {
-					msg = p.Msg
-				}
-				l.fault(l.file, i+1, column, "there is no value {{ %s }}: %s", name, msg)
-			case !front && !e.Local():
-				l.fault(l.file, i+1, column, "{{ %s }} is not known while the page is drawn; only checks may ask for it", name)
+		case m != nil && strings.HasPrefix(text[m[2]:m[3]], fence) && strings.TrimSpace(text[m[3]:]) == "":
+			fence = ""
+		case fence == "":
+			if m := bareTitle.FindStringSubmatch(text); m != nil && !placing.MatchString(m[2]) {
+				l.fault(l.file, i+1, 1+len(m[1]), "the title of a box stands in quotes: write %q", strings.TrimSpace(m[2]))
 			}
+			bare := codeSpan.ReplaceAllStringFunc(text, func(code string) string { return strings.Repeat(" ", len(code)) })
+			if at := strings.Index(bare, "!["); at >= 0 && strings.TrimSpace(bare[:at]) != "" && picture.MatchString(bare[at:]) {
+				l.fault(l.file, i+1, 1+utf8.RuneCountInString(text[:at]), "a picture stands on a line of its own: within text only its description is shown")
+			}
+		}
+	}
+}
+
+var (
+	topKey    = regexp.MustCompile(`^([a-z_]+):`)
+	fenceLine = regexp.MustCompile("^[ \\t>]*(`{3,}|~{3,})[ \\t]*(?:[\\w+#-]*[ \\t]*\\{([^}]*)\\})?")
+	bareTitle = regexp.MustCompile(`^(\s*(?:!!!|\?\?\?\+?)[ \t]+[\w-]+[ \t]+)([A-Za-z][\w \t-]*)$`)
+	placing   = regexp.MustCompile(`^(inline|inline[ \t]+end)[ \t]*$`) // where a site puts the box
+	codeSpan  = regexp.MustCompile("`[^`]*`")
+	picture   = regexp.MustCompile(`^!\[[^\]]*\]\(`)
+)
+
+// values looks at every {{ name }} of a line. A check's message may use any
+// fact, other text what is known without asking, and a title nothing.
+func (l *linter) values(line int, text, section string) {
+	for _, m := range variable.FindAllStringSubmatchIndex(text, -1) {
+		name := text[m[2]:m[3]]
+		column := 1 + utf8.RuneCountInString(text[:m[2]])
+		if section == "title" {
+			l.fault(l.file, line, column, "a title stays as it is written, {{ }} included")
+			continue
+		}
+		if _, own := l.course.Variables[name]; own || alwaysKnown[name] {
+			continue
+		}
+		e, err := check.CompileValue(name, l.schema)
+		switch {
+		case err != nil:
+			var p *check.Problem
+			msg := err.Error()
+			if errors.As(err, &p) {
+				msg = p.Msg
+			}
+			l.fault(l.file, line, column, "there is no value {{ %s }}: %s", name, msg)
+		case section != "checks" && !e.Local():
+			l.fault(l.file, line, column, "{{ %s }} is not known while the page is drawn; only checks may ask for it", name)
+		}
+	}
+}
+
+var (
+	class     = regexp.MustCompile(`(?:^|\s)\.([\w+#-]+)`)
+	attribute = regexp.MustCompile(`([\w-]+)=(?:"[^"]*"|'[^']*'|\S+)`)
+	// blockActions are the classes that make a code block an action, and
+	// siteClasses those that a site knows; blockKeys are the attributes of both.
+	blockActions = []string{"run", "set", "open", "copy", "shell"}
+	siteClasses  = []string{"annotate", "no-annotate", "no-copy", "select", "no-select", "no-select-line"}
+	blockKeys    = []string{"title", "file", "find", "line", "linenums", "hl_lines", "anchor_linenums", "linespans"}
+)
+
+// attributes looks at what stands in the braces behind a fence, from one byte of
+// the line to another.
+func (l *linter) attributes(line int, text string, from, to int) {
+	braces := text[from:to]
+	column := func(at int) int { return 1 + utf8.RuneCountInString(text[:from+at]) }
+	for _, m := range attribute.FindAllStringSubmatchIndex(braces, -1) {
+		if name := strings.TrimPrefix(braces[m[2]:m[3]], "data-"); !slices.Contains(blockKeys, name) {
+			l.fault(l.file, line, column(m[2]), "there is no attribute %q; there are %s", name, strings.Join(blockKeys, ", "))
+		}
+	}
+	bare := attribute.ReplaceAllStringFunc(braces, func(kv string) string { return strings.Repeat(" ", len(kv)) })
+	lang := !strings.HasSuffix(strings.TrimRight(text[:from-1], " \t"), "`") && !strings.HasSuffix(strings.TrimRight(text[:from-1], " \t"), "~")
+	for _, m := range class.FindAllStringSubmatchIndex(bare, -1) {
+		switch name := bare[m[2]:m[3]]; {
+		case slices.Contains(blockActions, name) || slices.Contains(siteClasses, name):
+		case !lang:
+			lang = true // the first of the others is the language
+		default:
+			l.fault(l.file, line, column(m[2]), "there is no action %q; there are %s", name, strings.Join(blockActions, ", "))
 		}
 	}
 }
