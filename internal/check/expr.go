@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -34,7 +35,13 @@ type Schema struct {
 	Vars    map[string]bool // variables of the configuration
 	Outputs map[string]bool // its outputs
 	Steps   map[string]bool // ids of the course's steps
+
+	once  sync.Once
+	facts map[string]cty.Value
 }
+
+// anyName is the schema of those who know no names.
+var anyName Schema
 
 // Problem is a mistake in an expression.
 type Problem struct {
@@ -73,13 +80,9 @@ func compile(src string, schema *Schema, truth bool) (*Expr, error) {
 		c.mention(t)
 	}
 	if schema == nil {
-		schema = &Schema{}
+		schema = &anyName
 	}
-	vars, err := unknowns(schema)
-	if err != nil {
-		return nil, err
-	}
-	c.scopes = []*hcl.EvalContext{{Variables: vars, Functions: c.functions()}}
+	c.scopes = []*hcl.EvalContext{{Variables: schema.unknowns(), Functions: c.functions()}}
 	c.walk(expr)
 	if len(c.diags) == 0 && truth {
 		c.truth(expr)
@@ -109,13 +112,19 @@ var local = map[string]bool{
 	"target": true, "region": true, "stack": true, "plan": true, "outputs": true, "vars": true, "history": true, "steps": true,
 }
 
-// unknowns has every fact with its type and no value.
-func unknowns(schema *Schema) (map[string]cty.Value, error) {
+// unknowns has every fact with its type and no value. The sets of names must not
+// change once it was called.
+func (s *Schema) unknowns() map[string]cty.Value {
+	s.once.Do(func() { s.facts = s.types() })
+	return s.facts
+}
+
+func (s *Schema) types() map[string]cty.Value {
 	vars := map[string]cty.Value{}
 	for name, t := range types() {
 		vars[name] = cty.UnknownVal(t)
 	}
-	for name, known := range map[string]map[string]bool{"vars": schema.Vars, "outputs": schema.Outputs, "steps": schema.Steps} {
+	for name, known := range map[string]map[string]bool{"vars": s.Vars, "outputs": s.Outputs, "steps": s.Steps} {
 		of := cty.DynamicPseudoType
 		if name == "steps" {
 			of = types()["step"]
@@ -130,7 +139,7 @@ func unknowns(schema *Schema) (map[string]cty.Value, error) {
 		}
 	}
 	delete(vars, "step")
-	return vars, nil
+	return vars
 }
 
 // compiler finds the mistakes of an expression. Evaluating it as a whole with
