@@ -24,7 +24,8 @@ var update = flag.Bool("update", false, "write the golden frames anew")
 
 func TestMain(m *testing.M) {
 	time.Local = time.UTC
-	goleak.VerifyTestMain(m)
+	// The expressions that colour code have a clock, which ends by itself.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/dlclark/regexp2/v2.runClock"))
 }
 
 // stage plays a session before an audience of one test, on a clock of its own:

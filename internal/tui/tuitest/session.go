@@ -30,6 +30,7 @@ type Session struct {
 	Images   fs.FS
 	Faults   []error
 	Progress tui.Progress
+	Known    tui.Words // what the steps' texts ask for
 
 	ReadyErr  error              // what Ready ends with
 	PlanDiags []stack.Diagnostic // Plan fails with these

@@ -28,7 +28,7 @@ func teaching(s *lesson.Step) *lesson.Step {
 	return s
 }
 
-func (s *Session) Words(context.Context) (tui.Words, error) { return tui.Words{}, nil }
+func (s *Session) Words(context.Context) (tui.Words, error) { return s.Known, nil }
 
 func (s *Session) Check(ctx context.Context, step *lesson.Step, report func(check.Result)) error {
 	s.call("check %s", step.ID)
