@@ -160,6 +160,21 @@ func TestOnlyWhatIsMentionedIsAsked(t *testing.T) {
 	}
 }
 
+// Before anything is deployed lists are empty, and not null.
+func TestListsOfNothing(t *testing.T) {
+	for _, that := range []string{
+		"length(tasks.stopped) == 0 && length(tasks.running) == 0", "length(events) == 0 && length(deployments) == 0",
+		"!anytrue([for t in tasks.stopped : t.exit_code == 2])", "length(distinct(tasks.running[*].zone)) == 0",
+	} {
+		if r := Once(t.Context(), Check{That: that}, &fake{}); !r.OK {
+			t.Errorf("%s does not hold: %+v", that, r)
+		}
+	}
+	if r := Once(t.Context(), Check{That: "length(tasks.stopped) > 0"}, &fake{}); r.Found != "tasks.stopped is empty" {
+		t.Errorf("found %s", r.Found)
+	}
+}
+
 func TestCompile(t *testing.T) {
 	schema := &Schema{Vars: map[string]bool{"message": true}, Outputs: map[string]bool{"url": true}, Steps: map[string]bool{"clean-up": true}}
 	for _, c := range []struct {

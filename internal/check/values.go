@@ -144,10 +144,22 @@ func value(v any, name string, err error) (cty.Value, error) {
 		return cty.NilVal, err
 	}
 	out, err := gocty.ToCtyValue(v, types()[name])
+	if err == nil {
+		out, err = cty.Transform(out, emptied)
+	}
 	if err != nil {
 		return cty.NilVal, fmt.Errorf("the fact %s: %w", name, err)
 	}
 	return out, nil
+}
+
+// emptied is a list that is not there as an empty one, so that it can be counted
+// and searched.
+func emptied(_ cty.Path, v cty.Value) (cty.Value, error) {
+	if t := v.Type(); t.IsListType() && v.IsNull() {
+		return cty.ListValEmpty(t.ElementType()), nil
+	}
+	return v, nil
 }
 
 // free is an object of values in the form of Terraform's JSON. What the

@@ -63,6 +63,9 @@ func (s *Session) Do(ctx context.Context, actions []lesson.Action, h Helper) err
 			continue
 		}
 		value := func(name string) (string, bool) { return s.Value(course, name) }
+		if err := s.needs(a.Command, value); err != nil {
+			return err
+		}
 		a.Command = lesson.Fill(a.Command, value)
 		a.Say = lesson.FillSpans(a.Say, value)
 		if h.Say != nil {
@@ -71,6 +74,21 @@ func (s *Session) Do(ctx context.Context, actions []lesson.Action, h Helper) err
 		if err := s.do(ctx, a, h); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// needs is the error of a command that asks for what has no value: it would be
+// run with words in that place.
+func (s *Session) needs(command string, value func(string) (string, bool)) error {
+	for _, name := range lesson.Variables(command) {
+		if _, ok := value(name); ok {
+			continue
+		}
+		if !s.Exists() {
+			return fmt.Errorf("%s has no value: %w", name, ErrNothingDeployed)
+		}
+		return fmt.Errorf("%s has no value, and `%s` needs it", name, clean.Line(command))
 	}
 	return nil
 }

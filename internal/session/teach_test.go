@@ -353,3 +353,13 @@ func TestCertificate(t *testing.T) {
 		t.Errorf("the drawing is\n%s", svg.String())
 	}
 }
+
+// A command that asks for what has no value yet is not run with words in its
+// place.
+func TestSolveNeedsItsValues(t *testing.T) {
+	s, _ := teaching(t)
+	err := s.Do(t.Context(), []lesson.Action{{Verb: lesson.Run, Command: "touch {{ outputs.url }}"}}, Helper{})
+	if !errors.Is(err, ErrNothingDeployed) || !strings.Contains(err.Error(), "outputs.url has no value") {
+		t.Errorf("the error is %v", err)
+	}
+}
