@@ -6,12 +6,21 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"workshop/internal/fargate"
+	"workshop/internal/tui/picture"
 )
 
 // Model opens the root model to the stories in package tui_test.
 type Model = model
 
-func NewModel(ctx context.Context, s Session, o Options) *Model { return newModel(ctx, s, o) }
+func NewModel(ctx context.Context, s Session, o Options) *Model {
+	m := newModel(ctx, s, o)
+	terminal, err := picture.NewTerminal(o.Pictures)
+	if err != nil {
+		panic(err)
+	}
+	m.terminal = terminal
+	return m
+}
 
 // Close is what Run does after the event loop.
 func (m *model) Close(cancel context.CancelFunc) { m.close(cancel, discard{}, nil) }

@@ -117,7 +117,7 @@ func (m *model) bottom(w int) string {
 	switch {
 	case m.dialog != nil:
 		hints = []hint{{"tab", "choose"}, {"enter", "do it"}, {"esc", "back"}}
-	case m.help:
+	case m.help, m.viewer != nil:
 		hints = []hint{{"esc", "back"}}
 	}
 	tabs := func(all bool) string {

@@ -161,6 +161,7 @@ func (g *guide) settle() tea.Cmd {
 		return nil
 	}
 	g.reader.SetSize(g.lay.read.w, g.lay.read.h)
+	g.reader.SetTerminal(g.terminal)
 	return g.reader.Prepare()
 }
 

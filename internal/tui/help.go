@@ -15,7 +15,7 @@ var allKeys = []keyGroup{
 	}},
 	{"1 Guide", []hint{
 		{"n", "this step is done, on to the next"}, {"p", "the step before"}, {"s", "choose a step"}, {"/", "search all steps"},
-		{"enter", "run a block, fold or unfold"}, {"y", "copy a block"}, {"o", "the output of what was run"},
+		{"enter", "run a block, fold; enlarge a picture"}, {"y", "copy a block"}, {"o", "the output of what was run"},
 		{"c", "check what you did"}, {"h", "a hint"}, {"a", "answer the questions"}, {"S", "have the step done; asks first"},
 	}},
 	{"2 Deploy", []hint{

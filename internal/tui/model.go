@@ -8,11 +8,13 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	uv "github.com/charmbracelet/ultraviolet"
 
 	"workshop/internal/clean"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
 	"workshop/internal/stack"
+	"workshop/internal/tui/picture"
 	"workshop/internal/tui/reader"
 	"workshop/internal/tui/style"
 )
@@ -47,7 +49,7 @@ var errWatchEnded = errors.New("watching the service ended; r begins again")
 type tickMsg time.Time
 
 func newModel(ctx context.Context, s Session, o Options) *model {
-	sh := &shared{session: s, jobs: newJobs(ctx), theme: style.New(!o.Light, !o.ASCII), now: time.Now}
+	sh := &shared{session: s, jobs: newJobs(ctx), theme: style.New(!o.Light, !o.ASCII), now: time.Now, terminal: &picture.Terminal{}}
 	m := &model{shared: sh, stale: true}
 	sh.graph = &graph{shared: sh}
 	m.guide = newGuide(sh)
@@ -76,7 +78,7 @@ func (m *model) Init() tea.Cmd {
 	m.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
 		return m.session.Open(ctx)
 	}, m.opened)
-	return tea.Batch(tea.RequestBackgroundColor, m.jobs.box.wait(m.jobs.ctx, time.Time{}))
+	return tea.Batch(tea.RequestBackgroundColor, m.terminal.Ask(), m.jobs.box.wait(m.jobs.ctx, time.Time{}))
 }
 
 func (m *model) opened(what any) tea.Cmd {
@@ -239,7 +241,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if m.page == guidePage && m.lay.w > 0 {
 		m.layOut(m.lay.w, m.lay.h)
 	}
-	return m, tea.Batch(cmd, m.guide.settle(), m.tick())
+	return m, tea.Batch(cmd, m.guide.settle(), m.viewer.settle(), m.tick())
 }
 
 func (m *model) update(msg tea.Msg) tea.Cmd {
@@ -267,6 +269,12 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		if m.logs.scan() {
 			return scanOn
 		}
+	case reader.PictureMsg:
+		m.stale = true
+		m.viewer = &viewer{shared: m.shared, images: m.guide.images, PictureMsg: msg}
+	case viewedMsg:
+		m.stale = true
+		return msg.viewer.took(msg)
 	case reader.RunMsg:
 		m.stale = true
 		m.guide.runBlock(msg.Command, msg.Lang)
@@ -299,7 +307,18 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		return m.press(msg)
 	case tea.ResumeMsg:
 		m.stale = true
+		if m.guide.reader != nil {
+			m.guide.reader.Redraw() // the terminal was told to forget its pictures
+		}
 	default:
+		cmd, changed := m.terminal.Update(msg)
+		m.stale = m.stale || changed
+		if _, ok := msg.(uv.PrimaryDeviceAttributesEvent); ok {
+			return tea.Batch(cmd, m.viewer.drawn())
+		}
+		if cmd != nil || changed {
+			return cmd
+		}
 		if m.guide.reader != nil { // what a step's own commands bring
 			m.stale = m.stale || m.page == guidePage
 			return m.guide.reader.Update(msg)
@@ -348,7 +367,7 @@ func (m *model) tick() tea.Cmd {
 func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 	key := k.String()
 	if key == "ctrl+c" {
-		return m.interrupt()
+		return tea.Batch(m.viewer.close(), m.interrupt())
 	}
 	if m.dialog != nil {
 		d := m.dialog
@@ -374,6 +393,9 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 			return nil
 		}
 	}
+	if m.viewer != nil {
+		return m.viewer.close()
+	}
 	p := m.pages[m.page]
 	if p.typing() {
 		cmd, _ := p.key(k)
@@ -388,7 +410,7 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 	case "q":
 		return m.quit()
 	case "ctrl+z":
-		return tea.Suspend
+		return m.forget(tea.Suspend)
 	case "ctrl+l":
 		return tea.ClearScreen
 	case "r":
@@ -505,7 +527,19 @@ func (m *model) quit() tea.Cmd {
 // leave ends the program; Run saves the learner's place.
 func (m *model) leave() tea.Cmd {
 	m.leaving = true
-	return tea.Quit
+	return m.forget(tea.Quit)
+}
+
+// forget has the terminal forget the pictures that it holds before then is done.
+func (m *model) forget(then tea.Cmd) tea.Cmd {
+	clear := m.terminal.Clear()
+	if clear == "" {
+		return then
+	}
+	// The pictures belong to our screen. What stands in line to be written goes
+	// out with the next frame, and both ways to leave do not wait for that one.
+	frames := func() tea.Msg { time.Sleep(3 * time.Second / framesPerSecond); return nil }
+	return tea.Sequence(tea.Raw(clear), frames, then)
 }
 
 func (m *model) View() tea.View {
@@ -532,6 +566,8 @@ func (m *model) draw() string {
 	var body []string
 	if m.help {
 		body = m.viewHelp(l.body.w, l.body.h)
+	} else if m.viewer != nil {
+		body = m.viewer.view(l.body.w, l.body.h)
 	} else {
 		body = m.pages[m.page].view(l.body.w, l.body.h)
 	}

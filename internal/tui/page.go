@@ -11,6 +11,7 @@ import (
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
 	"workshop/internal/stack"
+	"workshop/internal/tui/picture"
 	"workshop/internal/tui/style"
 )
 
@@ -82,7 +83,10 @@ type shared struct {
 	dialog  *dialog
 	notice  notice
 	graph   *graph
-	spin    int // turns while something moves
+	viewer  *viewer // the picture that is shown alone, nil for none
+	spin    int     // turns while something moves
+
+	terminal *picture.Terminal // what pictures are shown in
 
 	goTo       func(pageID) tea.Cmd
 	stackMoved func() tea.Cmd // what is up has changed: look again

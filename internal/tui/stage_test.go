@@ -47,6 +47,7 @@ type stage struct {
 	cancel context.CancelFunc
 	quit   bool
 	copied string
+	raw    string // what went to the terminal beside the frames
 }
 
 // play opens the workshop at a size and hands it to the story.
@@ -92,9 +93,27 @@ func (st *stage) handle(msg tea.Msg) {
 	case tea.QuitMsg:
 		st.quit = true
 		return
+	case tea.RawMsg:
+		st.raw += fmt.Sprint(msg.Msg)
 	}
-	if v := reflect.ValueOf(msg); v.Kind() == reflect.String && v.Type().Name() == "setClipboardMsg" {
+	switch v := reflect.ValueOf(msg); v.Type().Name() {
+	case "setClipboardMsg":
 		st.copied = v.String()
+	case "clearScreenMsg":
+		st.raw += "<clear>"
+	case "sequenceMsg":
+		st.run(func() tea.Msg {
+			for i := range v.Len() {
+				if cmd := v.Index(i).Interface().(tea.Cmd); cmd != nil {
+					select {
+					case st.msgs <- cmd():
+					case <-st.ctx.Done():
+					}
+				}
+			}
+			return nil
+		})
+		return
 	}
 	_, cmd := st.m.Update(msg)
 	st.check()

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/term"
+
+	"workshop/internal/tui/picture"
 )
 
 // Options say how the screen begins.
@@ -22,6 +25,8 @@ type Options struct {
 	// Drafts brings the workshop anew whenever its author has saved it; nil where
 	// it does not change.
 	Drafts <-chan Draft
+	// Pictures say how the terminal is asked what it can show.
+	Pictures picture.Options
 
 	// Input and Output are the terminal; nil for the process's own.
 	Input  io.Reader
@@ -29,6 +34,8 @@ type Options struct {
 	// Width and Height are the size where Output is no terminal.
 	Width, Height int
 }
+
+const framesPerSecond = 120
 
 // saveTime bounds the last write of the learner's place.
 const saveTime = 5 * time.Second
@@ -39,7 +46,10 @@ const stopTime = 3 * time.Minute
 
 // FromEnv fills in what the environment says about the terminal: ASCII where
 // WORKSHOP_ASCII is set, the locale is named and not in UTF-8, or the terminal is
-// the Linux console; Light where WORKSHOP_THEME is light or COLORFGBG says so.
+// the Linux console; Light where WORKSHOP_THEME is light or COLORFGBG says so; and
+// Pictures: the way to show them that WORKSHOP_PICTURES names, no questions where
+// no colours are wanted or where they might end up on the screen, and whether tmux
+// is between.
 func (o Options) FromEnv(env func(string) string) Options {
 	locale := env("LC_ALL")
 	for _, name := range []string{"LC_CTYPE", "LANG"} {
@@ -47,11 +57,13 @@ func (o Options) FromEnv(env func(string) string) Options {
 			locale = env(name)
 		}
 	}
-	term := env("TERM")
+	kind := env("TERM")
 	unicode := strings.Contains(strings.ToLower(strings.ReplaceAll(locale, "-", "")), "utf8")
-	if env("WORKSHOP_ASCII") != "" || locale != "" && !unicode || term == "linux" || term == "dumb" {
+	if env("WORKSHOP_ASCII") != "" || locale != "" && !unicode || kind == "linux" || kind == "dumb" {
 		o.ASCII = true
 	}
+	o.Pictures = picture.Options{Wish: env("WORKSHOP_PICTURES"), Tmux: env("TMUX") != "", Pane: env("TMUX_PANE")}
+	o.Pictures.Mute = o.ASCII || env("NO_COLOR") != "" || !o.Pictures.Tmux && strings.HasPrefix(kind, "screen")
 	switch theme := env("WORKSHOP_THEME"); {
 	case theme == "light":
 		o.Light = true
@@ -70,10 +82,16 @@ func (o Options) FromEnv(env func(string) string) Options {
 func Run(ctx context.Context, s Session, o Options) error {
 	jobs, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	o.Pictures.Mute = o.Pictures.Mute || o.Output != nil && !isTerminal(o.Output)
+	terminal, err := picture.NewTerminal(o.Pictures)
+	if err != nil {
+		return fmt.Errorf("WORKSHOP_PICTURES: %w", err)
+	}
 	m := newModel(jobs, s, o)
+	m.terminal = terminal
 	// Frames are drawn when the clock of the renderer ticks: a faster one shows
 	// the first frame, and what a key did, some milliseconds sooner.
-	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(120)}
+	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond)}
 	if o.Input != nil {
 		opts = append(opts, tea.WithInput(o.Input))
 	}
@@ -85,7 +103,7 @@ func Run(ctx context.Context, s Session, o Options) error {
 		opts = append(opts, tea.WithOutput(o.Output))
 		out = o.Output
 	}
-	_, err := tea.NewProgram(m, opts...).Run()
+	_, err = tea.NewProgram(m, opts...).Run()
 	// The terminal is the shell's again: ctrl+c is a signal from here on.
 	interrupts := make(chan os.Signal, 2)
 	signal.Notify(interrupts, os.Interrupt)
@@ -107,6 +125,11 @@ func Run(ctx context.Context, s Session, o Options) error {
 		return fmt.Errorf("the screen could not go on: %w", err)
 	}
 	return nil
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(term.File)
+	return ok && term.IsTerminal(f.Fd())
 }
 
 // close ends every job; the event loop is over, so the model may be touched.

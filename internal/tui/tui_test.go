@@ -10,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"workshop/internal/lesson"
 	"workshop/internal/tui"
+	"workshop/internal/tui/picture"
 	"workshop/internal/tui/tuitest"
+	"workshop/steps"
 )
 
 // terminal is what Run writes to.
@@ -83,6 +86,48 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// What is no terminal is asked nothing, and sent no pictures.
+func TestNoTerminalNoPictures(t *testing.T) {
+	s := tuitest.New()
+	s.Course.Steps[0].Blocks = []lesson.Block{{Kind: lesson.Image, ID: "p", Source: "images/Architecture.png"}}
+	s.Images = steps.Files
+	ctx, cancel := context.WithCancel(t.Context())
+	keys, hands := io.Pipe()
+	out := &terminal{more: make(chan struct{}, 1)}
+	done := make(chan error, 1)
+	go func() {
+		o := tui.Options{Page: "deploy", Input: keys, Output: out, Width: 80, Height: 24, Pictures: picture.Options{Wish: "kitty"}}
+		done <- tui.Run(ctx, s, o)
+	}()
+	sees := func(what string) {
+		for !out.has(what) {
+			select {
+			case err := <-done:
+				t.Fatalf("Run ended: %v", err)
+			case <-out.more:
+			}
+		}
+	}
+	sees("Nothing is deployed yet")
+	hands.Write([]byte("\x1b[?62;4c\x1b_Gi=31;OK\x1b\\?"))
+	sees("esc back")
+	cancel()
+	hands.Close()
+	<-done
+	for _, s := range []string{"\x1b[>q", "\x1b[c", "\x1b[16t", "\x1b_G", "1337", "\U0010EEEE"} {
+		if out.has(s) {
+			t.Errorf("%q was written", s)
+		}
+	}
+}
+
+func TestAWishThatIsNone(t *testing.T) {
+	err := tui.Run(t.Context(), tuitest.New(), tui.Options{}.FromEnv(func(k string) string { return map[string]string{"WORKSHOP_PICTURES": "gif"}[k] }))
+	if err == nil || !strings.Contains(err.Error(), "WORKSHOP_PICTURES") || !strings.Contains(err.Error(), "kitty, iterm2, sixel, blocks or none") {
+		t.Errorf("Run returned %v", err)
+	}
+}
+
 func called(s *tuitest.Session, what string) bool {
 	for _, c := range s.Calls() {
 		if c == what {
@@ -113,6 +158,25 @@ func TestFromEnv(t *testing.T) {
 		o := tui.Options{}.FromEnv(func(k string) string { return c.env[k] })
 		if o.ASCII != c.ascii || o.Light != c.light {
 			t.Errorf("%v: ASCII %v, light %v", c.env, o.ASCII, o.Light)
+		}
+	}
+}
+
+func TestPicturesFromEnv(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		want picture.Options
+	}{
+		{map[string]string{"TERM": "xterm-256color"}, picture.Options{}},
+		{map[string]string{"TERM": "dumb"}, picture.Options{Mute: true}},
+		{map[string]string{"LC_ALL": "C"}, picture.Options{Mute: true}},
+		{map[string]string{"NO_COLOR": "1"}, picture.Options{Mute: true}},
+		{map[string]string{"TERM": "screen.xterm-256color"}, picture.Options{Mute: true}}, // GNU screen prints what it does not know
+		{map[string]string{"TERM": "screen-256color", "TMUX": "/tmp/s,1,0", "TMUX_PANE": "%3"}, picture.Options{Tmux: true, Pane: "%3"}},
+		{map[string]string{"WORKSHOP_PICTURES": "sixel"}, picture.Options{Wish: "sixel"}},
+	} {
+		if o := (tui.Options{}).FromEnv(func(k string) string { return c.env[k] }); o.Pictures != c.want {
+			t.Errorf("%v: %+v", c.env, o.Pictures)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"workshop/internal/lesson"
+	"workshop/internal/tui/picture"
 	"workshop/internal/tui/style"
 )
 
@@ -66,10 +67,12 @@ type Reader struct {
 	tabs  map[string]int
 	place *anchor // where to scroll to after the next layout
 
-	looks    *looks
-	code     map[string][][]seg
-	pictures map[string]*picture
-	asked    []*picture
+	looks       *looks
+	code        map[string][][]seg
+	terminal    *picture.Terminal
+	pictureLook pictureLook
+	drawings    map[string]*drawing
+	asked       []*drawing
 }
 
 // anchor is a place that outlives a new layout.
@@ -100,7 +103,8 @@ func New(step *lesson.Step, theme style.Theme, images fs.FS) *Reader {
 	r := &Reader{
 		step: step, theme: theme, images: images, colors: colorprofile.ASCII,
 		folds: map[string]bool{}, tabs: map[string]int{},
-		looks: newLooks(theme), code: map[string][][]seg{}, pictures: map[string]*picture{},
+		looks: newLooks(theme), code: map[string][][]seg{}, drawings: map[string]*drawing{},
+		terminal: &picture.Terminal{},
 	}
 	r.want = variables(step)
 	r.fill()
@@ -111,9 +115,8 @@ func New(step *lesson.Step, theme style.Theme, images fs.FS) *Reader {
 func (r *Reader) SetSize(w, h int) {
 	w, h = max(w, 1), max(h, 1)
 	if r.w != w {
-		r.keep()
 		r.w = w
-		r.all()
+		r.Redraw()
 	}
 	r.h = h
 }
@@ -404,7 +407,7 @@ func (r *Reader) Update(msg tea.Msg) tea.Cmd {
 		}
 	case tea.ColorProfileMsg:
 		r.SetProfile(msg.Profile)
-	case pictureMsg:
+	case drawnMsg:
 		r.took(msg)
 	}
 	if load := r.Prepare(); load != nil {
@@ -587,6 +590,8 @@ func (r *Reader) act() tea.Cmd {
 		r.show(b.ID)
 	case lesson.Tabs:
 		r.turn(1)
+	case lesson.Image:
+		return send(PictureMsg{b.Source, lesson.Text(b.Text)})
 	case lesson.Code:
 		if !b.Run {
 			return r.copy()

@@ -315,23 +315,6 @@ func TestPicture(t *testing.T) {
 	}
 }
 
-func TestMosaicFindsEdges(t *testing.T) {
-	img := image.NewRGBA(image.Rect(0, 0, 64, 64))
-	for y := range 64 {
-		for x := range 64 {
-			c := color.RGBA{255, 255, 255, 255}
-			if x < 16 && y < 32 {
-				c = color.RGBA{0, 0, 0, 255}
-			}
-			img.Set(x, y, c)
-		}
-	}
-	got := ansi.Strip(mosaic(img, 2, 2)[0])
-	if got != "▌ " {
-		t.Errorf("a black upper left quarter is drawn as %q", got)
-	}
-}
-
 func TestWithoutUnicodeNothingElseIsDrawn(t *testing.T) {
 	r := New(parse(t, "# T\n\nDon’t – wait… 漢 é → done\n\n```\na ─┬─ b\n```\n\n- [x] x\n"), style.New(true, false), nil)
 	r.SetSize(40, 8)
@@ -363,16 +346,6 @@ func TestStepsOfTheWorkshop(t *testing.T) {
 					t.Errorf("%s: markup shows at %v:\n%s", s.File, size, v)
 				}
 			}
-		}
-	}
-}
-
-func BenchmarkPicture(b *testing.B) {
-	r := New(&lesson.Step{}, style.New(true, true), steps.Files)
-	p := &picture{path: "images/Architecture.png", cols: 80, rows: 20}
-	for b.Loop() {
-		if m := p.load(r)().(pictureMsg); m.err != nil {
-			b.Fatal(m.err)
 		}
 	}
 }
