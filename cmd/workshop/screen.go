@@ -200,7 +200,9 @@ func (s *screen) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event
 	return err
 }
 
-func (s *screen) Sources(context.Context) (map[string]string, error) { return s.session.Sources() }
+func (s *screen) Sources(context.Context) (map[string]stack.Source, error) {
+	return s.session.Sources()
+}
 
 // Stop ends what Terraform does, and else what is being solved.
 func (s *screen) Stop(hard bool) {

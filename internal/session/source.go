@@ -7,17 +7,19 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"workshop/internal/stack"
 )
 
-// Sources says where the learner's configuration declares each resource, as
-// file:line, by its address without index: "service.tf:94". What cannot be read
-// of a file is left out; Terraform itself says what is wrong with it.
-func (s *Session) Sources() (map[string]string, error) {
+// Sources says where and how the learner's configuration declares each resource,
+// by its address without index. What cannot be read of a file is left out;
+// Terraform itself says what is wrong with it.
+func (s *Session) Sources() (map[string]stack.Source, error) {
 	files, err := filepath.Glob(filepath.Join(s.Workspace.TerraformDir(), "*.tf"))
 	if err != nil {
 		return nil, fmt.Errorf("looking for .tf files: %w", err)
 	}
-	out := map[string]string{}
+	out := map[string]stack.Source{}
 	for _, file := range files {
 		src, err := os.ReadFile(file)
 		if err != nil {
@@ -33,7 +35,10 @@ func (s *Session) Sources() (map[string]string, error) {
 		}
 		for _, b := range body.Blocks {
 			if b.Type == "resource" && len(b.Labels) == 2 {
-				out[b.Labels[0]+"."+b.Labels[1]] = fmt.Sprintf("%s:%d", filepath.Base(file), b.TypeRange.Start.Line)
+				out[b.Labels[0]+"."+b.Labels[1]] = stack.Source{
+					File: filepath.Base(file), Line: b.TypeRange.Start.Line,
+					Text: string(src[b.TypeRange.Start.Byte:b.CloseBraceRange.End.Byte]),
+				}
 			}
 		}
 	}

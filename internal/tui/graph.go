@@ -2,7 +2,9 @@ package tui
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,8 +24,8 @@ type graph struct {
 	runs    []*run // whose plans and applies are seen in it
 	on      bool
 	chosen  string
-	sources map[string]string // file:line by address without index
-	picture diagram.Picture   // the last one that was drawn
+	sources map[string]stack.Source // by address without index
+	picture diagram.Picture         // the last one that was drawn
 }
 
 func (g *graph) toggle() {
@@ -38,7 +40,7 @@ func (g *graph) toggle() {
 		return g.session.Sources(ctx)
 	}, func(m any) tea.Cmd {
 		if e := m.(ended); e.err == nil {
-			g.sources, _ = e.value.(map[string]string)
+			g.sources, _ = e.value.(map[string]stack.Source)
 		}
 		return nil
 	})
@@ -152,13 +154,22 @@ func (g *graph) moving() time.Duration {
 }
 
 // detailRows is how many lines say what there is to know of the chosen part.
-const detailRows = 5
+// Where the picture leaves room there are more, and beside them stands the block
+// that Terraform reads.
+const (
+	detailRows = 5
+	mostRows   = 15
+	codeWidth  = 110 // of the screen, from which on there is room for code
+)
 
 func (g *graph) view(w, h int) []string {
 	in := g.input()
 	rows := min(detailRows, max(2, h-diagram.LeastHeight))
-	if w < diagram.LeastWidth {
+	switch {
+	case w < diagram.LeastWidth:
 		rows = min(detailRows, h/3)
+	case w >= codeWidth:
+		rows = max(rows, min(mostRows, h-diagram.Height(w)))
 	}
 	parts := diagram.Parts(in)
 	if _, ok := g.part(parts); !ok { // a task that has gone
@@ -191,33 +202,37 @@ func (g *graph) details(p diagram.Part, w, rows int) []string {
 		right = t.Key.Render("enter") + t.Dim.Render(" opens \""+clean.Line(s.Title)+"\", which explains it ")
 	}
 	out := []string{ends(head, right, w, t)}
+	code := g.code(p, rows-1)
+	if w < codeWidth || len(code) == 0 {
+		return append(out, g.told(p, w, rows-1)...)
+	}
+	left := w / 2
+	told := block(g.told(p, left, rows-1), len(code))
+	for i, l := range code {
+		told[i] = fit(told[i], left, t) + t.Border.Render(t.Signs.Divider) + " " + cut(l, w-left-2, t)
+	}
+	return append(out, told...)
+}
+
+// told is what is true of a part, what it means and where it is written down.
+func (g *graph) told(p diagram.Part, w, rows int) []string {
+	t := g.theme
+	var out []string
 	if len(p.Facts) > 0 {
 		out = append(out, indent(3, wrap(strings.Join(p.Facts, t.Signs.Sep), w-5))...)
 	}
 	means := wrap(p.Means, min(w-5, readWidth))
-	var where []string
+	var files []string
 	for _, a := range p.Addresses {
 		said := clean.Line(a)
-		if at := g.sources[base(a)]; at != "" {
-			said += " " + t.Accent.Render(at)
+		if src, ok := g.sources[base(a)]; ok {
+			said += " " + t.Accent.Render(clean.Line(src.At()))
 		}
-		where = append(where, said)
-	}
-	line := ""
-	var files []string
-	for _, x := range where {
-		switch {
-		case line == "":
-			line = "   " + x
-		case width(line)+width(x)+3 > w:
-			files = append(files, line)
-			line = "   " + x
-		default:
-			line += t.Dim.Render(t.Signs.Sep) + x
+		if last := len(files) - 1; last >= 0 && width(files[last])+width(said)+3 <= w {
+			files[last] += t.Dim.Render(t.Signs.Sep) + said
+		} else {
+			files = append(files, "   "+said)
 		}
-	}
-	if line != "" {
-		files = append(files, line)
 	}
 	// What it means gives way to what is true of it and where it is written.
 	if room := rows - len(out) - len(files); room < len(means) {
@@ -228,6 +243,29 @@ func (g *graph) details(p diagram.Part, w, rows int) []string {
 	}
 	out = append(append(out, indent(3, means)...), files...)
 	return clip(out[:min(len(out), rows)], w, t)
+}
+
+// code is the block that Terraform makes a part's first resource of, in as many
+// rows; nil where it is not known.
+func (g *graph) code(p diagram.Part, rows int) []string {
+	t := g.theme
+	if len(p.Addresses) == 0 || rows < 1 {
+		return nil
+	}
+	src, ok := g.sources[base(p.Addresses[0])]
+	if !ok || src.Text == "" {
+		return nil
+	}
+	lines := strings.Split(src.Text, "\n")
+	digits := len(strconv.Itoa(src.Line + len(lines)))
+	var out []string
+	for i, l := range lines {
+		if i == rows-1 && len(lines) > rows {
+			return append(out, t.Dim.Render(strings.Repeat(" ", digits+1)+t.Signs.Ellipsis))
+		}
+		out = append(out, t.Dim.Render(fmt.Sprintf("%*d ", digits, src.Line+i))+t.Text.Render(clean.Line(l)))
+	}
+	return out
 }
 
 func (g *graph) hints() []hint {

@@ -41,9 +41,9 @@ type Session interface {
 	// Stop asks the running Plan or Apply to stop and to keep its state; hard
 	// ends it at once. It does not block.
 	Stop(hard bool)
-	// Sources says where each resource is written down, as file:line by its
-	// address without index.
-	Sources(ctx context.Context) (map[string]string, error)
+	// Sources says where each resource is written down, by its address without
+	// index.
+	Sources(ctx context.Context) (map[string]stack.Source, error)
 	// Cost says in words what a plan's resources cost; p is nil for what is up
 	// now. It may read files, and is called outside the event loop.
 	Cost(p *stack.Plan) Cost

@@ -283,6 +283,11 @@ func TestTheDiagram(t *testing.T) {
 				st.wait(3 * time.Second)
 				st.press("g")
 				st.sees("28 to create", "planned", "aws_lb.main load_balancer.tf:74", "Architecture", "a apply this plan")
+				if size[0] >= 120 {
+					st.sees(`74 resource "aws_lb" "main" {`)
+				} else {
+					st.seesNot("resource \"aws_lb\"")
+				}
 				st.golden("graph-planned")
 				st.press("a", "y")
 				st.wait(20 * time.Second)
@@ -298,6 +303,9 @@ func TestTheDiagram(t *testing.T) {
 				st.wait(1500 * time.Millisecond)
 				st.press("tab", "tab", "tab")
 				st.sees("7f3a failing", "the app panicked")
+				if size[0] >= 120 {
+					st.sees("aws_ecs_task_definition.app service.tf")
+				}
 				st.golden("graph-failing")
 				st.press("left")
 				st.press("enter")

@@ -219,6 +219,13 @@ func tasks(in Input) []Part {
 	}
 	zones := Zones(in)
 	var out []Part
+	var recipe []string // what Terraform makes them of
+	for a := range in.Resources {
+		if strings.HasPrefix(a, "aws_ecs_task_definition.") {
+			recipe = append(recipe, a)
+		}
+	}
+	slices.Sort(recipe)
 	gone := 0
 	for _, t := range s.Tasks {
 		if t.Stopped != nil && (s.AsOf.Sub(*t.Stopped) >= recently || gone >= len(zones)) {
@@ -226,7 +233,7 @@ func tasks(in Input) []Part {
 		}
 		id := clean.Line(t.ID)
 		p := Part{ID: "task:" + id, Name: id[:min(4, len(id))], Means: "One running copy of the task definition, with an address of its own.",
-			Steps: []string{"explore", "break", "architecture"}, zone: max(0, slices.Index(zones[:], t.Zone))}
+			Addresses: recipe, Steps: []string{"explore", "break", "architecture"}, zone: max(0, slices.Index(zones[:], t.Zone))}
 		word := strings.ToLower(clean.Line(t.Status))
 		p.State = Working
 		switch {
@@ -260,6 +267,9 @@ func tasks(in Input) []Part {
 			}
 			if u, ok := s.Usage[t.ID]; ok {
 				p.Facts = append(p.Facts, fmt.Sprintf("cpu %.0f%%, %.0f MB", u.CPU, u.Memory))
+			}
+			if status := strings.ToLower(clean.Line(t.Status)); word != status {
+				p.Facts = append(p.Facts, status)
 			}
 		}
 		out = append(out, p)

@@ -211,6 +211,71 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// A request goes to a zone that has a task to answer it, and to both by turns
+// where both have.
+func TestRequestsGoWhereTasksAnswer(t *testing.T) {
+	goals := func(in diagram.Input) (first, second bool) {
+		for i := range 4 { // probes, five seconds apart
+			for d := time.Duration(0); d < 8*time.Second; d += 60 * time.Millisecond {
+				snap := *in.Snapshot
+				snap.Probe = &fargate.Probe{At: now.Add(time.Duration(i) * 5 * time.Second), Status: 200}
+				in.Snapshot, in.Now = &snap, snap.Probe.At.Add(d)
+				zone := 0
+				for _, l := range diagram.Draw(in, 120, 28, "users", style.New(true, true)).Lines {
+					l = ansi.Strip(l)
+					if strings.Contains(l, "eu-west-1b") {
+						zone = 1
+					}
+					if strings.Contains(l, "●▸│") || strings.Contains(l, "─●│") { // the last cells of the way
+						first, second = first || zone == 0, second || zone == 1
+					}
+				}
+			}
+		}
+		return first, second
+	}
+	in := inputs()["up"]
+	if a, b := goals(in); !a || !b {
+		t.Errorf("with tasks in both zones requests go to a: %v, to b: %v", a, b)
+	}
+	snap := *in.Snapshot
+	starting := task("c01b", "eu-west-1b", "RUNNING", "initial")
+	snap.Tasks = []fargate.Task{snap.Tasks[0], starting}
+	in.Snapshot = &snap
+	if a, b := goals(in); !a || b {
+		t.Errorf("with one task in zone a requests go to a: %v, to b: %v", a, b)
+	}
+}
+
+// What is in the making pulses, also where it is chosen; and stands still in a
+// picture of things that are there.
+func TestWhatIsInTheMakingPulses(t *testing.T) {
+	colours := func(in diagram.Input, beat int) string {
+		in.Beat = beat
+		return strings.Join(diagram.Draw(in, 120, 28, "balancer", style.New(true, true)).Lines, "\n")
+	}
+	edge := func(s string) string { // how the chosen box's upper edge is drawn
+		before, _, _ := strings.Cut(s, "┏")
+		return before[strings.LastIndex(before, "\x1b["):]
+	}
+	in := inputs()["applying"]
+	if edge(colours(in, 0)) == edge(colours(in, 4)) {
+		t.Error("the load balancer does not pulse")
+	}
+	up := inputs()["up"]
+	if colours(up, 0) != colours(up, 4) {
+		t.Error("what is there moves")
+	}
+}
+
+func TestHeight(t *testing.T) {
+	for _, c := range [][2]int{{60, diagram.LeastHeight}, {80, 15}, {117, 15}, {120, 28}, {200, 35}} {
+		if h := diagram.Height(c[0]); h != c[1] {
+			t.Errorf("%d columns want %d rows, not %d", c[0], h, c[1])
+		}
+	}
+}
+
 func BenchmarkDraw(b *testing.B) {
 	in, t := inputs()["up"], style.New(true, true)
 	for b.Loop() {

@@ -40,6 +40,16 @@ const (
 	LeastHeight = 15
 )
 
+// Height is how high the picture wants to be in w columns.
+func Height(w int) int {
+	for _, s := range sizes {
+		if s.width() <= w {
+			return s.height()
+		}
+	}
+	return LeastHeight
+}
+
 // Spot is where a part was drawn.
 type Spot struct {
 	ID         string
@@ -122,17 +132,20 @@ func look(s State, beat int, t style.Theme) (mark string, r role) {
 	return t.Signs.Open, dim
 }
 
-// edge is the colour of a border: what is in the making pulses.
+// edge is the colour of a border: what is in the making pulses, the chosen part,
+// which its heavy border tells, as well.
 func (d *drawing) edge(p Part) role {
 	switch {
-	case p.ID == d.chosen:
-		return selected
-	case p.State == Working && d.in.Beat/4%2 == 1, p.State == Absent, p.State == Planned:
+	case p.State == Working && d.in.Beat/4%2 == 1:
 		return dim
 	case p.State == Working:
 		return accent
 	case p.State == Failing:
 		return bad
+	case p.ID == d.chosen:
+		return selected
+	case p.State == Absent, p.State == Planned:
+		return dim
 	}
 	return plain
 }
@@ -282,7 +295,7 @@ func (d *drawing) draw() {
 	d.box("service", rect{column, 1, s.zone, s.service})
 
 	zones := Zones(d.in)
-	var targets []int // rows at which requests reach the zones
+	var targets []target
 	for z := range 2 {
 		r := rect{column, 1 + s.service + z*s.zoneHeight, s.zone, s.zoneHeight}
 		label := zones[z]
@@ -296,7 +309,7 @@ func (d *drawing) draw() {
 		c.box(r, l, dim, false)
 		c.text(r.x+1, r.y, r.w-2, " "+label+" ", dim)
 		d.zone(z, r.inner())
-		targets = append(targets, r.y+r.h/2)
+		targets = append(targets, d.target(z, r))
 	}
 
 	// The way of a request.
@@ -397,6 +410,33 @@ func (d *drawing) tasks(ps []Part, r rect) {
 	}
 }
 
+// target is where requests reach a zone.
+type target struct {
+	row  int
+	role role
+	open bool // a task there answers
+}
+
+// target finds the zone's first healthy task, else its first, else its middle.
+func (d *drawing) target(z int, r rect) target {
+	out := target{row: r.y + r.h/2, role: d.flow()}
+	known := false
+	for _, p := range d.parts {
+		at, drawn := d.where[p.ID]
+		if !strings.HasPrefix(p.ID, "task:") || p.zone != z || !drawn || out.open {
+			continue
+		}
+		if p.State == Up || !known {
+			out.row = at.y + at.h/2
+		}
+		known, out.open = true, p.State == Up
+	}
+	if d.in.Snapshot != nil && !out.open && out.role == good {
+		out.role = dim // nothing goes there now
+	}
+	return out
+}
+
 // step is one cell of the way of a request.
 type step struct{ x, y int }
 
@@ -428,9 +468,9 @@ func (d *drawing) arrow(from, to, y int) []step {
 	return out
 }
 
-// fork leads from one row to several; the way of a request goes to the first
-// and the second by turns.
-func (d *drawing) fork(from, to, y int, rows []int) []step {
+// fork leads from one row to several; the way of a request goes to the first and
+// the second by turns, where both have a task that answers.
+func (d *drawing) fork(from, to, y int, targets []target) []step {
 	t, ro := d.c.theme, d.flow()
 	l := d.c.border(Up, false)
 	if d.part("balancer").State < Working {
@@ -440,31 +480,40 @@ func (d *drawing) fork(from, to, y int, rows []int) []step {
 	for x := from; x < bend; x++ {
 		d.c.put(x, y, l.level, ro)
 	}
-	top, bottom := rows[0], rows[len(rows)-1]
-	for r := min(top, y); r <= max(bottom, y); r++ {
-		d.c.put(bend, r, l.upright, ro)
-	}
 	joint := func(unicode string) string {
 		if t.Unicode {
 			return unicode
 		}
 		return "+"
 	}
-	for i, r := range rows {
+	// The bars of those that nothing goes to come first: what two share is drawn
+	// as the better one's.
+	for _, open := range []bool{false, true} {
+		for _, g := range targets {
+			if g.open != open {
+				continue
+			}
+			for r := min(g.row, y); r <= max(g.row, y); r++ {
+				d.c.put(bend, r, l.upright, g.role)
+			}
+		}
+	}
+	top, bottom := targets[0].row, targets[len(targets)-1].row
+	for _, g := range targets {
 		c := joint("├")
 		switch {
-		case i == 0 && r < y:
+		case g.row == top && g.row < y:
 			c = joint("╭")
-		case i == len(rows)-1 && r > y:
+		case g.row == bottom && g.row > y:
 			c = joint("╰")
 		}
-		d.c.put(bend, r, c, ro)
+		d.c.put(bend, g.row, c, g.role)
 		for x := bend + 1; x <= to; x++ {
 			s := l.level
 			if x == to {
 				s = arrowHead(t)
 			}
-			d.c.put(x, r, s, ro)
+			d.c.put(x, g.row, s, g.role)
 		}
 	}
 	if bend > from {
@@ -475,10 +524,14 @@ func (d *drawing) fork(from, to, y int, rows []int) []step {
 		d.c.put(bend, y, c, ro)
 	}
 
-	goal := rows[0]
-	if p := d.in.Snapshot; p != nil && p.Probe != nil && p.Probe.At.Unix()/5%2 == 1 {
-		goal = rows[len(rows)-1]
+	turn := 0
+	if p := d.in.Snapshot; p != nil && p.Probe != nil {
+		turn = int(p.Probe.At.Unix() / 5 % 2)
 	}
+	if i := turn % len(targets); !targets[i].open && targets[len(targets)-1-i].open {
+		turn = len(targets) - 1 - i
+	}
+	goal := targets[turn%len(targets)].row
 	var out []step
 	for x := from; x <= bend; x++ {
 		out = append(out, step{x, y})

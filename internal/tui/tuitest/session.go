@@ -402,11 +402,13 @@ func (s *Session) mark(a string, destroyed bool) {
 	}
 }
 
-func (s *Session) Sources(context.Context) (map[string]string, error) {
-	out := map[string]string{}
+func (s *Session) Sources(context.Context) (map[string]stack.Source, error) {
+	out := map[string]stack.Source{}
 	files := map[stack.Group]string{stack.GroupNetwork: "network.tf", stack.GroupLoadBalancer: "load_balancer.tf", stack.GroupPermissions: "permissions.tf", stack.GroupService: "service.tf", stack.GroupObservability: "observability.tf"}
 	for i, c := range Changes() {
-		out[base(c.Address)] = fmt.Sprintf("%s:%d", files[c.Group], 4+7*i)
+		typ, name, _ := strings.Cut(base(c.Address), ".")
+		out[base(c.Address)] = stack.Source{File: files[c.Group], Line: 4 + 7*i,
+			Text: fmt.Sprintf("resource %q %q {\n  name = \"%s-app\"\n\n  tags = {\n    Owner = \"you\"\n  }\n}", typ, name, name)}
 	}
 	return out, nil
 }
