@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"testing/synctest"
 	"time"
 
@@ -372,4 +373,18 @@ func errText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// A values file that was left half-way sets nothing where it has no value.
+func TestHalfALine(t *testing.T) {
+	c := ReadConfiguration(fstest.MapFS{
+		"main.tf":          {Data: []byte("variable \"message\" {\n  type = string\n  default = \"Hello\"\n}\nvariable \"other\" {}\n")},
+		"terraform.tfvars": {Data: []byte("other = 1\nmessage =\n")},
+	})
+	if v := c.Variables["message"]; v.Value != "Hello" || v.SetIn != "" {
+		t.Errorf("the message is %v, set in %q", v.Value, v.SetIn)
+	}
+	if v := c.Variables["other"]; v.Value != 1.0 {
+		t.Errorf("the other is %v", v.Value)
+	}
 }

@@ -71,7 +71,8 @@ func ReadConfiguration(fsys fs.FS) *Configuration {
 			continue
 		}
 		for n, a := range body(name, src).Attributes {
-			if v, diags := a.Expr.Value(nil); !diags.HasErrors() {
+			// Half a line, such as message =, has no value: Terraform refuses it.
+			if v, diags := a.Expr.Value(nil); !diags.HasErrors() && v.IsWhollyKnown() {
 				c.set(n, Plain(v), name)
 			}
 		}
