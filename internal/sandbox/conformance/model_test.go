@@ -91,6 +91,9 @@ func (s *service) errorShape(op, code string) (*shape, bool) {
 // allowedEnum lists the values that AWS sends although the model does not name
 // them, with where that is known from.
 var allowedEnum = map[string]string{
+	"State pending":              "a VPC endpoint's, which the model has with a capital letter and the API reference's examples without",
+	"State available":            "likewise",
+	"State deleting":             "likewise",
 	"AttachmentStatus available": "an internet gateway's attachment, in the API reference's example of DescribeInternetGateways",
 }
 

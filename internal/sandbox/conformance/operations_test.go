@@ -194,7 +194,7 @@ func (w *world) ec2() *network {
 	n.gateway = w.text(do("CreateInternetGateway", in{"TagSpecifications": named("internet-gateway")}), "InternetGateway", "InternetGatewayId")
 	do("AttachInternetGateway", in{"InternetGatewayId": n.gateway, "VpcId": n.vpc})
 	do("DescribeInternetGateways", in{"InternetGatewayIds": []string{n.gateway}})
-	for _, op := range []string{"DescribeEgressOnlyInternetGateways", "DescribeFlowLogs", "DescribeInstances", "DescribeManagedPrefixLists", "DescribePrefixLists", "DescribeVpcEndpoints", "DescribeVpcPeeringConnections", "DescribeVpnGateways"} {
+	for _, op := range []string{"DescribeEgressOnlyInternetGateways", "DescribeFlowLogs", "DescribeInstances", "DescribeManagedPrefixLists", "DescribeVpcPeeringConnections", "DescribeVpnGateways"} {
 		do(op, nil)
 	}
 
@@ -203,6 +203,23 @@ func (w *world) ec2() *network {
 	first := w.text(do("AssociateRouteTable", in{"RouteTableId": n.table, "SubnetId": n.subnets[0]}), "AssociationId")
 	do("AssociateRouteTable", in{"RouteTableId": n.table, "SubnetId": n.subnets[1]})
 	do("DescribeRouteTables", filter("vpc-id", n.vpc))
+
+	s3, logs := "com.amazonaws.eu-west-1.s3", "com.amazonaws.eu-west-1.logs"
+	do("DescribeVpcEndpointServices", in{"ServiceNames": []string{s3, logs}})
+	do("DescribePrefixLists", filter("prefix-list-name", s3))
+	gateway := w.text(do("CreateVpcEndpoint", in{"VpcId": n.vpc, "ServiceName": s3, "VpcEndpointType": "Gateway", "RouteTableIds": []string{n.table}, "TagSpecifications": named("vpc-endpoint")}), "VpcEndpoint", "VpcEndpointId")
+	refuse("RouteAlreadyExists", "CreateVpcEndpoint", in{"VpcId": n.vpc, "ServiceName": s3, "VpcEndpointType": "Gateway", "RouteTableIds": []string{n.table}})
+	refuse("InvalidServiceName", "CreateVpcEndpoint", in{"VpcId": n.vpc, "ServiceName": "com.amazonaws.eu-west-1.none"})
+	door := in{"VpcId": n.vpc, "ServiceName": logs, "VpcEndpointType": "Interface", "SubnetIds": []string{n.subnets[0]}, "PrivateDnsEnabled": true}
+	wall := w.text(do("CreateVpcEndpoint", door), "VpcEndpoint", "VpcEndpointId")
+	refuse("InvalidParameter", "CreateVpcEndpoint", door) // two with one private name
+	w.until("the endpoints", "ec2", "DescribeVpcEndpoints", filter("vpc-endpoint-state", "available"), func(o out) bool { return len(list(o, "VpcEndpoints")) == 2 })
+	do("DescribeRouteTables", filter("route.gateway-id", gateway))
+	refuse("DependencyViolation", "DeleteSubnet", in{"SubnetId": n.subnets[0]})
+	do("ModifyVpcEndpoint", in{"VpcEndpointId": wall, "AddSubnetIds": []string{n.subnets[1]}, "RemoveSubnetIds": []string{n.subnets[0]}, "PrivateDnsEnabled": false})
+	refuse("InvalidVpcEndpointId.NotFound", "DescribeVpcEndpoints", in{"VpcEndpointIds": []string{"vpce-0123456789abcdef0"}})
+	do("DeleteVpcEndpoints", in{"VpcEndpointIds": []string{gateway, wall, "vpce-0123456789abcdef0"}})
+	w.until("the endpoints' end", "ec2", "DescribeVpcEndpoints", nil, func(o out) bool { return len(list(o, "VpcEndpoints")) == 0 })
 
 	address := w.text(do("AllocateAddress", in{"Domain": "vpc", "TagSpecifications": named("elastic-ip")}), "AllocationId")
 	do("DescribeAddresses", in{"AllocationIds": []string{address}})

@@ -149,6 +149,75 @@ func TestCommunityModules(t *testing.T) {
 	}
 }
 
+// TestVPCEndpoints has Terraform make endpoints, and tasks depend on them.
+func TestVPCEndpoints(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	tf := newTerraform(t, s.Info(), "testdata/endpoints")
+	apply := func(vars ...string) {
+		t.Helper()
+		tf.must(append([]string{"apply", "-input=false", "-auto-approve"}, vars...)...)
+		tf.settled(vars...)
+	}
+	apply()
+	if a, b, _ := strings.Cut(strings.TrimSpace(tf.must("output", "-raw", "prefix_lists")), " "); a == "" || a != b {
+		t.Errorf("the gateway endpoint's prefix list is %q, and S3's %q", a, b)
+	}
+	subnets := strings.Fields(tf.must("output", "-raw", "subnets"))
+
+	w := newWorld(t, s)
+	w.do("iam", "CreateRole", in{"RoleName": "execution", "AssumeRolePolicyDocument": trust})
+	w.do("iam", "AttachRolePolicy", in{"RoleName": "execution", "PolicyArn": managed})
+	w.do("ecs", "CreateCluster", in{"clusterName": "c"})
+	w.do("logs", "CreateLogGroup", in{"logGroupName": "/app"})
+	w.do("ecs", "RegisterTaskDefinition", in{
+		"family": "app", "requiresCompatibilities": []string{"FARGATE"}, "networkMode": "awsvpc", "cpu": "256", "memory": "512",
+		"executionRoleArn": "arn:aws:iam::" + s.Info().Account + ":role/execution",
+		"containerDefinitions": []in{{"name": "app", "image": "ghcr.io/stefanprodan/podinfo:6.9.2", "logConfiguration": in{"logDriver": "awslogs", "options": in{
+			"awslogs-group": "/app", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs",
+		}}}},
+	})
+	// ends runs a task and says what became of it.
+	ends := func(subnet, public string) string {
+		t.Helper()
+		task := w.text(w.do("ecs", "RunTask", in{"cluster": "c", "taskDefinition": "app", "launchType": "FARGATE", "networkConfiguration": in{
+			"awsvpcConfiguration": in{"subnets": []string{subnet}, "assignPublicIp": public},
+		}}), "tasks", 0, "taskArn")
+		o := w.until("the task", "ecs", "DescribeTasks", in{"cluster": "c", "tasks": []string{task}}, func(o out) bool {
+			status := at(o, "tasks", 0, "lastStatus")
+			return status == "RUNNING" || status == "STOPPED"
+		})
+		if at(o, "tasks", 0, "lastStatus") == "RUNNING" {
+			w.do("ecs", "StopTask", in{"cluster": "c", "task": task})
+			w.until("the task's end", "ecs", "DescribeTasks", in{"cluster": "c", "tasks": []string{task}}, func(o out) bool { return at(o, "tasks", 0, "lastStatus") == "STOPPED" })
+			return "RUNNING"
+		}
+		return w.text(o, "tasks", 0, "stoppedReason")
+	}
+	const noLogs = "ResourceInitializationError: failed to validate logger args: The task cannot find the Amazon CloudWatch log group"
+	if got := ends(subnets[0], "ENABLED"); !strings.HasPrefix(got, noLogs) {
+		t.Errorf("with an endpoint that lets nobody in: %s", got)
+	}
+	apply("-var=open=true", "-var=zones=2")
+	if got := ends(subnets[0], "ENABLED"); got != "RUNNING" {
+		t.Errorf("with an endpoint that lets tasks in: %s", got)
+	}
+	// No endpoint leads to a registry that is not Amazon's.
+	if got := ends(subnets[1], "DISABLED"); !strings.HasPrefix(got, "CannotPullContainerError") {
+		t.Errorf("in a private subnet: %s", got)
+	}
+	if got := list(w.do("tagging", "GetResources", in{"TagFilters": []in{{"Key": "Workshop", "Values": []string{"endpoints"}}}}), "ResourceTagMappingList"); len(got) != 1 {
+		t.Errorf("found by its tag: %v", got)
+	}
+	tf.must("destroy", "-input=false", "-auto-approve", "-var=open=true", "-var=zones=2")
+	for p := range w.problems {
+		t.Error(p)
+	}
+	if u := s.Unknown(); len(u) > 0 {
+		t.Errorf("asked for what the sandbox does not have: %v", u)
+	}
+}
+
 // replaced finds what a plan makes anew.
 var replaced = regexp.MustCompile(`# \S+ (must|will) be replaced.*`)
 

@@ -4,8 +4,8 @@
 //
 // Answers, error codes and their texts follow the EC2 API reference, version
 // 2016-11-15. Nothing here moves packets: security groups and routes are asked
-// by the load balancer and by the tasks' agent, through Permits and
-// ReachesInternet.
+// by the load balancer and by the tasks' agent, through Permits,
+// ReachesInternet and ReachesService.
 package ec2
 
 import (
@@ -25,12 +25,14 @@ import (
 type Timing struct {
 	NATGatewayCreation time.Duration // pending, until available or failed
 	NATGatewayDeletion time.Duration // deleting, until deleted
+	EndpointCreation   time.Duration // pending, until available
+	EndpointDeletion   time.Duration // deleting, until gone
 }
 
 // Real is short beside AWS's minutes, and lets the states be seen. Fast makes
 // them true at the next look.
 var (
-	Real = Timing{NATGatewayCreation: time.Second, NATGatewayDeletion: 3 * time.Second}
+	Real = Timing{NATGatewayCreation: time.Second, NATGatewayDeletion: 3 * time.Second, EndpointCreation: 2 * time.Second, EndpointDeletion: 2 * time.Second}
 	Fast = Timing{}
 )
 
@@ -52,6 +54,7 @@ type EC2 struct {
 	addresses   *resource[address]
 	interfaces  *resource[networkInterface]
 	acls        *resource[networkACL]
+	endpoints   *resource[vpcEndpoint]
 
 	taggable []taggable
 }
@@ -71,9 +74,10 @@ func New(a *account.Account, t Timing) (*EC2, error) {
 	x.addresses = addressResource(x)
 	x.interfaces = interfaceResource(x)
 	x.acls = aclResource(x)
+	x.endpoints = vpcEndpointResource(x)
 	err = errors.Join(err,
 		x.vpcs.open(x), x.subnets.open(x), x.groups.open(x), x.rules.open(x), x.routeTables.open(x),
-		x.gateways.open(x), x.natGateways.open(x), x.addresses.open(x), x.interfaces.open(x), x.acls.open(x))
+		x.gateways.open(x), x.natGateways.open(x), x.addresses.open(x), x.interfaces.open(x), x.acls.open(x), x.endpoints.open(x))
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +100,7 @@ func (x *EC2) Service() *wire.Service {
 	x.addressOperations(s)
 	x.interfaceOperations(s)
 	x.aclOperations(s)
+	x.endpointOperations(s)
 	x.tagOperations(s)
 	x.regionOperations(s)
 	return s

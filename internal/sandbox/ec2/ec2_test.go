@@ -1061,3 +1061,44 @@ func TestNATGatewaysInACircle(t *testing.T) {
 		}
 	})
 }
+
+func TestReachesServiceOverEndpoints(t *testing.T) {
+	w := newWorld(t, "", Timing{EndpointCreation: time.Second, EndpointDeletion: time.Second})
+	n := w.network()
+	w.do("ModifyVpcAttribute", "VpcId="+n.vpc, "EnableDnsHostnames.Value=true")
+	member, stranger := w.eni(n.private), w.eni(n.private, "SecurityGroupId.1="+w.group(n.vpc, "strangers"))
+	reaches := func(what, eni, service string, want bool) {
+		t.Helper()
+		w.locked(func(x *EC2) {
+			if got := x.ReachesService(eni, service); got != want {
+				t.Errorf("%s: ReachesService(%s) = %v", what, service, got)
+			}
+		})
+	}
+	create := func(service string, params ...string) string {
+		t.Helper()
+		return w.do("CreateVpcEndpoint", append(params, "VpcId="+n.vpc, "ServiceName=com.amazonaws.eu-west-1."+service)...).one("vpcEndpoint/vpcEndpointId")
+	}
+	reaches("no endpoint", member, "logs", false)
+	logs := create("logs", "VpcEndpointType=Interface", "SubnetId.1="+n.private) // in the default group
+	reaches("pending", member, "logs", false)
+	w.pass(time.Second)
+	reaches("in its group", member, "logs", true)
+	reaches("in another group", stranger, "logs", false)
+	reaches("another service", member, "ecr.api", false)
+	w.do("ModifyVpcEndpoint", "VpcEndpointId="+logs, "PrivateDnsEnabled=false")
+	reaches("by another name", member, "logs", false)
+
+	s3 := create("s3", "RouteTableId.1="+n.publicTable)
+	w.pass(time.Second)
+	reaches("no route", member, "s3", false)
+	w.do("ModifyVpcEndpoint", "VpcEndpointId="+s3, "AddRouteTableId.1="+n.mainTable)
+	reaches("a route", member, "s3", true)
+	w.refused("DependencyViolation", "*", "DeleteVpc", "VpcId="+n.vpc)
+	w.do("DeleteVpcEndpoints", "VpcEndpointId.1="+s3, "VpcEndpointId.2="+logs)
+	reaches("no route any more", member, "s3", false)
+	w.pass(time.Second)
+	same(t, "endpoints", w.do("DescribeVpcEndpoints").all("vpcEndpointSet/item"))
+	same(t, "their interfaces", w.do("DescribeNetworkInterfaces", "Filter.1.Name=interface-type", "Filter.1.Value.1=vpc_endpoint").all("networkInterfaceSet/item"))
+	w.refused("InvalidParameter", "Enabling private DNS requires*", "CreateVpcEndpoint", "VpcId="+w.do("CreateVpc", "CidrBlock=10.9.0.0/16").one("vpc/vpcId"), "ServiceName=com.amazonaws.eu-west-1.logs", "VpcEndpointType=Interface")
+}

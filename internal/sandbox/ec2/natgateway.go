@@ -52,9 +52,11 @@ func natGatewayResource(x *EC2) *resource[natGateway] {
 	}
 }
 
-// settle brings about what is due: the ends of the NAT gateways' passing states.
+// settle brings about what is due: the ends of the NAT gateways' and the
+// endpoints' passing states.
 func (x *EC2) settle() {
 	now := x.account.Now()
+	x.settleEndpoints(now)
 	for id, n := range x.natGateways.All() {
 		switch {
 		case n.State == "pending" && !now.Before(n.Due):

@@ -77,14 +77,8 @@ func (x *EC2) regionOperations(s *wire.Service) {
 	handle(x, s, "DescribeInstances", nothing[struct {
 		ReservationSet []struct{}
 	}])
-	handle(x, s, "DescribePrefixLists", nothing[struct {
-		PrefixListSet []struct{}
-	}])
 	handle(x, s, "DescribeManagedPrefixLists", nothing[struct {
 		PrefixListSet []struct{}
-	}])
-	handle(x, s, "DescribeVpcEndpoints", nothing[struct {
-		VpcEndpointSet []struct{}
 	}])
 	handle(x, s, "DescribeFlowLogs", nothing[struct {
 		FlowLogSet []struct{}
@@ -109,7 +103,6 @@ func nothing[Out any](in *nothingIn) (*Out, error) {
 	}{
 		{in.InstanceId, "InvalidInstanceID.NotFound", "instance ID"},
 		{in.PrefixListId, "InvalidPrefixListID.NotFound", "prefix list ID"},
-		{in.VpcEndpointId, "InvalidVpcEndpointId.NotFound", "Vpc Endpoint Id"},
 		{in.FlowLogId, "InvalidFlowLogId.NotFound", "flow log ID"},
 		{in.VpcPeeringConnectionId, "InvalidVpcPeeringConnectionID.NotFound", "vpcPeeringConnection ID"},
 		{in.EgressOnlyInternetGatewayId, "InvalidEgressOnlyInternetGatewayId.NotFound", "egress only internet gateway ID"},
@@ -126,7 +119,6 @@ type nothingIn struct {
 	DryRun                      bool
 	InstanceId                  []string
 	PrefixListId                []string
-	VpcEndpointId               []string
 	FlowLogId                   []string
 	VpcPeeringConnectionId      []string
 	EgressOnlyInternetGatewayId []string

@@ -32,6 +32,7 @@ type routeTableAssociation struct {
 type route struct {
 	DestinationCidrBlock     string
 	DestinationIpv6CidrBlock string
+	DestinationPrefixListId  string // of a gateway endpoint, which GatewayId then is
 	GatewayId                string
 	NatGatewayId             string
 	NetworkInterfaceId       string
@@ -39,7 +40,9 @@ type route struct {
 	State                    string `json:"-"`
 }
 
-func (r route) destination() string { return r.DestinationCidrBlock + r.DestinationIpv6CidrBlock }
+func (r route) destination() string {
+	return r.DestinationCidrBlock + r.DestinationIpv6CidrBlock + r.DestinationPrefixListId
+}
 
 // main reports whether it is its VPC's main route table.
 func (t routeTable) main() bool {
@@ -76,6 +79,7 @@ func routeTableResource(x *EC2) *resource[routeTable] {
 			"association.route-table-association-id": each(routeTable.associations, func(a routeTableAssociation) string { return a.RouteTableAssociationId }),
 			"route.destination-cidr-block":           each(routeTable.routes, func(r route) string { return r.DestinationCidrBlock }),
 			"route.destination-ipv6-cidr-block":      each(routeTable.routes, func(r route) string { return r.DestinationIpv6CidrBlock }),
+			"route.destination-prefix-list-id":       each(routeTable.routes, func(r route) string { return r.DestinationPrefixListId }),
 			"route.gateway-id":                       each(routeTable.routes, func(r route) string { return r.GatewayId }),
 			"route.nat-gateway-id":                   each(routeTable.routes, func(r route) string { return r.NatGatewayId }),
 			"route.origin":                           each(routeTable.routes, func(r route) string { return r.Origin }),
@@ -89,6 +93,8 @@ func (x *EC2) leads(t routeTable, r route) bool {
 	switch {
 	case r.GatewayId == "local":
 		return true
+	case r.DestinationPrefixListId != "":
+		return x.endpoints.has(r.GatewayId)
 	case r.GatewayId != "":
 		g, ok := x.gateways.Get(r.GatewayId)
 		return ok && g.attached(t.VpcId)
@@ -225,6 +231,9 @@ func (x *EC2) deleteRouteTable(in *routeTableIn) (*done, error) {
 	}
 	if len(t.AssociationSet) > 0 {
 		return nil, wire.Errorf("DependencyViolation", "The routeTable '%s' has dependencies and cannot be deleted.", t.RouteTableId)
+	}
+	for _, e := range x.endpoints.only(func(e vpcEndpoint) bool { return slices.Contains(e.RouteTableIdSet, t.RouteTableId) }) {
+		x.endpoints.Put(e.VpcEndpointId, x.unroute(e, []string{t.RouteTableId}))
 	}
 	x.routeTables.remove(t.RouteTableId)
 	return nil, nil

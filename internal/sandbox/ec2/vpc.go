@@ -141,6 +141,7 @@ func (x *EC2) deleteVPC(in *vpcIn) (*done, error) {
 		x.gateways.any(func(g internetGateway) bool { return g.attached(id) }) ||
 		x.groups.any(func(g securityGroup) bool { return g.VpcId == id && !g.isDefault() }) ||
 		x.routeTables.any(func(t routeTable) bool { return t.VpcId == id && !t.main() }) ||
+		x.endpoints.any(func(e vpcEndpoint) bool { return e.VpcId == id }) ||
 		x.acls.any(func(a networkACL) bool { return a.VpcId == id && !a.Default }) {
 		return nil, wire.Errorf("DependencyViolation", "The vpc '%s' has dependencies and cannot be deleted.", id)
 	}

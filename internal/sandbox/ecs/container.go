@@ -498,7 +498,7 @@ func (e *ECS) pull(t *task) error {
 	for k := range t.Task.Containers {
 		c := &t.Task.Containers[k]
 		ref := aws.ToString(c.Image)
-		if !e.network.ReachesInternet(t.Subnet, t.PublicIP) {
+		if !e.reachesRegistry(t, ref) {
 			return fargate.Unreachable(ref)
 		}
 		image, err := fargate.Pull(ref)
@@ -510,12 +510,21 @@ func (e *ECS) pull(t *task) error {
 	return nil
 }
 
+// reachesRegistry reports whether a task can pull an image: from Amazon ECR over
+// endpoints too, whose layers come from S3, and from any other registry over the
+// internet only.
+func (e *ECS) reachesRegistry(t *task, ref string) bool {
+	if strings.Contains(ref, ".dkr.ecr.") {
+		return e.network.ReachesService(t.Interface, "ecr.dkr") && e.network.ReachesService(t.Interface, "s3")
+	}
+	return e.network.ReachesInternet(t.Subnet, t.PublicIP)
+}
+
 // initialise gets what a task needs before its images: the values of its secrets
 // and the right to pull from Amazon ECR. The sandbox has neither Secrets Manager
 // nor Parameter Store, so that no secret is ever there.
 func (e *ECS) initialise(t *task) error {
 	const failed = "ResourceInitializationError: unable to pull secrets or registry auth: "
-	online := e.network.ReachesInternet(t.Subnet, t.PublicIP)
 	var parameters []string
 	for _, c := range t.Task.Containers {
 		def := e.containerDefinition(t, *c.Name)
@@ -537,12 +546,12 @@ func (e *ECS) initialise(t *task) error {
 				parameters = append(parameters, name)
 				continue
 			}
-			if !online {
+			if !e.network.ReachesService(t.Interface, "secretsmanager") {
 				return errors.New(failed + "unable to retrieve secret from asm: There is a connection issue between the task and AWS Secrets Manager. Check your task network configuration. failed to fetch secret " + from + " from secrets manager: operation error Secrets Manager: GetSecretValue, https response error StatusCode: 0, RequestID: , canceled, context deadline exceeded")
 			}
 			return errors.New(failed + "execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret " + from + " from secrets manager: operation error Secrets Manager: GetSecretValue, https response error StatusCode: 400, RequestID: " + uuid.NewString() + ", ResourceNotFoundException: Secrets Manager can't find the specified secret.")
 		}
-		if !online && strings.Contains(aws.ToString(c.Image), ".dkr.ecr.") {
+		if strings.Contains(aws.ToString(c.Image), ".dkr.ecr.") && !e.network.ReachesService(t.Interface, "ecr.api") {
 			// 192.0.2.0/24 is nobody's (RFC 5737).
 			return fmt.Errorf(failed+`The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration. operation error ECR: GetAuthorizationToken, exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post "https://api.ecr.%s.amazonaws.com/": dial tcp 192.0.2.10:443: i/o timeout`, e.account.Region)
 		}
@@ -550,7 +559,7 @@ func (e *ECS) initialise(t *task) error {
 	switch {
 	case len(parameters) == 0:
 		return nil
-	case !online:
+	case !e.network.ReachesService(t.Interface, "ssm"):
 		return errors.New(failed + "unable to retrieve secrets from ssm: The task cannot pull secrets from AWS Systems Manager. There is a connection issue between the task and AWS Systems Manager Parameter Store. Check your task network configuration. RequestCanceled: request context canceled caused by: context deadline exceeded")
 	}
 	return errors.New(failed + "execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid ssm parameters: " + strings.Join(parameters, ", "))
@@ -568,6 +577,9 @@ func logStream(t *task, c types.ContainerDefinition) (group, stream string, ok b
 // errNoGroup is a task whose log group does not exist, in ECS's words.
 var errNoGroup = errors.New("ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1")
 
+// errNoWayToLogs is a task that cannot call CloudWatch Logs, in ECS's words.
+var errNoWayToLogs = errors.New("ResourceInitializationError: failed to validate logger args: The task cannot find the Amazon CloudWatch log group defined in the task definition. There is a connection issue between the task and Amazon CloudWatch. Check your network configuration. : signal: killed")
+
 // groupMaker is a Logs that can make a log group; one that is there already is
 // fine.
 type groupMaker interface{ CreateGroup(group string) error }
@@ -580,6 +592,9 @@ func (e *ECS) checkLogs(t *task) error {
 		group, _, ok := logStream(t, def)
 		if !ok {
 			continue
+		}
+		if !e.network.ReachesService(t.Interface, "logs") {
+			return errNoWayToLogs
 		}
 		options := def.LogConfiguration.Options
 		if r := options["awslogs-region"]; r != "" && r != e.account.Region {

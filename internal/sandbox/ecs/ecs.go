@@ -34,6 +34,7 @@ type Network interface {
 	Subnet(id string) (ec2.SubnetInfo, bool)
 	Group(id string) (ec2.GroupInfo, bool)
 	ReachesInternet(subnetID string, hasPublicIP bool) bool
+	ReachesService(interfaceID, service string) bool
 }
 
 // TargetGroup is what ECS needs to know of a load balancer's target group.

@@ -30,6 +30,7 @@ type network struct {
 	n          int
 	interfaces map[string]bool
 	isolated   bool
+	closed     map[string]bool // services that cannot be called
 }
 
 var zones = map[string]string{"subnet-a1": "eu-west-1a", "subnet-b1": "eu-west-1b", "subnet-b2": "eu-west-1b"}
@@ -52,6 +53,9 @@ func (n *network) Group(id string) (ec2.GroupInfo, bool) {
 	return ec2.GroupInfo{ID: id, VPCID: "vpc-1"}, id == "sg-1"
 }
 func (n *network) ReachesInternet(string, bool) bool { return !n.isolated }
+func (n *network) ReachesService(_, service string) bool {
+	return !n.isolated && !n.closed[service]
+}
 
 // targets is a target group that finds its targets healthy two seconds after
 // their registration unless the test says otherwise, and drains for ten.

@@ -283,6 +283,19 @@ func TestSecretsAreNotThere(t *testing.T) {
 	}
 }
 
+func TestLogsCannotBeReached(t *testing.T) {
+	scenario(t, func(w *world) {
+		w.network.closed = map[string]bool{"logs": true}
+		must(w, w.createCluster, &ecs.CreateClusterInput{ClusterName: aws.String("c")})
+		must(w, w.runTask, &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String(w.register(image)), LaunchType: types.LaunchTypeFargate, NetworkConfiguration: vpc("subnet-a1")})
+		time.Sleep(20 * time.Second)
+		got := w.list(types.DesiredStatusStopped)[0]
+		if !strings.Contains(*got.StoppedReason, "There is a connection issue between the task and Amazon CloudWatch.") || got.PullStoppedAt == nil || got.StartedAt != nil {
+			t.Errorf("stopped = %s", *got.StoppedReason)
+		}
+	})
+}
+
 func TestLogGroupsAreMadeWhereAsked(t *testing.T) {
 	for _, c := range []struct {
 		option, region string
