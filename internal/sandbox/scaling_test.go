@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 // public makes a subnet from which tasks reach the internet, through EC2's API.
-func public(t *testing.T, cfg aws.Config) (subnet string) {
+func public(t testing.TB, cfg aws.Config) (subnet string) {
 	ids := map[string]string{}
 	ask := func(form string) {
 		t.Helper()
@@ -67,7 +67,7 @@ func public(t *testing.T, cfg aws.Config) (subnet string) {
 		}
 	}
 	ask("Action=CreateVpc&CidrBlock=" + url.QueryEscape("10.0.0.0/16"))
-	ask("Action=CreateSubnet&VpcId=$vpcId&CidrBlock=" + url.QueryEscape("10.0.0.0/24"))
+	ask("Action=CreateSubnet&VpcId=$vpcId&CidrBlock=" + url.QueryEscape("10.0.0.0/20"))
 	ask("Action=CreateInternetGateway")
 	ask("Action=AttachInternetGateway&VpcId=$vpcId&InternetGatewayId=$internetGatewayId")
 	ask("Action=CreateRouteTable&VpcId=$vpcId")
