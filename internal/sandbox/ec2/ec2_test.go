@@ -1101,4 +1101,5 @@ func TestReachesServiceOverEndpoints(t *testing.T) {
 	same(t, "endpoints", w.do("DescribeVpcEndpoints").all("vpcEndpointSet/item"))
 	same(t, "their interfaces", w.do("DescribeNetworkInterfaces", "Filter.1.Name=interface-type", "Filter.1.Value.1=vpc_endpoint").all("networkInterfaceSet/item"))
 	w.refused("InvalidParameter", "Enabling private DNS requires*", "CreateVpcEndpoint", "VpcId="+w.do("CreateVpc", "CidrBlock=10.9.0.0/16").one("vpc/vpcId"), "ServiceName=com.amazonaws.eu-west-1.logs", "VpcEndpointType=Interface")
+	w.refused("InvalidParameter", "Endpoint type (Gateway) does not match available service types (\\[Interface\\]).", "CreateVpcEndpoint", "VpcId="+n.vpc, "ServiceName=com.amazonaws.eu-west-1.logs")
 }

@@ -230,8 +230,10 @@ func (x *EC2) createVPCEndpoint(in *createVPCEndpointIn) (*vpcEndpointOut, error
 		return nil, wire.Errorf("InvalidServiceName", "The Vpc Endpoint Service '%s' does not exist", in.ServiceName)
 	case e.VpcEndpointType != interfaceEndpoint && e.VpcEndpointType != gatewayEndpoint:
 		return nil, unsupported("endpoints of the type " + e.VpcEndpointType)
-	case e.VpcEndpointType == interfaceEndpoint && !hasInterface, e.VpcEndpointType == gatewayEndpoint && !hasGateway:
-		return nil, wire.Errorf("InvalidParameter", "Endpoint type (%s) does not match available service types ([%s]).", e.VpcEndpointType, map[bool]string{true: interfaceEndpoint, false: gatewayEndpoint}[hasInterface])
+	case e.VpcEndpointType == interfaceEndpoint && !hasInterface:
+		return nil, unsupported("interface endpoints for " + short)
+	case e.VpcEndpointType == gatewayEndpoint && !hasGateway:
+		return nil, wire.Errorf("InvalidParameter", "Endpoint type (%s) does not match available service types ([%s]).", gatewayEndpoint, interfaceEndpoint)
 	case !json.Valid([]byte(e.PolicyDocument)):
 		return nil, wire.Errorf("InvalidPolicyDocument", "Policy document is not valid JSON.")
 	}

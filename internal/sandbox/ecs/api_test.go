@@ -41,12 +41,15 @@ func TestTaskDefinitions(t *testing.T) {
 		if d := must(w, w.describeTaskDefinition, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(second)}).TaskDefinition; d.Status != types.TaskDefinitionStatusInactive || d.DeregisteredAt == nil {
 			t.Errorf("deregistered: %+v", d)
 		}
+		must(w, w.createCluster, &ecs.CreateClusterInput{ClusterName: aws.String("c")})
+		_, err := call(w, w.runTask, &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String(second), LaunchType: types.LaunchTypeFargate, NetworkConfiguration: vpc("subnet-a1")})
+		refused(t, err, "InvalidParameterException", "TaskDefinition is inactive")
 		out := must(w, w.deleteTaskDefinitions, &ecs.DeleteTaskDefinitionsInput{TaskDefinitions: []string{first, second, "web:9"}})
 		if len(out.TaskDefinitions) != 1 || len(out.Failures) != 2 {
 			t.Errorf("deleted %d, failed %d", len(out.TaskDefinitions), len(out.Failures))
 		}
 		time.Sleep(time.Second)
-		_, err := call(w, w.describeTaskDefinition, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(second)})
+		_, err = call(w, w.describeTaskDefinition, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(second)})
 		refused(t, err, "ClientException", "Unable to describe task definition.")
 		if third := w.register(image); !strings.HasSuffix(third, ":3") {
 			t.Errorf("a revision was given out twice: %s", third)
@@ -66,6 +69,12 @@ func TestRefusedTaskDefinitions(t *testing.T) {
 			{"cpu", func(in *ecs.RegisterTaskDefinitionInput) { in.Cpu = aws.String("lots") }, "Invalid 'cpu' setting for task."},
 			{"network", func(in *ecs.RegisterTaskDefinitionInput) { in.NetworkMode = types.NetworkModeBridge }, "Fargate only supports network mode ‘awsvpc’."},
 			{"role", func(in *ecs.RegisterTaskDefinitionInput) { in.ExecutionRoleArn = nil }, "Fargate requires task definition to have execution role ARN to support log driver awslogs."},
+			{"log group", func(in *ecs.RegisterTaskDefinitionInput) {
+				delete(in.ContainerDefinitions[0].LogConfiguration.Options, "awslogs-group")
+			}, "Log driver awslogs requires options: awslogs-group"},
+			{"log prefix", func(in *ecs.RegisterTaskDefinitionInput) {
+				delete(in.ContainerDefinitions[0].LogConfiguration.Options, "awslogs-stream-prefix")
+			}, "Fargate requires log configuration options to include awslogs-stream-prefix"},
 			{"no container", func(in *ecs.RegisterTaskDefinitionInput) { in.ContainerDefinitions = nil }, "Container list cannot be empty."},
 			{"family", func(in *ecs.RegisterTaskDefinitionInput) { in.Family = aws.String("a b") }, "Invalid family name"},
 			{"ipc mode", func(in *ecs.RegisterTaskDefinitionInput) { in.IpcMode = types.IpcModeTask }, "Tasks using the Fargate launch type do not support ipcMode."},

@@ -511,11 +511,10 @@ func (e *ECS) pull(t *task) error {
 }
 
 // reachesRegistry reports whether a task can pull an image: from Amazon ECR over
-// endpoints too, whose layers come from S3, and from any other registry over the
-// internet only.
+// an endpoint too, from any other registry over the internet only.
 func (e *ECS) reachesRegistry(t *task, ref string) bool {
 	if strings.Contains(ref, ".dkr.ecr.") {
-		return e.network.ReachesService(t.Interface, "ecr.dkr") && e.network.ReachesService(t.Interface, "s3")
+		return e.network.ReachesService(t.Interface, "ecr.dkr")
 	}
 	return e.network.ReachesInternet(t.Subnet, t.PublicIP)
 }

@@ -61,10 +61,12 @@ func (e *ECS) usable(name *string) (*definition, error) {
 		return nil, client("Unable to describe task definition.")
 	}
 	if d.Definition.Status != types.TaskDefinitionStatusActive {
-		return nil, client("TaskDefinition is inactive")
+		return nil, client(inactiveDefinition)
 	}
 	return d, nil
 }
+
+const inactiveDefinition = "TaskDefinition is inactive"
 
 // fargateMemory is the MiB that Fargate sells with a number of CPU units, as
 // first, last and step (Developer Guide, "Task CPU and memory").
@@ -229,10 +231,17 @@ func containerDefinitions(in *ecs.RegisterTaskDefinitionInput, fargate bool) ([]
 			if aws.ToString(in.ExecutionRoleArn) == "" {
 				return nil, client("Fargate requires task definition to have execution role ARN to support log driver awslogs.")
 			}
-			for _, option := range []string{"awslogs-group", "awslogs-region", "awslogs-stream-prefix"} {
+			var lacking []string
+			for _, option := range []string{"awslogs-region", "awslogs-group"} {
 				if l.Options[option] == "" {
-					return nil, client("Log driver awslogs requires options: awslogs-group, awslogs-region, awslogs-stream-prefix. Missing: %s", option)
+					lacking = append(lacking, option)
 				}
+			}
+			if len(lacking) > 0 {
+				return nil, client("Log driver awslogs requires options: %s", strings.Join(lacking, ", "))
+			}
+			if l.Options["awslogs-stream-prefix"] == "" {
+				return nil, client("Fargate requires log configuration options to include awslogs-stream-prefix to support log driver awslogs.")
 			}
 		}
 		if fargate && strings.Contains(*c.Image, ".dkr.ecr.") && aws.ToString(in.ExecutionRoleArn) == "" {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -306,6 +307,9 @@ func (e *ECS) runTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutp
 		return out, nil
 	}
 	d, err := e.usable(in.TaskDefinition)
+	if refused := (*types.ClientException)(nil); errors.As(err, &refused) && *refused.Message == inactiveDefinition {
+		return nil, invalid(inactiveDefinition) // services are refused the same with another code
+	}
 	if err != nil {
 		return nil, err
 	}
