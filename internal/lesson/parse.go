@@ -577,18 +577,24 @@ func (p *reading) paragraph(out []Block, n ast.Node, line int) []Block {
 
 // onlyLink is the action of a paragraph that is nothing but one link.
 func onlyLink(spans []Span) *Action {
-	if len(spans) == 0 || spans[0].Link == "" {
-		return nil
-	}
-	for _, s := range spans {
-		if s.Link != spans[0].Link {
-			return nil
-		}
-	}
-	if a, ok := LinkAction(spans[0].Link); ok {
+	if a, ok := LinkAction(SoleLink(spans)); ok {
 		return &a
 	}
 	return nil
+}
+
+// SoleLink is the target of the one link that a text consists of, empty where
+// it is anything else.
+func SoleLink(spans []Span) string {
+	if len(spans) == 0 {
+		return ""
+	}
+	for _, s := range spans {
+		if s.Link != spans[0].Link {
+			return ""
+		}
+	}
+	return spans[0].Link
 }
 
 // localPath drops what a path beside the step does not need.

@@ -76,7 +76,7 @@ func (s *setter) block(b *lesson.Block, width int) []line {
 		}
 		return s.wrap(b.Text, width, l)
 	case lesson.Paragraph:
-		return s.wrap(b.Text, width, look{})
+		return s.paragraph(b, width)
 	case lesson.List:
 		return s.list(b, width)
 	case lesson.Code:
@@ -118,6 +118,49 @@ func (s *setter) wrap(spans []lesson.Span, width int, base look) []line {
 		out = append(out, newLine(inline(l, base)...))
 	}
 	return out
+}
+
+// paragraph sets a paragraph; one that is a link alone can have the focus.
+func (s *setter) paragraph(b *lesson.Block, width int) []line {
+	a := offer(b)
+	if a == nil {
+		return s.wrap(b.Text, width, look{})
+	}
+	mark, text := seg{s.r.theme.Signs.Arrow + " ", look{role: accent}}, b.Text
+	focused := s.r.focus == b.ID
+	if focused {
+		mark.look = look{role: selected}
+		text = []lesson.Span{{Text: lesson.Text(b.Text)}}
+		if a.Verb == lesson.Copy {
+			text = b.Text // with the address
+		}
+	}
+	indent := lesson.Width(mark.text)
+	out := s.wrap(text, width-indent, mark.look)
+	out = hanging(out, mark, blank(indent))
+	if focused {
+		out[0] = hinted(out[0], offers(a, b.Kind), width, mark.look)
+	}
+	s.stop(b, 0, len(out))
+	return out
+}
+
+// offers says what enter does with a link or a block of code.
+func offers(a *lesson.Action, kind lesson.Kind) string {
+	switch a.Verb {
+	case lesson.Run:
+		return "enter runs"
+	case lesson.Set:
+		return "enter sets"
+	case lesson.Open, lesson.Shell:
+		return "enter opens"
+	case lesson.Page, lesson.Visit:
+		return "enter goes there"
+	}
+	if kind == lesson.Paragraph {
+		return "enter copies the address"
+	}
+	return "enter copies"
 }
 
 // margin puts a seg before every line.
@@ -283,7 +326,8 @@ func (s *setter) tabs(b *lesson.Block, width int) []line {
 	return out
 }
 
-// code sets a code block: one that runs in a frame, one to read behind a bar.
+// code sets a code block: one that does something in a frame, one to read behind
+// a bar.
 func (s *setter) code(b *lesson.Block, width int) []line {
 	t := s.r.theme
 	focused := s.r.focus == b.ID
@@ -298,19 +342,20 @@ func (s *setter) code(b *lesson.Block, width int) []line {
 	}
 	title := lesson.Text(b.Text)
 	var out []line
-	if b.Run {
+	if a := offer(b); a.Verb != lesson.Copy {
 		inner := 0
 		for _, l := range lines {
 			inner = max(inner, newLine(l...).width)
 		}
-		if title == "" {
-			title = "run"
-		} else {
-			title = "run: " + title
+		switch {
+		case title == "":
+			title = strings.TrimSpace(string(a.Verb) + " " + a.File)
+		case a.Verb != lesson.Open: // its title is about the file already
+			title = string(a.Verb) + ": " + title
 		}
 		hint := ""
 		if focused {
-			hint = " enter runs" + t.Signs.Sep + "y copies "
+			hint = " " + offers(a, b.Kind) + t.Signs.Sep + "y copies "
 		}
 		inner = min(max(inner, 56, lesson.Width(title)+lesson.Width(hint)+4), width-4)
 		body := codeLines(lines, max(inner, minText))
@@ -331,7 +376,7 @@ func (s *setter) code(b *lesson.Block, width int) []line {
 		for i, l := range body {
 			pad := width - 2 - newLine(l...).width
 			segs := append([]seg{{t.Signs.Quote, edge}, {" ", look{role: code, onCode: true}}}, l...)
-			if hint := "y copies "; focused && i == 0 && pad > lesson.Width(hint)+1 {
+			if hint := "enter copies "; focused && i == 0 && pad > lesson.Width(hint)+1 {
 				segs = append(segs, seg{strings.Repeat(" ", pad-lesson.Width(hint)), look{role: code, onCode: true}}, seg{hint, look{role: accent, onCode: true}})
 			} else {
 				segs = append(segs, seg{strings.Repeat(" ", max(pad, 0)), look{role: code, onCode: true}})

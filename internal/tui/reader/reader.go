@@ -32,10 +32,16 @@ type RunMsg struct {
 	Lang, Command string // Command is filled in, without the final newline; it may have several lines
 }
 
+// ActMsg asks for what a block or a link offers, other than to run or to copy.
+type ActMsg struct {
+	Step, BlockID string
+	Action        lesson.Action // its settings filled in; a Visit without a name stays in the step
+}
+
 // CopyMsg asks for text to be put on the clipboard.
 type CopyMsg struct{ Text string }
 
-// NotYetMsg says that a block cannot be run or copied yet, because the names
+// NotYetMsg says that nothing can be done with a block yet, because the names
 // that it asks for have no value: usually nothing is deployed.
 type NotYetMsg struct {
 	Step, BlockID string
@@ -391,7 +397,8 @@ func (r *Reader) Position() (top, lines, height int) {
 
 // Update handles keys, the mouse wheel and what the commands that it returned
 // bring. Other messages leave the reader as it is. Commands that Update and
-// Prepare return yield RunMsg, CopyMsg, NotYetMsg, and messages for Update.
+// Prepare return yield RunMsg, ActMsg, CopyMsg, NotYetMsg, and messages for
+// Update.
 func (r *Reader) Update(msg tea.Msg) tea.Cmd {
 	r.layout()
 	var cmd tea.Cmd
@@ -592,16 +599,155 @@ func (r *Reader) act() tea.Cmd {
 		r.turn(1)
 	case lesson.Image:
 		return send(PictureMsg{b.Source, lesson.Text(b.Text)})
-	case lesson.Code:
-		if !b.Run {
-			return r.copy()
-		}
-		if names := r.missing(b.ID); len(names) > 0 {
-			return send(NotYetMsg{r.step.ID, b.ID, names})
-		}
-		return send(RunMsg{r.step.ID, b.ID, b.Lang, b.Source})
+	default:
+		return r.do(b)
 	}
 	return nil
+}
+
+// do does what a block of code or a link offers.
+func (r *Reader) do(b *lesson.Block) tea.Cmd {
+	a := offer(b)
+	if a == nil {
+		return nil
+	}
+	if names := r.missing(b.ID); len(names) > 0 {
+		return send(NotYetMsg{r.step.ID, b.ID, names})
+	}
+	switch a.Verb {
+	case lesson.Copy:
+		return send(CopyMsg{a.Command})
+	case lesson.Run:
+		return send(RunMsg{r.step.ID, b.ID, b.Lang, b.Source})
+	}
+	act := *a
+	act.Settings = nil
+	for _, s := range a.Settings {
+		act.Settings = append(act.Settings, lesson.Setting{Name: s.Name, Value: lesson.Fill(s.Value, r.value)})
+	}
+	return send(ActMsg{r.step.ID, b.ID, act})
+}
+
+// offer is what enter does with a block; nil where it does nothing. Code that
+// offers nothing else can be copied, and so can the address of a link that leads
+// out of the workshop.
+func offer(b *lesson.Block) *lesson.Action {
+	if b.Action != nil {
+		return b.Action
+	}
+	switch b.Kind {
+	case lesson.Code:
+		return &lesson.Action{Verb: lesson.Copy, Command: b.Source}
+	case lesson.Paragraph:
+		link := lesson.SoleLink(b.Text)
+		if web(link) {
+			return &lesson.Action{Verb: lesson.Copy, Command: link}
+		}
+		if anchor, ok := strings.CutPrefix(link, "#"); ok && anchor != "" {
+			return &lesson.Action{Verb: lesson.Visit, Anchor: anchor}
+		}
+	}
+	return nil
+}
+
+// Focused says what enter and y do with the block that has the focus. Each is
+// empty where it does nothing.
+func (r *Reader) Focused() (enter, y string) {
+	b := r.focused()
+	if b == nil {
+		return "", ""
+	}
+	switch b.Kind {
+	case lesson.Admonition:
+		if r.open(b) {
+			return "fold", ""
+		}
+		return "unfold", ""
+	case lesson.Tabs:
+		return "next tab", ""
+	case lesson.Image:
+		return "show it large", ""
+	}
+	a := offer(b)
+	if b.Kind == lesson.Code && a.Verb != lesson.Copy {
+		y = "copy"
+	}
+	switch a.Verb {
+	case lesson.Run:
+		return "run it", y
+	case lesson.Set:
+		var names []string
+		for _, s := range a.Settings {
+			names = append(names, s.Name)
+		}
+		return "set " + strings.Join(names, ", "), y
+	case lesson.Open:
+		return "open " + a.File, y
+	case lesson.Shell:
+		return "a shell; exit comes back", y
+	case lesson.Page, lesson.Visit:
+		return "go there", y
+	}
+	if b.Kind == lesson.Paragraph {
+		return "copy the address", ""
+	}
+	return "copy", ""
+}
+
+// Heading is a heading of the step.
+type Heading struct {
+	ID    string // of its block, for Go
+	Text  string
+	Level int
+}
+
+// Headings are the step's headings, apart from those within other blocks.
+func (r *Reader) Headings() []Heading {
+	var out []Heading
+	for _, p := range r.parts {
+		if p.block.Kind == lesson.Heading {
+			out = append(out, Heading{p.block.ID, lesson.Text(p.block.Text), p.block.Level})
+		}
+	}
+	return out
+}
+
+// Under is the id of the heading that the first line in sight stands under,
+// empty above the first.
+func (r *Reader) Under() string {
+	r.layout()
+	for i := r.partAt(r.top); i >= 0 && i < len(r.parts); i-- {
+		if r.parts[i].block.Kind == lesson.Heading {
+			return r.parts[i].block.ID
+		}
+	}
+	return ""
+}
+
+// GoAnchor scrolls to the heading that a link names. It reports whether there
+// is one.
+func (r *Reader) GoAnchor(anchor string) bool {
+	for _, p := range r.parts {
+		if hasAnchor([]lesson.Block{p.block}, anchor) {
+			r.Go(p.block.ID)
+			return true
+		}
+	}
+	return false
+}
+
+func hasAnchor(blocks []lesson.Block, anchor string) bool {
+	for _, b := range blocks {
+		if b.Kind == lesson.Heading && lesson.Anchor(b.Text) == anchor || hasAnchor(b.Blocks, anchor) {
+			return true
+		}
+		for _, it := range b.Items {
+			if hasAnchor(it.Blocks, anchor) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // turn goes to another tab of the focused block.
