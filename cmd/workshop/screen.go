@@ -68,6 +68,13 @@ func (s *screen) Open(context.Context) (tui.Opening, error) {
 		o.Faults = append(o.Faults, fmt.Errorf("your progress could not be read and begins anew; the old one is kept in %s", damaged))
 	}
 	o.Progress = fromWorkspace(p, course)
+	o.Progress.Outputs = map[string]tui.Output{}
+	for _, st := range course.Steps {
+		var out tui.Output
+		if ok, err := s.session.Workspace.Output(st.ID, &out); err == nil && ok { // the step is as good without it
+			o.Progress.Outputs[st.ID] = out
+		}
+	}
 	return o, nil
 }
 

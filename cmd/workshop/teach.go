@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"os/exec"
+	"slices"
 
 	"workshop/internal/check"
 	"workshop/internal/clean"
@@ -48,7 +50,7 @@ func (s *screen) Words(ctx context.Context) (tui.Words, error) {
 				lesson.FillSpans(a.Why, value)
 			}
 		}
-		for _, a := range st.Solve {
+		for _, a := range slices.Concat(st.Solve, st.Reset) {
 			lesson.FillSpans(a.Say, value)
 		}
 	}
@@ -69,11 +71,19 @@ func (s *screen) Answer(_ context.Context, step *lesson.Step, question, answer i
 }
 
 func (s *screen) Solve(ctx context.Context, step *lesson.Step, h tui.Help) error {
+	return s.carryOut(ctx, step, h, s.session.Solve)
+}
+
+func (s *screen) Reset(ctx context.Context, step *lesson.Step, h tui.Help) error {
+	return s.carryOut(ctx, step, h, s.session.ResetStep)
+}
+
+func (s *screen) carryOut(ctx context.Context, step *lesson.Step, h tui.Help, do func(context.Context, *lesson.Step, session.Helper) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.solving.Store(&cancel)
 	defer s.solving.Store(nil)
-	return s.session.Solve(ctx, step, session.Helper{
+	return do(ctx, step, session.Helper{
 		Say:     func(a lesson.Action) { h.Say(clean.Line(lesson.PlainText(a.Say))) },
 		Line:    func(line string) { h.Say("  " + line) },
 		Event:   h.Event,
@@ -93,4 +103,32 @@ func (s *screen) Certificate(context.Context) (string, error) {
 	var b bytes.Buffer
 	err = c.Markdown(&b)
 	return b.String(), err
+}
+
+func (s *screen) Set(_ context.Context, settings []lesson.Setting) ([]string, error) {
+	return s.session.Change(settings)
+}
+
+func (s *screen) ReadFile(_ context.Context, a lesson.Action) (tui.File, error) {
+	f, err := s.session.ReadFile(a)
+	return asFile(f), err
+}
+
+func (s *screen) WriteFile(_ context.Context, name, text string) (tui.File, string, error) {
+	f, kept, err := s.session.WriteFile(name, text)
+	return asFile(f), kept, err
+}
+
+func asFile(f session.File) tui.File {
+	return tui.File{Name: f.Name, Path: f.Path, Text: f.Text, Line: f.Line, Fault: (*tui.Fault)(f.Fault)}
+}
+
+func (s *screen) Editor(f tui.File) *exec.Cmd {
+	return s.session.Editor(session.File{Name: f.Name, Path: f.Path, Line: f.Line})
+}
+
+func (s *screen) Shell(ctx context.Context) (*exec.Cmd, error) { return s.session.Shell(ctx) }
+
+func (s *screen) KeepOutput(_ context.Context, step string, o tui.Output) error {
+	return s.session.Workspace.KeepOutput(step, o)
 }

@@ -29,6 +29,16 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
+// SetExec has programs that would be given the terminal handed to run.
+func (m *model) SetExec(run func(args []string, says string) error) {
+	m.exec = func(c tea.ExecCommand, done tea.ExecCallback) tea.Cmd {
+		return func() tea.Msg {
+			f := c.(*foreground)
+			return done(run(f.Args, f.says))
+		}
+	}
+}
+
 // LogsModel returns a model that shows the logs page with these lines held.
 func LogsModel(ctx context.Context, s Session, w, h int, lines []fargate.Line) *Model {
 	m := newModel(ctx, s, Options{Page: "logs"})

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -30,20 +31,26 @@ type guide struct {
 	onRail   bool
 	railAt   int
 	railTop  int
-	output   *output
+	output   *output            // in the pane below the text
+	outputs  map[string]*output // the last of each step
 	onOutput bool
 	faults   []error
 	teach    *teach
 	search   search
+	contents contents
+	editor   *editor        // over the step, nil for none
+	trail    []place        // where the learner was before each jump
+	doing    int            // generation of the job that does what the text offers
 	ending   *reader.Reader // the last page: what was done
 	endTitle string
 
 	saving, unsaved bool
 }
 
-// output is what a code block printed when it was run.
+// output is what a code block printed when it was run, or what else was done.
 type output struct {
 	command string
+	title   string // what was done where that was no command
 	lines   []string
 	dropped int
 	gen     int
@@ -52,17 +59,37 @@ type output struct {
 	code    int
 	err     error
 	running bool
+	earlier bool // of an earlier start of the program
 	scroll  view
+}
+
+// remembered is an output as it was kept.
+func remembered(k Output) *output {
+	o := &output{command: k.Command, title: k.Title, dropped: k.Dropped, code: k.Code, began: k.At, took: k.Took, earlier: true, scroll: view{follow: true}}
+	if k.Err != "" {
+		o.err = errors.New(k.Err)
+	}
+	for l := range strings.SplitSeq(k.Lines, "\n") {
+		o.add(l)
+	}
+	if k.Lines == "" {
+		o.lines = nil
+	}
+	return o
 }
 
 // outputHeld bounds the lines that are kept of a run.
 const outputHeld = 5_000
 
 func newGuide(s *shared) *guide {
-	g := &guide{shared: s, colors: colorprofile.ASCII, done: map[string]bool{}, begun: map[string]time.Time{}, places: map[string][]byte{}}
-	g.search.shared = s
+	g := &guide{shared: s, colors: colorprofile.ASCII, done: map[string]bool{}, begun: map[string]time.Time{}, places: map[string][]byte{}, outputs: map[string]*output{}}
+	g.search.shared, g.contents.shared = s, s
 	g.teach = newTeach(s, g.step)
-	g.teach.output = func(o *output) { g.output, g.onOutput = o, false }
+	g.teach.output = g.putOut
+	g.teach.forget = func(id string) {
+		delete(g.done, id)
+		g.save()
+	}
 	return g
 }
 
@@ -84,6 +111,9 @@ func (g *guide) load(o Opening) {
 			g.at = i
 		}
 	}
+	for id, k := range p.Outputs {
+		g.outputs[id] = remembered(k)
+	}
 	g.teach.load(p)
 	g.show(g.at)
 }
@@ -102,11 +132,15 @@ func (g *guide) show(i int) {
 	}
 	g.keepPlace()
 	g.ending, g.teach.open, g.teach.quiz = nil, false, false
+	g.contents.on, g.onOutput = false, false
 	g.at = min(max(i, 0), len(g.course.Steps)-1)
 	g.railAt = g.at
 	s := g.step()
 	if g.begun[s.ID].IsZero() {
 		g.begun[s.ID] = g.now()
+	}
+	if o := g.output; o == nil || !o.running { // what runs stays in sight
+		g.output = g.outputs[s.ID]
 	}
 	g.reader = reader.New(s, g.theme, g.images)
 	g.reader.SetProfile(g.colors)
@@ -124,7 +158,7 @@ func (g *guide) open(id string) tea.Cmd {
 	for i, s := range g.course.Steps {
 		if s.ID == id {
 			if i != g.at {
-				g.show(i)
+				g.jump(i)
 			}
 			return g.goTo(guidePage)
 		}
@@ -213,19 +247,36 @@ func (g *guide) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		return nil, false
 	}
 	key := k.String()
+	if g.editor != nil {
+		return g.editor.key(k), true
+	}
+	if g.contents.on {
+		if id := g.contents.key(k); id != "" {
+			g.jump(g.at)
+			g.reader.Go(id)
+		}
+		return nil, true
+	}
 	if g.search.on {
 		if p := g.search.key(k); p != nil {
-			if p.step != g.at {
-				g.show(p.step)
-				g.save()
-			}
+			g.jump(p.step)
 			g.reader.Go(p.block)
 		}
 		return nil, true
 	}
-	if key == "/" {
+	switch {
+	case key == "/":
 		g.onRail, g.ending = false, nil
 		g.search.begin()
+		return nil, true
+	case g.teach.quiz:
+	case key == "t":
+		g.onRail, g.ending, g.onOutput = false, nil, false
+		g.contents.begin(g.reader)
+		return nil, true
+	case key == "b", key == "backspace":
+		g.onRail, g.ending, g.onOutput = false, nil, false
+		g.goBack()
 		return nil, true
 	}
 	if g.ending != nil {
@@ -246,6 +297,9 @@ func (g *guide) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 			return nil, true
 		case "X":
 			if !g.output.running {
+				if g.outputs[g.step().ID] == g.output {
+					delete(g.outputs, g.step().ID)
+				}
 				g.output, g.onOutput = nil, false
 			}
 			return nil, true
@@ -265,8 +319,7 @@ func (g *guide) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		case "enter":
 			g.onRail = false
 			if g.railAt != g.at {
-				g.show(g.railAt)
-				g.save()
+				g.jump(g.railAt)
 			}
 			return nil, true
 		case "esc", "right", "l", "tab", "s":
@@ -339,18 +392,27 @@ func (g *guide) finish() {
 	})
 }
 
+// runs reports whether something runs that shows its output, and says so.
+func (g *guide) runs() bool {
+	if g.output == nil || !g.output.running {
+		return false
+	}
+	g.say(noteAttention, "A command runs still; ctrl+c stops it")
+	return true
+}
+
 // runBlock runs a code block of the step.
 func (g *guide) runBlock(command, lang string) {
-	if g.output != nil && g.output.running {
-		g.say(noteAttention, "A command runs still; ctrl+c stops it")
+	if g.runs() {
 		return
 	}
 	if !g.ready.done {
 		g.say(noteAttention, "The workshop is still getting ready; try again in a moment")
 		return
 	}
+	step := g.step().ID
 	o := &output{command: command, began: g.now(), running: true, scroll: view{follow: true}}
-	g.output = o
+	g.putOut(o)
 	o.gen = g.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
 		return g.session.Run(ctx, command, lang, func(line string) { say(line) })
 	}, func(m any) tea.Cmd {
@@ -360,6 +422,7 @@ func (g *guide) runBlock(command, lang string) {
 		case ended:
 			o.running, o.err, o.took = false, m.err, g.now().Sub(o.began)
 			o.code, _ = m.value.(int)
+			g.keepOutput(step, o)
 		}
 		return nil
 	})
@@ -385,14 +448,17 @@ func (g *guide) stopRun() bool {
 }
 
 func (g *guide) paste(text string) {
-	if g.search.on {
+	switch {
+	case g.editor != nil:
+		g.editor.paste(text)
+	case g.search.on:
 		g.search.field.add(text)
 		g.search.find()
 	}
 }
 
 // typing: while a question is asked, digits are answers.
-func (g *guide) typing() bool { return g.teach.quiz || g.search.on }
+func (g *guide) typing() bool { return g.teach.quiz || g.search.on || g.editor != nil }
 
 func (g *guide) moving() time.Duration {
 	if g.output != nil && g.output.running {
@@ -424,8 +490,17 @@ func (g *guide) view(w, h int) []string {
 		}
 		return lines
 	}
-	if g.search.on {
-		read := block(g.search.view(g.lay.head.w, h), h)
+	var instead []string // of the step
+	switch {
+	case g.editor != nil:
+		instead = g.editor.view(g.lay.head.w, h)
+	case g.contents.on:
+		instead = g.contents.view(clean.Line(s.Title), g.lay.head.w, h)
+	case g.search.on:
+		instead = g.search.view(g.lay.head.w, h)
+	}
+	if instead != nil {
+		read := block(instead, h)
 		if g.lay.compact {
 			return indent(g.lay.read.x, read)
 		}
@@ -554,6 +629,8 @@ func (o *output) view(w, h int, t style.Theme, focused bool, spinner string, now
 		state = t.Bad.Render(t.Signs.Failed + " " + clean.Line(o.err.Error()))
 	case o.code != 0:
 		state = t.Bad.Render(fmt.Sprintf("%s ended with code %d", t.Signs.Failed, o.code))
+	case o.earlier:
+		state = t.Good.Render(t.Signs.Done+" done") + t.Dim.Render(" "+o.began.Format("2 Jan 15:04"))
 	default:
 		state = t.Good.Render(t.Signs.Done+" done") + t.Dim.Render(" in "+span(o.took))
 	}
@@ -561,12 +638,22 @@ func (o *output) view(w, h int, t style.Theme, focused bool, spinner string, now
 	if focused {
 		st = t.Accent
 	}
-	command := clean.Line(strings.ReplaceAll(o.command, "\n", "; "))
-	title := st.Render(strings.Repeat(t.Signs.Rule, 2)) + " " + t.Dim.Render("$ ") + t.Strong.Render(cut(command, max(10, w/2), t)) + " "
+	what, lead := clean.Line(o.title), ""
+	if what == "" {
+		what, lead = clean.Line(strings.ReplaceAll(o.command, "\n", "; ")), t.Dim.Render("$ ")
+	}
+	title := st.Render(strings.Repeat(t.Signs.Rule, 2)) + " " + lead + t.Strong.Render(cut(what, max(10, w/2), t)) + " "
 	title += st.Render(strings.Repeat(t.Signs.Rule, max(0, w-width(title)-width(state)-1))) + " " + state
 	out := []string{cut(title, w, t)}
-	from, to := o.scroll.window(len(o.lines), h-1)
-	for _, l := range o.lines[from:to] {
+	lines := o.lines
+	if o.title != "" { // sentences, where a command's lines are cut
+		lines = nil
+		for _, l := range o.lines {
+			lines = append(lines, wrap(l, w)...)
+		}
+	}
+	from, to := o.scroll.window(len(lines), h-1)
+	for _, l := range lines[from:to] {
 		out = append(out, cut(l, w, t))
 	}
 	if len(o.lines) == 0 && !o.running {
@@ -576,6 +663,12 @@ func (o *output) view(w, h int, t style.Theme, focused bool, spinner string, now
 }
 
 func (g *guide) hints() []hint {
+	if g.editor != nil {
+		return g.editor.hints()
+	}
+	if g.contents.on {
+		return []hint{{"enter", "go there"}, {"esc", "back"}}
+	}
 	if g.onOutput {
 		return []hint{{"esc", "back"}, {"X", "close the output"}}
 	}
@@ -591,7 +684,20 @@ func (g *guide) hints() []hint {
 	if g.teach.quiz {
 		return []hint{{"enter", "next"}, {"esc", "back"}}
 	}
-	h := []hint{{"n", "done, next"}, {"tab", "focus"}, {"enter", "run or fold"}}
+	var h []hint
+	if g.reader != nil {
+		if enter, y := g.reader.Focused(); enter != "" {
+			h = append(h, hint{"enter", clean.Line(enter)})
+			if y != "" {
+				h = append(h, hint{"y", y})
+			}
+		}
+	}
+	if h == nil { // enter would only give something the focus, as tab does
+		h = []hint{{"n", "done, next"}, {"tab", "focus"}}
+	} else {
+		h = append(h, hint{"tab", "focus"}, hint{"n", "done, next"})
+	}
 	if s := g.step(); s != nil && s.Page != "" {
 		if id, ok := pageOf(s.Page); ok && id != guidePage {
 			h = append([]hint{{fmt.Sprint(int(id) + 1), strings.ToLower(pageNames[id])}}, h...)
@@ -599,6 +705,12 @@ func (g *guide) hints() []hint {
 	}
 	if g.output != nil {
 		h = append(h, hint{"o", "output"})
+	}
+	if g.reader != nil && len(g.reader.Headings()) >= longStep {
+		h = append(h, hint{"t", "contents"})
+	}
+	if len(g.trail) > 0 {
+		h = append(h, hint{"b", "back"})
 	}
 	return h
 }

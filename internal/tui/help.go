@@ -15,8 +15,10 @@ var allKeys = []keyGroup{
 	}},
 	{"1 Guide", []hint{
 		{"n", "this step is done, on to the next"}, {"p", "the step before"}, {"s", "choose a step"}, {"/", "search all steps"},
-		{"enter", "run a block, fold; enlarge a picture"}, {"y", "copy a block"}, {"o", "the output of what was run"},
+		{"t", "the headings of this step"}, {"b backspace", "back to before a jump"},
+		{"enter", "run, set, open, follow, fold, enlarge"}, {"y", "copy a block"}, {"o", "the output of what was run"},
 		{"c", "check what you did"}, {"h", "a hint"}, {"a", "answer the questions"}, {"S", "have the step done; asks first"},
+		{"R", "begin the step anew; asks first"}, {"ctrl+s esc", "in the editor: save, leave"},
 	}},
 	{"2 Deploy", []hint{
 		{"enter p", "make a plan"}, {"enter", "fold a group, show a resource"}, {"a", "apply this plan; asks first"},

@@ -64,6 +64,7 @@ func newModel(ctx context.Context, s Session, o Options) *model {
 		m.page = id
 	}
 	m.preview.drafts = o.Drafts
+	sh.exec = tea.Exec
 	sh.goTo = m.show
 	sh.stackMoved = m.stackMovedNow
 	sh.watchNow = m.watch
@@ -278,6 +279,12 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case reader.RunMsg:
 		m.stale = true
 		m.guide.runBlock(msg.Command, msg.Lang)
+	case reader.ActMsg:
+		m.stale = true
+		return m.guide.act(msg)
+	case returnedMsg:
+		m.stale = true
+		return msg.then(msg.err)
 	case reader.NotYetMsg:
 		m.stale = true
 		if m.stack.Exists {
@@ -494,6 +501,8 @@ func (m *model) stopOperation() tea.Cmd {
 // quit leaves when nothing is at stake, and else asks.
 func (m *model) quit() tea.Cmd {
 	switch {
+	case m.guide.editor != nil && m.guide.editor.changed():
+		m.guide.editor.ask("Quit", func() tea.Cmd { m.guide.editor = nil; return m.quit() })
 	case m.op != nil:
 		m.dialog = &dialog{
 			title: "Terraform is at work",

@@ -91,7 +91,8 @@ type shared struct {
 	goTo       func(pageID) tea.Cmd
 	stackMoved func() tea.Cmd // what is up has changed: look again
 	openStep   func(id string) tea.Cmd
-	watchNow   func() // follow the service and its logs from now on
+	exec       func(tea.ExecCommand, tea.ExecCallback) tea.Cmd // gives the terminal to a program
+	watchNow   func()                                          // follow the service and its logs from now on
 }
 
 // readiness is how far the session is from being able to work.

@@ -6,6 +6,7 @@ package tui
 import (
 	"context"
 	"io/fs"
+	"os/exec"
 	"time"
 
 	"workshop/internal/check"
@@ -65,6 +66,26 @@ type Session interface {
 	// environment, and returns its exit code.
 	Run(ctx context.Context, command, lang string, out func(line string)) (int, error)
 
+	// KeepOutput remembers what a step's block printed last.
+	KeepOutput(ctx context.Context, step string, o Output) error
+
+	// Set gives variables of the configuration values, keeps a copy of the file
+	// that it changes, and says in words what is different: nothing where it was
+	// so already.
+	Set(ctx context.Context, settings []lesson.Setting) (changes []string, err error)
+	// ReadFile reads the file of the configuration that an action opens, and
+	// finds the line that it means.
+	ReadFile(ctx context.Context, a lesson.Action) (File, error)
+	// WriteFile replaces a file of the configuration. kept is the copy of what
+	// was there, empty where nothing was lost.
+	WriteFile(ctx context.Context, name, text string) (f File, kept string, err error)
+	// Editor is the command that opens a file in the learner's own editor, nil
+	// where none is named.
+	Editor(f File) *exec.Cmd
+	// Shell is the command of a shell in the folder of the configuration, with the
+	// target's environment.
+	Shell(ctx context.Context) (*exec.Cmd, error)
+
 	// Words are the values that the steps' texts ask for, and which of their
 	// conditional parts are shown. It reads files and asks nobody.
 	Words(ctx context.Context) (Words, error)
@@ -77,6 +98,9 @@ type Session interface {
 	Answer(ctx context.Context, s *lesson.Step, question, answer int) error
 	// Solve does a step for the learner. Stop ends it.
 	Solve(ctx context.Context, s *lesson.Step, h Help) error
+	// Reset brings the learner's work back to before a step and forgets what was
+	// done in it. Stop ends it.
+	Reset(ctx context.Context, s *lesson.Step, h Help) error
 	// Certificate is what was done so far, as Markdown.
 	Certificate(ctx context.Context) (string, error)
 
@@ -113,9 +137,37 @@ type Progress struct {
 	Places map[string][]byte    `json:"places,omitempty"` // scroll and folds by step, opaque
 
 	// What the session itself remembers; Save leaves it alone.
+	Outputs map[string]Output          `json:"-"` // the last of each step
 	Passed  map[string]map[string]bool `json:"-"` // checks, by step and id
 	Hints   map[string]int             `json:"-"` // how many were given, by step
 	Answers map[string]map[int][]int   `json:"-"` // of the quiz, by step and question
+}
+
+// Output is what a step's block printed.
+type Output struct {
+	Command string        `json:"command,omitempty"`
+	Title   string        `json:"title,omitempty"` // where it was no command
+	Lines   string        `json:"lines,omitempty"` // the last of them
+	Dropped int           `json:"dropped,omitempty"`
+	Code    int           `json:"code,omitempty"`
+	Err     string        `json:"err,omitempty"`
+	At      time.Time     `json:"at"`
+	Took    time.Duration `json:"took,omitempty"`
+}
+
+// File is a file of the configuration.
+type File struct {
+	Name  string
+	Path  string
+	Text  string // as it is on disk, not cleaned; empty where there is no such file
+	Line  int    // where to look first, from 1
+	Fault *Fault // the first error of its syntax, nil where it has none
+}
+
+// Fault is an error in a file's syntax.
+type Fault struct {
+	Line int // from 1
+	Says string
 }
 
 // Words fill in the steps' texts.
@@ -124,7 +176,7 @@ type Words struct {
 	Holds  map[string]bool   // by condition
 }
 
-// Help is told what Solve does. Its functions are called one after the other.
+// Help is told what Solve and Reset do. Its functions are called one after the other.
 type Help struct {
 	Say     func(text string)        // what is done, and what commands print
 	Event   func(stack.Event)        // Terraform's

@@ -47,7 +47,9 @@ type stage struct {
 	cancel context.CancelFunc
 	quit   bool
 	copied string
-	raw    string // what went to the terminal beside the frames
+	raw    string   // what went to the terminal beside the frames
+	ran    []string // what was given the terminal, with what was said before
+	ends   error    // how that ends
 }
 
 // play opens the workshop at a size and hands it to the story.
@@ -57,6 +59,10 @@ func play(t *testing.T, s func() *tuitest.Session, w, h int, o tui.Options, stor
 		ctx, cancel := context.WithCancel(t.Context())
 		st := &stage{t: t, s: s(), w: w, h: h, msgs: make(chan tea.Msg), ctx: ctx, cancel: cancel}
 		st.m = tui.NewModel(ctx, st.s, o)
+		st.m.SetExec(func(args []string, says string) error {
+			st.ran = append(st.ran, strings.Join(args, " ")+says)
+			return st.ends
+		})
 		defer func() {
 			st.m.Close(cancel)
 			time.Sleep(time.Minute) // the last tick goes off
@@ -166,8 +172,8 @@ func (st *stage) press(keys ...string) {
 	st.t.Helper()
 	for _, k := range keys {
 		switch {
-		case k == "ctrl+c":
-			st.handle(tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl})
+		case k == "ctrl+c", k == "ctrl+s":
+			st.handle(tea.KeyPressMsg{Code: rune(k[5]), Mod: tea.ModCtrl})
 		case named[k] != 0:
 			st.handle(tea.KeyPressMsg{Code: named[k]})
 		default:

@@ -28,6 +28,7 @@ type teach struct {
 	*shared
 	step   func() *lesson.Step
 	output func(*output)   // shows what solving a step does
+	forget func(id string) // that a step was done
 	runs   map[bool]*run   // the page that shows a deploy, and for true a destroy
 	works  map[string]*own // by the step's id
 	open   bool            // it has the room and the keys
@@ -103,6 +104,12 @@ func (t *teach) auto(soon bool) {
 	if soon || t.now().Sub(t.of(s).at) >= checkEvery {
 		t.check(s)
 	}
+}
+
+// look runs the checks anew, because what they look at has changed.
+func (t *teach) look() {
+	t.jobs.drop(t.gen)
+	t.auto(true)
 }
 
 func (t *teach) check(s *lesson.Step) {
@@ -185,6 +192,8 @@ func (t *teach) key(k tea.KeyPressMsg) bool {
 			return false
 		}
 		t.askSolve(s)
+	case "R":
+		t.askReset(s)
 	case "esc":
 		if !t.open {
 			return false
@@ -231,31 +240,74 @@ func (t *teach) quizKey(s *lesson.Step, o *own, key string) {
 	}
 }
 
-// askSolve says what would be done before any of it is.
-func (t *teach) askSolve(s *lesson.Step) {
-	if t.info.ReadOnly {
+// free reports whether the workshop can do something for the learner, and says
+// why where it cannot.
+func (t *teach) free() bool {
+	switch {
+	case t.info.ReadOnly:
 		t.say(noteAttention, "You can look but not change: "+clean.Line(t.info.Holder))
-		return
-	}
-	if t.op != nil || !t.ready.done {
+	case t.op != nil || !t.ready.done:
 		t.say(noteAttention, "Not now: the workshop is at work")
-		return
+	default:
+		return true
 	}
-	body := []string{"The workshop does what this step asks of you:", ""}
+	return false
+}
+
+// list says what actions would do, one a line.
+func (t *teach) list(actions []lesson.Action) []string {
+	var out []string
 	plans := false
-	for i, a := range s.Solve {
-		body = append(body, fmt.Sprintf("%d. %s", i+1, t.inline(t.words(a.Say), t.theme.Text)))
+	for i, a := range actions {
+		out = append(out, fmt.Sprintf("%d. %s", i+1, t.inline(t.words(a.Say), t.theme.Text)))
 		plans = plans || a.Verb == lesson.Deploy || a.Verb == lesson.Destroy
 	}
 	if plans {
-		body = append(body, "", "Where that means a plan, you see how much it is and are asked again before anything is created or deleted.")
+		out = append(out, "", "Where that means a plan, you see how much it is and are asked again before anything is created or deleted.")
+	}
+	return out
+}
+
+// askSolve says what would be done before any of it is.
+func (t *teach) askSolve(s *lesson.Step) {
+	if !t.free() {
+		return
 	}
 	t.dialog = &dialog{
 		title: "Do this step for you?",
-		body:  body,
+		body:  append([]string{"The workshop does what this step asks of you:", ""}, t.list(s.Solve)...),
 		choices: []choice{
 			{label: "No, I go on myself", key: "n"},
-			{label: "Yes, do it", key: "y", do: func(*dialog) tea.Cmd { t.solve(s); return nil }},
+			{label: "Yes, do it", key: "y", do: func(*dialog) tea.Cmd {
+				t.carryOut("solve: "+s.Title, func(ctx context.Context, h Help) error { return t.session.Solve(ctx, s, h) }, nil)
+				return nil
+			}},
+		},
+	}
+}
+
+// askReset says what bringing a step back would do before any of it is done.
+func (t *teach) askReset(s *lesson.Step) {
+	if !t.free() {
+		return
+	}
+	body := []string{"Nothing that you made changes."}
+	if len(s.Reset) > 0 {
+		body = append([]string{"Your work goes back to before this step:", ""}, t.list(s.Reset)...)
+	}
+	t.dialog = &dialog{
+		title:  "Begin this step anew?",
+		body:   append(body, "", "That the step was done is forgotten, with its checks, hints and answers. Files that change are kept as a copy."),
+		danger: true,
+		choices: []choice{
+			{label: "No, leave it as it is", key: "n"},
+			{label: "Yes, begin anew", key: "y", do: func(*dialog) tea.Cmd {
+				t.carryOut("reset: "+s.Title, func(ctx context.Context, h Help) error { return t.session.Reset(ctx, s, h) }, func() {
+					delete(t.works, s.ID)
+					t.forget(s.ID)
+				})
+				return nil
+			}},
 		},
 	}
 }
@@ -267,14 +319,15 @@ type approval struct {
 	reply chan bool
 }
 
-// solve has the session do the step, in sight.
-func (t *teach) solve(s *lesson.Step) {
-	o := &output{command: "solve: " + s.Title, began: t.now(), running: true, scroll: view{follow: true}}
+// carryOut has the session do something in sight, and then done where it went
+// well.
+func (t *teach) carryOut(title string, do func(context.Context, Help) error, done func()) {
+	o := &output{title: title, began: t.now(), running: true, scroll: view{follow: true}}
 	t.output(o)
 	stop := make(chan struct{})
 	var page *run
 	gen := t.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
-		return nil, t.session.Solve(ctx, s, Help{
+		return nil, do(ctx, Help{
 			Say:   func(text string) { say(text) },
 			Event: func(e stack.Event) { say(e) },
 			Approve: func(p *stack.Plan) bool {
@@ -313,8 +366,11 @@ func (t *teach) solve(s *lesson.Step) {
 			if page != nil {
 				page.followed(m.err)
 			}
+			if m.err == nil && done != nil {
+				done()
+			}
 			moved := t.stackMoved()
-			t.auto(true)
+			t.look()
 			return moved
 		}
 		return nil

@@ -79,7 +79,7 @@ func Course() *lesson.Course {
 			para("p2", "Watch the load balancer: everything behind it has to wait."),
 			lesson.Block{Kind: lesson.Admonition, ID: "a1", Style: "info", Foldable: true, Open: true, Text: []lesson.Span{{Text: "What is a target group?"}},
 				Blocks: []lesson.Block{para("a1p", "The list of addresses a load balancer may send a request to. Fargate writes each task's address into it when the task is healthy, and takes it out before the task goes.")}},
-			lesson.Block{Kind: lesson.Code, ID: "c1", Run: true, Source: "curl -i {{ outputs.url }}"},
+			lesson.Block{Kind: lesson.Code, ID: "c1", Run: true, Source: "curl -i {{ outputs.url }}", Action: &lesson.Action{Verb: lesson.Run, Command: "curl -i {{ outputs.url }}"}},
 			para("p3", "The answer tells which task gave it. Ask a few times: the load balancer takes turns."))),
 		step(5, "explore", "Explore", 10, 15, "live", para("p1", "Two tasks in two zones. Stop one and watch.")),
 		step(6, "change", "Change it", 10, 10, "deploy", para("p1", "Change a variable, plan, and read the difference.")),

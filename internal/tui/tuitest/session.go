@@ -42,6 +42,8 @@ type Session struct {
 	Unasked   string             // a place that could not be asked
 	LogEvery  time.Duration      // between two log lines; 0 is 410 ms
 	LogBatch  int                // lines at once; 0 is 1
+	Files     map[string]string  // of the configuration, by name
+	OwnEditor []string           // the learner's editor, as an argument list; empty for none
 
 	mu      sync.Mutex
 	saved   []tui.Progress
@@ -63,6 +65,7 @@ type Session struct {
 	hints   int
 	lines   []string // more log lines to say
 	calls   []string // what was asked of the session, in order
+	outputs map[string]tui.Output
 }
 
 // New returns a session on the sandbox with the bundled stack not deployed.
@@ -71,6 +74,7 @@ func New() *Session {
 		Info:    tui.Info{Sandbox: true, Account: "123456789012", Region: "eu-west-1", Workspace: "~/.local/state/workshop/sandbox"},
 		Course:  Course(),
 		Images:  fstest.MapFS{},
+		Files:   map[string]string{"service.tf": Service},
 		created: map[string]bool{},
 	}
 }

@@ -24,6 +24,7 @@ func teaching(s *lesson.Step) *lesson.Step {
 		{Text: text("It deletes what it made."), Why: text("No. Nothing is rolled back.")},
 		{Text: text("It keeps what it made."), Right: true, Why: text("Yes. The next plan holds what is still missing.")},
 	}}}
+	s.Reset = []lesson.Action{{Verb: lesson.Restore, Names: []string{lesson.RestoreAll}, Say: text("Take the configuration back to what it was.")}}
 	s.Solve = []lesson.Action{{Verb: lesson.Deploy, Say: text("Plan and apply the configuration.")}}
 	return s
 }
