@@ -43,7 +43,10 @@ func (s *Session) Change(settings []lesson.Setting) (changes []string, err error
 		}
 	}
 	for _, k := range kept {
-		changes = append(changes, "The file as it was is kept in "+clean.Line(k))
+		if rel, err := filepath.Rel(s.Workspace.Dir(), k); err == nil {
+			k = rel
+		}
+		changes = append(changes, "The file as it was is kept in the workspace: "+clean.Line(k))
 	}
 	return changes, err
 }

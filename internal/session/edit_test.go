@@ -21,10 +21,10 @@ func TestChangeSaysWhatIsDifferent(t *testing.T) {
 		{"a first value", []lesson.Setting{{Name: "message", Value: "You & me"}},
 			[]string{`message is now "You & me" in terraform.tfvars; it was "Hello"`}},
 		{"two, one of them as it was", []lesson.Setting{{Name: "message", Value: "You & me"}, {Name: "desired_count", Value: "3"}},
-			[]string{`desired_count is now 3 in terraform.tfvars; it was 2`, "The file as it was is kept in "}},
+			[]string{`desired_count is now 3 in terraform.tfvars; it was 2`, "The file as it was is kept in the workspace: "}},
 		{"nothing", []lesson.Setting{{Name: "desired_count", Value: "3"}}, nil},
 		{"what was the default", []lesson.Setting{{Name: "zones", Value: `["a"]`}},
-			[]string{`zones is ["a"], as before, and now says so in terraform.tfvars`, "The file as it was is kept in "}},
+			[]string{`zones is ["a"], as before, and now says so in terraform.tfvars`, "The file as it was is kept in the workspace: "}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before, _ := os.ReadFile(values)
@@ -36,8 +36,8 @@ func TestChangeSaysWhatIsDifferent(t *testing.T) {
 				if !strings.HasPrefix(l, c.want[i]) {
 					t.Errorf("line %d is %q, not %q", i, l, c.want[i])
 				}
-				if kept, ok := strings.CutPrefix(l, "The file as it was is kept in "); ok {
-					if old, err := os.ReadFile(kept); err != nil || string(old) != string(before) {
+				if kept, ok := strings.CutPrefix(l, "The file as it was is kept in the workspace: "); ok {
+					if old, err := os.ReadFile(filepath.Join(s.Workspace.Dir(), kept)); err != nil || string(old) != string(before) {
 						t.Errorf("the copy has %q, %v", old, err)
 					}
 				}

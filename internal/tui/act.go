@@ -151,7 +151,13 @@ func (g *guide) returned(before File, cmd *exec.Cmd, err error) tea.Cmd {
 		case e.err != nil:
 			g.say(noteBad, clean.Line(e.err.Error()))
 		case after.Fault != nil:
-			g.say(noteAttention, fmt.Sprintf("%s, line %d: %s", clean.Line(after.Name), after.Fault.Line, after.Fault.Says))
+			line := fmt.Sprintf("line %d", after.Fault.Line)
+			if !failed {
+				g.say(noteAttention, clean.Line(after.Name)+" cannot be read by Terraform: "+line)
+			}
+			o := &output{title: clean.Line(after.Name), began: g.now(), err: errors.New("cannot be read")}
+			o.add(line + ": " + after.Fault.Says)
+			g.putOut(o)
 		case after.Text != before.Text:
 			g.say(noteGood, clean.Line(after.Name)+" is changed")
 		case !failed:

@@ -140,7 +140,7 @@ func TestOpenInTheirEditor(t *testing.T) {
 		st.ends = nil
 		st.s.Files["service.tf"] = "syntax error"
 		st.press("enter")
-		st.sees("service.tf, line 1: An argument or block")
+		st.sees("service.tf cannot be read by Terraform: line 1", "✗ cannot be read", "line 1: An argument or block definition is required here.")
 	})
 	play(t, acting(t, vi, readOnly), 80, 24, tui.Options{}, func(st *stage) {
 		st.press("tab", "tab", "enter")

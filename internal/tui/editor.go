@@ -20,13 +20,14 @@ type editor struct {
 	dark    bool
 	written string // what the area held when it was last read or saved
 	alters  bool   // saving changes more than was typed
+	shown   bool   // it has been drawn
 	saving  bool
 	saved   func() tea.Cmd
 	leave   func()
 }
 
 // editorLines is how many lines may be added to a file.
-const editorLines = 1000
+const editorLines = 500
 
 func newEditor(s *shared, f File) (*editor, error) {
 	e := &editor{shared: s, file: f, area: textarea.New()}
@@ -165,6 +166,18 @@ func (e *editor) view(w, h int) []string {
 		e.area.SetWidth(w)
 		e.area.SetHeight(h - 2)
 		e.update(nil) // which brings the cursor into sight
+		if !e.shown { // with what follows it
+			e.shown = true
+			line := e.area.Line()
+			for range h / 2 {
+				e.area.CursorDown()
+			}
+			e.update(nil)
+			for e.area.Line() > line {
+				e.area.CursorUp()
+			}
+			e.area.CursorStart()
+		}
 	}
 	state := t.Dim.Render("saved")
 	switch {

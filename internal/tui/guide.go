@@ -686,21 +686,26 @@ func (g *guide) hints() []hint {
 	}
 	var h []hint
 	if g.reader != nil {
-		if enter, y := g.reader.Focused(); enter != "" {
+		if enter, y := g.reader.Focused(); enter != "" { // without it enter does what tab does
 			h = append(h, hint{"enter", clean.Line(enter)})
 			if y != "" {
 				h = append(h, hint{"y", y})
 			}
 		}
 	}
-	if h == nil { // enter would only give something the focus, as tab does
-		h = []hint{{"n", "done, next"}, {"tab", "focus"}}
-	} else {
-		h = append(h, hint{"tab", "focus"}, hint{"n", "done, next"})
+	next := []hint{{"n", "done, next"}, {"tab", "focus"}}
+	if len(h) > 0 {
+		slices.Reverse(next)
 	}
+	h = append(h, next...)
 	if s := g.step(); s != nil && s.Page != "" {
 		if id, ok := pageOf(s.Page); ok && id != guidePage {
-			h = append([]hint{{fmt.Sprint(int(id) + 1), strings.ToLower(pageNames[id])}}, h...)
+			there := hint{fmt.Sprint(int(id) + 1), strings.ToLower(pageNames[id])}
+			if len(h) > len(next) {
+				h = append(h, there)
+			} else {
+				h = slices.Insert(h, 0, there)
+			}
 		}
 	}
 	if g.output != nil {

@@ -118,13 +118,24 @@ func New(step *lesson.Step, theme style.Theme, images fs.FS) *Reader {
 }
 
 // SetSize gives the reader its rectangle, in columns and rows, each at least 1.
+// A block that has the focus stays in sight.
 func (r *Reader) SetSize(w, h int) {
 	w, h = max(w, 1), max(h, 1)
 	if r.w != w {
 		r.w = w
 		r.Redraw()
 	}
-	r.h = h
+	if r.dirty || h == r.h {
+		r.h = h
+		return
+	}
+	seen := false
+	for _, s := range r.spots() {
+		seen = seen || s.block.ID == r.focus && r.visible(s)
+	}
+	if r.h = h; seen {
+		r.show(r.focus)
+	}
 }
 
 // SetTheme changes the colours and signs.

@@ -398,3 +398,56 @@ func BenchmarkScrollMegabyte(b *testing.B) {
 		r.View()
 	}
 }
+
+// A pane that opens below the text takes room, and not the block out of sight
+// that it is about.
+func TestFocusStaysInSightWhenRoomIsTaken(t *testing.T) {
+	r := New(step(t, dialect), style.New(true, true), nil)
+	r.SetSize(80, 20)
+	press(t, r, "tab")
+	for range 30 {
+		press(t, r, "tab")
+		for _, h := range []int{6, 20, 9} {
+			r.SetSize(80, h)
+			if b := r.focused(); b == nil {
+				t.Fatal("nothing has the focus")
+			}
+			for _, s := range r.spots() {
+				if s.block.ID == r.focus && !r.visible(s) {
+					t.Fatalf("%s is out of sight in %d rows", r.focus, h)
+				}
+			}
+		}
+		r.SetSize(80, 20)
+	}
+}
+
+func TestOffers(t *testing.T) {
+	r := New(parse(t, "~~~ { .hcl .set }\na = \"{{ vars.b }}\"\n~~~\n\n[x](#y)\n\n[*w*eb](https://a.b)\n\n[a](#y) [b](#y)\n\n[one](#page:live) and more\n\n## Y\n\n!!! note\n    ## Inner one\n"), style.New(true, true), nil)
+	r.SetSize(80, 4)
+	msgs := press(t, r, "tab", "enter")
+	if _, ok := msgs[0].(NotYetMsg); len(msgs) != 1 || !ok {
+		t.Errorf("a value that is not known was set: %#v", msgs)
+	}
+	r.SetVars(func(string) (string, bool) { return "3", true })
+	msgs = press(t, r, "enter", "tab", "enter", "tab", "enter")
+	if len(msgs) != 3 {
+		t.Fatalf("%#v", msgs)
+	}
+	if m, ok := msgs[0].(ActMsg); !ok || len(m.Action.Settings) != 1 || m.Action.Settings[0].Value != "3" {
+		t.Errorf("%#v", msgs[0])
+	}
+	if m, ok := msgs[1].(ActMsg); !ok || m.Action.Verb != lesson.Visit || m.Action.Anchor != "y" {
+		t.Errorf("%#v", msgs[1])
+	}
+	if m, ok := msgs[2].(CopyMsg); !ok || m.Text != "https://a.b" {
+		t.Errorf("%#v", msgs[2])
+	}
+	press(t, r, "tab")
+	if enter, _ := r.Focused(); enter != "set a" {
+		t.Errorf("a link within a paragraph had the focus: %q", enter)
+	}
+	if !r.GoAnchor("y") || r.Under() == "" || !r.GoAnchor("inner-one") || r.GoAnchor("none") {
+		t.Error("anchors do not lead to headings")
+	}
+}

@@ -57,7 +57,7 @@ func (s *Session) Set(_ context.Context, settings []lesson.Setting) ([]string, e
 		out = append(out, fmt.Sprintf("%s is now %q in terraform.tfvars; it was %q", set.Name, set.Value, "Hello from AWS Fargate"))
 	}
 	if len(out) > 0 {
-		out = append(out, "The file as it was is kept in ~/.local/state/workshop/sandbox/backup/2026-01-01/terraform.tfvars")
+		out = append(out, "The file as it was is kept in the workspace: backup/2026-01-01/terraform.tfvars")
 	}
 	return out, nil
 }
