@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
+	"syscall"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -77,8 +78,10 @@ func (g *guide) set(settings []lesson.Setting) {
 	})
 }
 
-// edited looks anew at what depends on the configuration.
+// edited looks anew at what depends on the configuration. A plan that waits for
+// its approval was made of what it was before.
 func (g *guide) edited() tea.Cmd {
+	g.letPlanGo()
 	g.teach.look()
 	return g.stackMoved()
 }
@@ -158,10 +161,13 @@ func (g *guide) returned(before File, cmd *exec.Cmd, err error) tea.Cmd {
 			o := &output{title: clean.Line(after.Name), began: g.now(), err: errors.New("cannot be read")}
 			o.add(line + ": " + after.Fault.Says)
 			g.putOut(o)
-		case after.Text != before.Text:
+		case after.Text != before.Text && !failed:
 			g.say(noteGood, clean.Line(after.Name)+" is changed")
 		case !failed:
 			g.say(noteGood, clean.Line(after.Name)+" is as it was")
+		}
+		if e.err == nil && after.Text == before.Text {
+			return nil
 		}
 		return g.edited()
 	})
@@ -225,11 +231,11 @@ type foreground struct {
 	says string // before it starts
 }
 
-// Run runs the program. What ctrl+c means there is for that program to say, and
-// nothing to us.
+// Run runs the program. What ctrl+c and ctrl+\ mean there is for that program to
+// say, and nothing to us.
 func (f *foreground) Run() error {
 	caught := make(chan os.Signal, 1)
-	signal.Notify(caught, os.Interrupt)
+	signal.Notify(caught, os.Interrupt, syscall.SIGQUIT)
 	defer signal.Stop(caught)
 	if f.says != "" {
 		fmt.Fprintln(f.Stdout, f.says)

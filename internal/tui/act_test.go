@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"workshop/internal/lesson"
+	"workshop/internal/stack"
 	"workshop/internal/tui"
 	"workshop/internal/tui/tuitest"
 )
@@ -111,6 +112,19 @@ func TestSet(t *testing.T) {
 			t.Errorf("terraform.tfvars has %q", got)
 		}
 	})
+	up := func() *tuitest.Session {
+		s := tuitest.NewUp()
+		s.Course, s.Progress.Step = acting(t)().Course, "explore"
+		s.PlanAs = &stack.Plan{Update: 1, Changes: []stack.Change{{Address: "aws_ecs_service.app", Type: "aws_ecs_service", Action: stack.ActionUpdate, Title: "service"}}}
+		return s
+	}
+	play(t, up, 80, 24, tui.Options{}, func(st *stage) { // a plan of before is not offered any more
+		st.press("2", "p")
+		st.wait(3 * time.Second)
+		st.sees("1 to change")
+		st.press("1", "tab", "enter", "2")
+		st.seesNot("1 to change")
+	})
 	play(t, acting(t, readOnly), 80, 24, tui.Options{}, func(st *stage) {
 		st.press("tab", "enter")
 		st.sees("You can look but not change: workshop deploy (process 4242)")
@@ -125,8 +139,7 @@ func TestOpenInTheirEditor(t *testing.T) {
 		st.press("tab", "tab", "enter")
 		st.sees("service.tf is as it was")
 		st.s.Files["service.tf"] = "\n\n" + tuitest.Service
-		st.press("enter")
-		st.press("tab", "enter")
+		st.press("enter", "tab", "enter")
 		if got := strings.Join(st.ran, "; "); got != "vi +3 /workspace/service.tf; vi +5 /workspace/service.tf; vi +6 /workspace/service.tf" {
 			t.Errorf("%s", got)
 		}

@@ -662,6 +662,9 @@ func (o *output) view(w, h int, t style.Theme, focused bool, spinner string, now
 	return block(out, h)
 }
 
+// hintsMost bounds the keys that the bottom line names: those that matter most.
+const hintsMost = 4
+
 func (g *guide) hints() []hint {
 	if g.editor != nil {
 		return g.editor.hints()
@@ -708,16 +711,16 @@ func (g *guide) hints() []hint {
 			}
 		}
 	}
+	if len(g.trail) > 0 {
+		h = append(h, hint{"b", "back"})
+	}
 	if g.output != nil {
 		h = append(h, hint{"o", "output"})
 	}
 	if g.reader != nil && len(g.reader.Headings()) >= longStep {
 		h = append(h, hint{"t", "contents"})
 	}
-	if len(g.trail) > 0 {
-		h = append(h, hint{"b", "back"})
-	}
-	return h
+	return h[:min(len(h), hintsMost)]
 }
 
 var _ page = (*guide)(nil)

@@ -67,6 +67,11 @@ func newModel(ctx context.Context, s Session, o Options) *model {
 	sh.exec = tea.Exec
 	sh.goTo = m.show
 	sh.stackMoved = m.stackMovedNow
+	sh.letPlanGo = func() {
+		if m.deploy.phase == phasePlanned {
+			m.deploy.reset()
+		}
+	}
 	sh.watchNow = m.watch
 	sh.openStep = m.guide.open
 	sh.ready.says = "The workshop is getting ready"

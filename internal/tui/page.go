@@ -89,6 +89,7 @@ type shared struct {
 	terminal *picture.Terminal // what pictures are shown in
 
 	goTo       func(pageID) tea.Cmd
+	letPlanGo  func()         // a plan that waits for its approval fits no more
 	stackMoved func() tea.Cmd // what is up has changed: look again
 	openStep   func(id string) tea.Cmd
 	exec       func(tea.ExecCommand, tea.ExecCallback) tea.Cmd // gives the terminal to a program

@@ -292,12 +292,14 @@ func (t *teach) askReset(s *lesson.Step) {
 		return
 	}
 	body := []string{"Nothing that you made changes."}
+	kept := ""
 	if len(s.Reset) > 0 {
 		body = append([]string{"Your work goes back to before this step:", ""}, t.list(s.Reset)...)
+		kept = " Files that change are kept as a copy."
 	}
 	t.dialog = &dialog{
 		title:  "Begin this step anew?",
-		body:   append(body, "", "That the step was done is forgotten, with its checks, hints and answers. Files that change are kept as a copy."),
+		body:   append(body, "", "That the step was done is forgotten, with its checks, hints and answers."+kept),
 		danger: true,
 		choices: []choice{
 			{label: "No, leave it as it is", key: "n"},
