@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -161,4 +162,62 @@ func TestScreenInASmallTerminal(t *testing.T) {
 	s.sees(soon, "Architecture")
 	s.types("q")
 	s.ends(soon)
+}
+
+// TestTheLearnersEditorAndShell gives the real terminal away and takes it back.
+func TestTheLearnersEditorAndShell(t *testing.T) {
+	needsTerraform(t)
+	t.Parallel()
+	p := newPlace(t)
+	editor := filepath.Join(p.home, "editor")
+	if err := os.WriteFile(editor, []byte("#!/bin/sh\nprintf 'here is %s\\n' \"$1\"\nread answer\necho \"# $answer\" >> \"$1\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p.env = append(p.env, "VISUAL=", "EDITOR="+editor, "SHELL=/bin/sh", "PS1=$ ", "ENV=")
+	s := p.terminal(120, 40)
+	focus := func(on string) {
+		t.Helper()
+		for range 20 {
+			s.types(tab)
+			for range 10 {
+				time.Sleep(20 * time.Millisecond)
+				if strings.Contains(s.text(), on) {
+					return
+				}
+			}
+		}
+		t.Fatalf("nothing that can have the focus says %q:\n%s", on, s.text())
+	}
+	s.sees(soon, "1 of 11")
+	s.types("n")
+	s.sees(soon, "2 of 11")
+	focus("enter open network.tf")
+	s.types(enter)
+	s.sees(soon, "here is ")
+	s.types("\x03") // a signal here, for the editor: it ends, and the workshop goes on
+	s.sees(soon, "ended with an error")
+	s.types(enter)
+	s.sees(soon, "here is ")
+	s.types("my own network" + enter)
+	s.sees(soon, "network.tf is changed")
+	file := filepath.Join(p.home, ".local/state/fargate-workshop/sandbox/terraform/network.tf")
+	if text, err := os.ReadFile(file); err != nil || !strings.HasSuffix(string(text), "# my own network\n") {
+		t.Errorf("network.tf ends otherwise: %v\n%s", err, text)
+	}
+
+	for range 4 {
+		s.types("n")
+	}
+	s.sees(soon, "6 of 11")
+	focus("enter a shell; exit comes back")
+	s.types(enter)
+	s.sees(time.Minute, "`exit` brings you back")
+	s.types("echo \"at $AWS_ENDPOINT_URL in ${PWD##*/}\"" + enter)
+	s.sees(soon, "at http://127.0.0.1:", "in terraform")
+	s.types("exit 3" + enter)
+	s.sees(soon, "Open a shell", "6 of 11")
+	s.types("q")
+	if code := s.ends(soon); code != 0 {
+		t.Errorf("the program exited with %d", code)
+	}
 }
