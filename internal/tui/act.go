@@ -122,11 +122,7 @@ func (g *guide) openFile(a lesson.Action) {
 
 // edit opens our own editor.
 func (g *guide) edit(f File) {
-	e, err := newEditor(g.shared, f)
-	if err != nil {
-		g.say(noteBad, err.Error())
-		return
-	}
+	e := newEditor(g.shared, f)
 	e.saved = g.edited
 	e.leave = func() { g.editor = nil }
 	g.editor = e

@@ -224,9 +224,12 @@ func TestSmallEditorOnOddFiles(t *testing.T) {
 		st.sees("Set it")
 		st.called()
 	})
-	play(t, odd(strings.Repeat("# many\n", 20_000)), 80, 24, tui.Options{}, func(st *stage) {
+	play(t, odd(strings.Repeat("# many\n", 20_000)+"desired_count = 1 # "+strings.Repeat("long ", 50)+"the end"), 80, 24, tui.Options{}, func(st *stage) {
 		st.press("tab", "tab", "enter")
-		st.sees("too long for the small editor")
+		st.sees("line 20001 of 20001", "20001  desired_count = 1")
+		st.press("end")
+		st.sees("the end")
+		st.seesNot("desired_count")
 	})
 	play(t, odd(""), 80, 24, tui.Options{}, func(st *stage) {
 		st.press("tab", "tab", "enter")

@@ -3,9 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
-	"strings"
 
-	"charm.land/bubbles/v2/textarea"
 	tea "charm.land/bubbletea/v2"
 
 	"workshop/internal/clean"
@@ -16,56 +14,20 @@ import (
 type editor struct {
 	*shared
 	file    File
-	area    textarea.Model
-	dark    bool
-	written string // what the area held when it was last read or saved
-	alters  bool   // saving changes more than was typed
-	shown   bool   // it has been drawn
+	area    *textarea
+	written int  // the text that was last read or saved, by its id
+	alters  bool // saving changes more than was typed
 	saving  bool
 	saved   func() tea.Cmd
 	leave   func()
 }
 
-// editorLines is how many lines may be added to a file.
-const editorLines = 500
-
-func newEditor(s *shared, f File) (*editor, error) {
-	e := &editor{shared: s, file: f, area: textarea.New()}
-	e.area.Prompt, e.area.Placeholder = "", ""
-	e.area.MaxHeight = max(999, strings.Count(f.Text, "\n")+editorLines) // it bounds the text as well
-	e.area.MaxWidth = 0
-	e.area.KeyMap.Paste.SetEnabled(false) // the terminal pastes
-	e.style()
+func newEditor(s *shared, f File) *editor {
 	shown := clean.Text(f.Text)
-	e.area.SetValue(shown)
-	e.written, e.alters = e.area.Value(), shown != f.Text
-	if e.written != shown {
-		return nil, fmt.Errorf("%s is too long for the small editor: name yours in the variable EDITOR", clean.Line(f.Name))
-	}
-	e.area.Focus()
-	e.area.MoveToBegin()
-	for range len(e.written) {
-		if e.area.Line() >= f.Line-1 {
-			break
-		}
-		e.area.CursorDown()
-	}
-	return e, nil
+	return &editor{shared: s, file: f, area: newTextarea(shown, f.Line-1), alters: shown != f.Text}
 }
 
-func (e *editor) style() {
-	t := e.theme
-	e.dark = t.Dark
-	look := textarea.StyleState{
-		Text: t.Text, LineNumber: t.Dim, CursorLineNumber: t.Key, CursorLine: t.Text, Selection: t.Selected,
-		EndOfBuffer: t.Dim, Prompt: t.Dim, Base: t.Text, Placeholder: t.Dim,
-	}
-	st := textarea.Styles{Focused: look, Blurred: look}
-	st.Cursor.Color = t.Accent.GetForeground()
-	e.area.SetStyles(st)
-}
-
-func (e *editor) changed() bool { return e.area.Value() != e.written }
+func (e *editor) changed() bool { return e.area.id != e.written }
 
 func (e *editor) key(k tea.KeyPressMsg) tea.Cmd {
 	switch key := k.String(); key {
@@ -77,26 +39,19 @@ func (e *editor) key(k tea.KeyPressMsg) tea.Cmd {
 			return nil
 		}
 		e.ask("Back to the step", func() tea.Cmd { e.leave(); return nil })
-	case "up", "down", "left", "right", "pgup", "pgdown", "home", "end", "ctrl+home", "ctrl+end":
-		e.update(k)
 	default:
-		if e.info.ReadOnly {
+		was := *e.area
+		if e.area.key(k) && e.info.ReadOnly {
+			*e.area = was
 			e.say(noteAttention, "You can look but not change: "+clean.Line(e.info.Holder))
-			return nil
 		}
-		return e.update(k)
 	}
 	return nil
 }
 
-func (e *editor) update(msg tea.Msg) (cmd tea.Cmd) {
-	e.area, cmd = e.area.Update(msg)
-	return cmd
-}
-
 func (e *editor) paste(text string) {
 	if !e.info.ReadOnly {
-		e.update(tea.PasteMsg{Content: clean.Text(text)})
+		e.area.insert(clean.Text(text))
 	}
 }
 
@@ -123,7 +78,7 @@ func (e *editor) save(leave bool) {
 		return
 	}
 	e.saving = true
-	name, text := e.file.Name, e.area.Value()
+	name, text, id := e.file.Name, e.area.text(), e.area.id
 	type saved struct {
 		file File
 		kept string
@@ -141,7 +96,7 @@ func (e *editor) save(leave bool) {
 			e.say(noteBad, "Not saved: "+clean.Line(d.err.Error()))
 			return nil
 		}
-		e.file.Fault, e.written, e.alters = s.file.Fault, text, false
+		e.file, e.written, e.alters = s.file, id, false
 		switch f := s.file.Fault; {
 		case f != nil:
 			e.say(noteAttention, fmt.Sprintf("Saved, but Terraform cannot read it: line %d", f.Line))
@@ -159,26 +114,6 @@ func (e *editor) save(leave bool) {
 
 func (e *editor) view(w, h int) []string {
 	t := e.theme
-	if e.dark != t.Dark {
-		e.style()
-	}
-	if e.area.Width() != w || e.area.Height() != h-2 {
-		e.area.SetWidth(w)
-		e.area.SetHeight(h - 2)
-		e.update(nil) // which brings the cursor into sight
-		if !e.shown { // with what follows it
-			e.shown = true
-			line := e.area.Line()
-			for range h / 2 {
-				e.area.CursorDown()
-			}
-			e.update(nil)
-			for e.area.Line() > line {
-				e.area.CursorUp()
-			}
-			e.area.CursorStart()
-		}
-	}
 	state := t.Dim.Render("saved")
 	switch {
 	case e.info.ReadOnly:
@@ -187,7 +122,7 @@ func (e *editor) view(w, h int) []string {
 		state = t.Dim.Render("saving")
 	case e.changed():
 		state = t.Attention.Render("not saved")
-	case e.file.Text == "" && e.written == "":
+	case e.file.Text == "":
 		state = t.Dim.Render("new file")
 	}
 	says := ""
@@ -197,13 +132,13 @@ func (e *editor) view(w, h int) []string {
 	case e.alters && !e.info.ReadOnly:
 		says = t.Dim.Render("Saving here writes tabs as spaces and leaves control characters out.")
 	}
-	out := []string{ends(t.Heading.Render(clean.Line(e.file.Name))+" "+t.Dim.Render(fmt.Sprintf("line %d of %d", e.area.Line()+1, e.area.LineCount())), state, w, t), cut(says, w, t)}
-	return append(out, block(strings.Split(e.area.View(), "\n"), h-2)...)
+	out := []string{ends(t.Heading.Render(clean.Line(e.file.Name))+" "+t.Dim.Render(fmt.Sprintf("line %d of %d", e.area.row+1, len(e.area.lines))), state, w, t), cut(says, w, t)}
+	return append(out, e.area.view(w, h-len(out), t)...)
 }
 
 func (e *editor) hints() []hint {
 	if e.info.ReadOnly {
 		return []hint{{"esc", "back"}}
 	}
-	return []hint{{"ctrl+s", "save"}, {"esc", "back"}}
+	return []hint{{"ctrl+s", "save"}, {"ctrl+z", "undo"}, {"esc", "back"}}
 }

@@ -39,6 +39,9 @@ func (m *model) SetExec(run func(args []string, says string) error) {
 	}
 }
 
+// Edit opens the small editor.
+func (m *model) Edit(f File) { m.guide.edit(f) }
+
 // LogsModel returns a model that shows the logs page with these lines held.
 func LogsModel(ctx context.Context, s Session, w, h int, lines []fargate.Line) *Model {
 	m := newModel(ctx, s, Options{Page: "logs"})

@@ -3,6 +3,7 @@ package tui_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ func BenchmarkPages(b *testing.B) {
 		{"guide", "guide", []string{"down", "pgdown", "up", "home"}},
 		{"diagram", "deploy", []string{"tab", "right", "left", "up", "down"}},
 		{"search", "guide", []string{"a", "s", "k", "backspace", "backspace", "backspace", "down"}},
+		{"editor", "guide", []string{"x", "down", "end", "backspace", "up", "enter", "backspace"}},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			ctx, cancel := context.WithCancel(b.Context())
@@ -34,6 +36,8 @@ func BenchmarkPages(b *testing.B) {
 				m.Update(key("g"))
 			case "search":
 				m.Update(key("/"))
+			case "editor": // of the longest file that the workshop has
+				m.Edit(tui.File{Name: "service.tf", Text: strings.Repeat("  desired_count = 2 # that many\n", 180), Line: 90})
 			}
 			took := make([]time.Duration, 0, b.N)
 			for i := 0; b.Loop(); i++ {
