@@ -17,7 +17,7 @@ func (c *commandLine) events() func(stack.Event) {
 	if c.json {
 		return func(e stack.Event) { _ = c.emit(e) } // a reader that went away is noticed at the end
 	}
-	t := &textEvents{c: c, said: map[string]time.Duration{}}
+	t := &textEvents{c: c, done: map[string]bool{}, said: map[string]time.Duration{}}
 	return t.event
 }
 
@@ -25,7 +25,7 @@ func (c *commandLine) events() func(stack.Event) {
 type textEvents struct {
 	c     *commandLine
 	total int
-	done  int
+	done  map[string]bool          // the resources that are
 	said  map[string]time.Duration // when a working resource was last spoken of
 	last  int                      // the download's last tenth
 }
@@ -55,7 +55,7 @@ func (t *textEvents) event(e stack.Event) {
 			t.c.printf("  %s  still %s %s after %s: %s\n", t.at(), verb(e.Action), e.Resource, clock(e.Elapsed), strings.TrimSpace(what+" "+usually))
 		}
 	case stack.EventDone:
-		t.done++
+		t.done[e.Resource] = true // one that is replaced is done twice
 		t.c.printf("  %s  done %s in %s\n", t.at(), e.Resource, clock(e.Elapsed))
 	case stack.EventFailed:
 		t.c.printf("  %s  FAILED %s\n", t.at(), e.Resource)
@@ -69,9 +69,9 @@ func (t *textEvents) event(e stack.Event) {
 // at is how far the operation is.
 func (t *textEvents) at() string {
 	if t.total == 0 {
-		return fmt.Sprintf("[%2d]", t.done)
+		return fmt.Sprintf("[%2d]", len(t.done))
 	}
-	return fmt.Sprintf("[%2d/%d]", t.done, t.total)
+	return fmt.Sprintf("[%2d/%d]", len(t.done), t.total)
 }
 
 func verb(a stack.Action) string {
