@@ -84,7 +84,7 @@ func (m *model) Init() tea.Cmd {
 	m.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
 		return m.session.Open(ctx)
 	}, m.opened)
-	return tea.Batch(tea.RequestBackgroundColor, m.terminal.Ask(), m.jobs.box.wait(m.jobs.ctx, time.Time{}))
+	return tea.Batch(tea.RequestBackgroundColor, m.terminal.Ask(m.jobs.ctx), m.jobs.box.wait(m.jobs.ctx, time.Time{}))
 }
 
 func (m *model) opened(what any) tea.Cmd {
@@ -255,6 +255,8 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		m.stale = true
 		m.layOut(msg.Width, msg.Height)
+		cmd, _ := m.terminal.Update(msg)
+		return cmd
 	case tea.BackgroundColorMsg:
 		if msg.IsDark() != m.theme.Dark {
 			m.stale = true

@@ -30,8 +30,7 @@ type viewer struct {
 // setting is what a picture was last drawn for.
 type setting struct {
 	size     rect
-	protocol picture.Protocol
-	cell     image.Point
+	terminal picture.State
 }
 
 // viewedMsg brings a picture, as text or as what paints it.
@@ -54,26 +53,26 @@ func (v *viewer) settle() tea.Cmd {
 	if v == nil {
 		return nil
 	}
-	set := setting{v.lay.body, v.terminal.Alone(), v.terminal.Cell()}
+	set := setting{v.lay.body, v.terminal.State()}
 	if v.set == set || v.lay.tooSmall {
 		return nil
 	}
 	v.set, v.ready, v.lines, v.paint, v.err = set, false, nil, "", nil
-	size, err := picture.Size(v.images, v.Path)
-	if err != nil {
-		v.err = err
-		return nil
-	}
-	w, h := v.lay.body.w-2, v.lay.body.h-2-len(v.caption(v.lay.body.w))
-	cols, rows := v.terminal.Fit(size, w, max(h, 1))
+	w, h := v.lay.body.w-2, max(v.lay.body.h-2-len(v.caption(v.lay.body.w)), 1)
 	if v.terminal.Painted() {
-		at := image.Pt(v.lay.body.x+1+(w-cols)/2, v.lay.body.y+1)
-		paint := v.terminal.Paint(v.images, v.Path, at, cols, rows)
+		room := image.Rect(0, 0, w, h).Add(image.Pt(v.lay.body.x+1, v.lay.body.y+1))
+		paint := v.terminal.Paint(v.images, v.Path, room)
 		return func() tea.Msg {
 			s, err := paint()
 			return viewedMsg{viewer: v, set: set, paint: s, err: err}
 		}
 	}
+	size, err := picture.Size(v.images, v.Path)
+	if err != nil {
+		v.err = err
+		return nil
+	}
+	cols, rows := v.terminal.Fit(size, w, h)
 	show := v.terminal.Show(v.images, v.Path, cols, rows)
 	pad := strings.Repeat(" ", 1+(w-cols)/2)
 	return func() tea.Msg {

@@ -268,6 +268,17 @@ func TestWhatIsInTheMakingPulses(t *testing.T) {
 	}
 }
 
+func TestWhatFailsIsRed(t *testing.T) {
+	theme := style.New(true, true)
+	red, _, _ := strings.Cut(theme.Bad.Render("x"), "x")
+	for name, want := range map[string]bool{"failing": true, "up": false, "applying": false, "planned": false} {
+		p := diagram.Draw(inputs()[name], 120, 28, "balancer", theme)
+		if got := strings.Contains(strings.Join(p.Lines, "\n"), red+"┏"); got != want {
+			t.Errorf("%s: the load balancer's border is red: %v", name, got)
+		}
+	}
+}
+
 func TestHeight(t *testing.T) {
 	for _, c := range [][2]int{{60, diagram.LeastHeight}, {80, 15}, {117, 15}, {120, 28}, {200, 35}} {
 		if h := diagram.Height(c[0]); h != c[1] {

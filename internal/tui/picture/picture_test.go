@@ -115,7 +115,7 @@ func TestWhatIsAsked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if cmd := terminal.Ask(); cmd != nil {
+		if cmd := terminal.Ask(t.Context()); cmd != nil {
 			switch m := cmd().(type) {
 			case tea.RawMsg:
 				all = m.Msg.(string)
@@ -384,7 +384,7 @@ func TestPaintedInKitty(t *testing.T) {
 	if !terminal.Painted() {
 		t.Fatal("it is not painted")
 	}
-	s, err := terminal.Paint(steps.Files, drawing, image.Pt(3, 2), 70, 17)()
+	s, err := terminal.Paint(steps.Files, drawing, image.Rect(3, 2, 73, 22))()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,7 +394,7 @@ func TestPaintedInKitty(t *testing.T) {
 		t.Fatalf("%.20q", s)
 	}
 	o, data, _ := unpack(t, body)
-	if want, _ := steps.Files.ReadFile(drawing); !bytes.Equal(data, want) || o.VirtualPlacement || o.Columns != 70 || o.Rows != 17 {
+	if want, _ := steps.Files.ReadFile(drawing); !bytes.Equal(data, want) || o.VirtualPlacement || o.Columns != 70 || o.Rows != 18 {
 		t.Errorf("painted with %s", o)
 	}
 	if _, _, gone := unpack(t, terminal.Clear()); len(gone) != 1 || gone[0].ID != o.ID {
@@ -405,7 +405,7 @@ func TestPaintedInKitty(t *testing.T) {
 func TestITerm2(t *testing.T) {
 	terminal, _ := NewTerminal(Options{Wish: "iterm2"})
 	hear(terminal, plainDA1)
-	s, err := terminal.Paint(steps.Files, drawing, image.Point{}, 70, 17)()
+	s, err := terminal.Paint(steps.Files, drawing, image.Rect(0, 0, 70, 30))()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -416,7 +416,7 @@ func TestITerm2(t *testing.T) {
 	if want, _ := steps.Files.ReadFile(drawing); !ok || err != nil || !bytes.Equal(got, want) {
 		t.Errorf("what arrives is not the file: %v", err)
 	}
-	if head != "size="+strconv.Itoa(len(got))+";width=70;height=17;inline=1" {
+	if head != "size="+strconv.Itoa(len(got))+";width=70;height=18;inline=1" {
 		t.Errorf("sent with %q", head)
 	}
 }
@@ -468,9 +468,44 @@ func TestSixel(t *testing.T) {
 	}
 }
 
+// A terminal that does not tell the size of its cells may tell how much of it can
+// be painted; both change with the window, so it is asked again.
+func TestTheRoomForSixels(t *testing.T) {
+	terminal, _ := NewTerminal(Options{})
+	terminal.Update(tea.WindowSizeMsg{Width: 100, Height: 30})
+	hear(terminal, nameXterm+sixelDA1+"\x1b[?2;0;900;540S")
+	cells := func() (pixels, column string) {
+		s, err := terminal.Paint(steps.Files, drawing, image.Rect(1, 3, 99, 13))()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, at, _ := strings.Cut(s, "\x1b[4;")
+		column, _, _ = strings.Cut(at, "H")
+		_, raster, _ := strings.Cut(s, "\x1bP0;1q\"1;1;")
+		pixels, _, _ = strings.Cut(raster, "#")
+		return pixels, column
+	}
+	// A cell is 9 by 18: 10 rows are 180 pixels, 360 pixels are 40 columns.
+	if pixels, column := cells(); pixels != "360;180" || column != "31" {
+		t.Errorf("%s pixels at column %s", pixels, column)
+	}
+	cmd, _ := terminal.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
+	if cmd == nil || cmd().(tea.RawMsg).Msg != "\x1b[16t\x1b[?2;1;0S" {
+		t.Fatal("it is not asked again")
+	}
+	hear(terminal, "\x1b[?2;0;1200;800S")
+	if pixels, column := cells(); pixels != "400;200" || column != "31" {
+		t.Errorf("larger: %s pixels at column %s", pixels, column)
+	}
+	hear(terminal, "\x1b[6;16;8t") // its own word counts for more
+	if pixels, column := cells(); pixels != "320;160" || column != "31" {
+		t.Errorf("exactly: %s pixels at column %s", pixels, column)
+	}
+}
+
 func sixelPicture(t *testing.T, terminal *Terminal, files fstest.MapFS, cols, rows int) image.Image {
 	t.Helper()
-	s, err := terminal.Paint(files, "flat.png", image.Point{}, cols, rows)()
+	s, err := terminal.Paint(files, "flat.png", image.Rect(0, 0, cols, rows))()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -500,7 +535,7 @@ func TestPicturesThatAreNone(t *testing.T) {
 	for _, wish := range []string{"iterm2", "sixel"} {
 		terminal, _ := NewTerminal(Options{Wish: wish})
 		hear(terminal, plainDA1)
-		if s, err := terminal.Paint(files, "bad.png", image.Point{}, 10, 5)(); err == nil || s != "" {
+		if s, err := terminal.Paint(files, "bad.png", image.Rect(0, 0, 10, 5))(); err == nil || s != "" {
 			t.Errorf("as %s: %v, %q", wish, err, s)
 		}
 	}

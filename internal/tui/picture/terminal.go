@@ -35,8 +35,9 @@ type Terminal struct {
 	kitty    bool // it knows Kitty's protocol
 	files    bool // it knows iTerm2's
 	sixel    bool
-	through  bool // tmux lets through what is meant for the terminal around it
-	cell     image.Point
+	through  bool        // tmux lets through what is meant for the terminal around it
+	cells    image.Point // columns and rows
+	cell     image.Point // what it says that a cell measures
 	limits   limits
 
 	held    []held // pictures that the terminal holds, the last one used at the end
@@ -55,8 +56,9 @@ type held struct {
 // maxHeld bounds what the terminal keeps for us.
 const maxHeld = 16
 
-// usual is the size of a cell where the terminal does not tell its own.
-var usual = image.Pt(10, 20)
+// usual is the size of a cell where the terminal does not tell its own: rather
+// too small than too large for what is painted.
+var usual = image.Pt(8, 16)
 
 // NewTerminal returns a terminal of which nothing is known yet.
 func NewTerminal(o Options) (*Terminal, error) {
@@ -79,19 +81,23 @@ var (
 	firstQuestions = ansi.RequestNameVersion + ansi.RequestPrimaryDeviceAttributes + ansi.WindowOp(16)
 	kittyQuestion  = ansi.KittyGraphics([]byte("AAAA"), "i="+strconv.Itoa(questionID), "s=1", "v=1", "a=q", "t=d", "f=24")
 	filesQuestion  = "\x1b]1337;Capabilities\x1b\\"
-	sixelQuestions = "\x1b[?1;1;0S\x1b[?2;1;0S" // XTSMGRAPHICS: how many colours, how large
+	sixelQuestions = "\x1b[?1;1;0S" + sixelSize // XTSMGRAPHICS: how many colours, how large
+	sizeQuestions  = ansi.WindowOp(16) + sixelSize
 )
+
+const sixelSize = "\x1b[?2;1;0S"
 
 const questionID = 31
 
-// Ask returns the command that asks the terminal what it can show.
-func (t *Terminal) Ask() tea.Cmd {
+// Ask returns the command that asks the terminal what it can show; what it waits
+// for ends with ctx.
+func (t *Terminal) Ask(ctx context.Context) tea.Cmd {
 	if t.options.Mute || t.wished && (t.wish == Blocks || t.wish == None) {
 		return nil
 	}
 	ask := tea.Raw(firstQuestions)
 	if t.options.Tmux {
-		return tea.Batch(ask, askTmux(t.options.Pane))
+		return tea.Batch(ask, askTmux(ctx, t.options.Pane))
 	}
 	return ask
 }
@@ -108,9 +114,9 @@ const tmuxTime = 5 * time.Second
 // askTmux asks tmux for the name that the terminal gave when tmux asked it. Our
 // own question would get through, but the answer may come as keys pressed, in
 // whichever pane has the focus by then.
-func askTmux(pane string) tea.Cmd {
+func askTmux(ctx context.Context, pane string) tea.Cmd {
 	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(context.Background(), tmuxTime)
+		ctx, cancel := context.WithTimeout(ctx, tmuxTime)
 		defer cancel()
 		args := []string{"display-message", "-p"}
 		if pane != "" {
@@ -136,8 +142,13 @@ func (t *Terminal) Update(msg tea.Msg) (cmd tea.Cmd, changed bool) {
 	if t.options.Mute {
 		return nil, false // nobody asked
 	}
-	was := t.state()
+	was := t.State()
 	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		t.cells = image.Pt(msg.Width, msg.Height)
+		if t.answered {
+			cmd = tea.Raw(sizeQuestions)
+		}
 	case tea.TerminalVersionMsg:
 		switch {
 		case t.options.Tmux: // this is tmux
@@ -156,7 +167,9 @@ func (t *Terminal) Update(msg tea.Msg) (cmd tea.Cmd, changed bool) {
 	case uv.UnknownOscEvent:
 		t.files = t.files || takesFiles(string(msg))
 	case uv.UnknownCsiEvent:
-		t.limits.read(string(msg))
+		if t.limits.read(string(msg)) && t.cells.X > 0 && t.cells.Y > 0 {
+			t.limits.cell = image.Pt(t.limits.size.X/t.cells.X, t.limits.size.Y/t.cells.Y)
+		}
 	case uv.CellSizeEvent:
 		// Some count in points and tell nonsense, or nothing.
 		if msg.Width > 1 && msg.Height > 1 && msg.Width < 256 && msg.Height < 256 {
@@ -165,16 +178,18 @@ func (t *Terminal) Update(msg tea.Msg) (cmd tea.Cmd, changed bool) {
 	case tmuxMsg:
 		t.name, t.through = msg.name, msg.through
 	}
-	return cmd, was != t.state()
+	return cmd, was != t.State()
 }
 
-// state is all that decides how a picture looks.
-type state struct {
+// State is all that decides how a picture looks, for comparing.
+type State struct {
 	inText, alone Protocol
 	cell          image.Point
+	limits        limits
 }
 
-func (t *Terminal) state() state { return state{t.InText(), t.Alone(), t.Cell()} }
+// State returns what is known now.
+func (t *Terminal) State() State { return State{t.InText(), t.Alone(), t.Cell(), t.limits} }
 
 // InText is how a picture within text is shown.
 func (t *Terminal) InText() Protocol {
@@ -230,7 +245,10 @@ func (t *Terminal) Cell() image.Point {
 // Fit returns the largest room in cells, within that of cols by rows, that has
 // the shape of a picture.
 func (t *Terminal) Fit(size image.Point, cols, rows int) (c, r int) {
-	cell := t.Cell()
+	return fit(size, t.Cell(), cols, rows)
+}
+
+func fit(size, cell image.Point, cols, rows int) (c, r int) {
 	c, r = cols, (cols*cell.X*size.Y+size.X*cell.Y/2)/(size.X*cell.Y)
 	if r > rows {
 		c, r = min(cols, rows*cell.Y*size.X/(size.Y*cell.X)), rows
@@ -277,11 +295,12 @@ func takesFiles(answer string) bool {
 type limits struct {
 	colors int
 	size   image.Point
+	cell   image.Point // the size of a cell at least, where that much may be painted
 }
 
 // read takes an answer to sixelQuestions: what was asked for, how that went, and
-// one or two values.
-func (l *limits) read(answer string) {
+// one or two values. It reports whether this was the size.
+func (l *limits) read(answer string) (sized bool) {
 	body, ok := strings.CutPrefix(answer, "\x1b[?")
 	body, end := strings.CutSuffix(body, "S")
 	var n []int
@@ -296,7 +315,9 @@ func (l *limits) read(answer string) {
 		l.colors = n[2]
 	case n[0] == 2 && len(n) == 4 && n[3] > 1:
 		l.size = image.Pt(n[2], n[3])
+		return true
 	}
+	return false
 }
 
 // Drawn is a picture as text.
@@ -361,18 +382,27 @@ func (t *Terminal) pass(s string) string {
 	return s
 }
 
-// Paint returns what reads a picture and makes the bytes that paint it in cols by
-// rows cells whose upper left one is at, counted from 0. The screen there must be
+// Paint returns what reads a picture and makes the bytes that paint it in the
+// middle of a room, which is in cells, counted from 0. The screen there must be
 // blank by then, and stay so; clear it to take the picture away.
-func (t *Terminal) Paint(files fs.FS, path string, at image.Point, cols, rows int) func() (string, error) {
+func (t *Terminal) Paint(files fs.FS, path string, room image.Rectangle) func() (string, error) {
 	p, cell, id, limits := t.Alone(), t.Cell(), t.paintingID(), t.limits
+	if t.cell == (image.Point{}) && limits.cell.X > 0 && limits.cell.Y > 0 {
+		cell = limits.cell
+	}
 	t.painted = t.painted || p == Kitty
 	return func() (string, error) {
+		size, err := Size(files, path)
+		if err != nil {
+			return "", err
+		}
+		cols, rows := fit(size, cell, room.Dx(), room.Dy())
 		s, err := paint(p, files, path, id, cols, rows, cell, limits)
 		if err != nil {
 			return "", err
 		}
-		return ansi.SaveCursor + ansi.CursorPosition(at.X+1, at.Y+1) + s + ansi.RestoreCursor, nil
+		at := ansi.CursorPosition(room.Min.X+(room.Dx()-cols)/2+1, room.Min.Y+1)
+		return ansi.SaveCursor + at + s + ansi.RestoreCursor, nil
 	}
 }
 
