@@ -77,6 +77,7 @@ func (g *guide) rewritten(was *lesson.Course, step *lesson.Step, d Draft) {
 		g.places[step.ID] = old.State()
 	}
 	g.reader, g.images, g.faults = nil, d.Images, nil
+	g.contents.on, g.trail = false, nil // they are of the steps as they were
 	g.search.renew()
 	g.teach.rewritten(was)
 	if len(g.course.Steps) == 0 {
