@@ -122,6 +122,11 @@ func (p *place) sandbox() *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
+	p.t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			stop(p.t, cmd)
+		}
+	})
 	in := bufio.NewScanner(r)
 	ready := make(chan bool, 1)
 	go func() {

@@ -146,6 +146,7 @@ func (g *guide) show(i int) {
 	g.reader.SetProfile(g.colors)
 	g.reader.SetVars(g.value)
 	g.reader.SetWhen(g.holds)
+	g.reader.SetTerminal(g.terminal)
 	g.reader.SetSize(g.lay.read.w, g.lay.read.h)
 	if b, ok := g.places[s.ID]; ok {
 		g.reader.Restore(b)

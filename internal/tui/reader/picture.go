@@ -53,9 +53,37 @@ func (r *Reader) SetTerminal(t *picture.Terminal) {
 
 // Redraw has all pictures drawn again: the terminal has forgotten them.
 func (r *Reader) Redraw() {
-	r.keep()
 	clear(r.drawings)
-	r.all()
+	r.renewPictures()
+}
+
+// renewPictures has the parts that hold pictures laid out again.
+func (r *Reader) renewPictures() {
+	r.keep()
+	for i := range r.parts {
+		if p := &r.parts[i]; pictured(&p.block) {
+			p.stale, r.dirty = true, true
+		}
+	}
+}
+
+func pictured(b *lesson.Block) bool {
+	if b.Kind == lesson.Image {
+		return true
+	}
+	for i := range b.Blocks {
+		if pictured(&b.Blocks[i]) {
+			return true
+		}
+	}
+	for i := range b.Items {
+		for j := range b.Items[i].Blocks {
+			if pictured(&b.Items[i].Blocks[j]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // picture sets a picture with its description below, or as its description alone
@@ -146,7 +174,6 @@ func (r *Reader) took(m drawnMsg) {
 		return // of another reader, or drawn for what the terminal was before
 	}
 	p.loading, p.lines, p.err = false, m.lines, m.err
-	r.keep()
-	r.all()
+	r.renewPictures()
 	r.layout()
 }

@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"iter"
+	"slices"
 	"sort"
 	"strings"
 
@@ -63,9 +65,10 @@ type Reader struct {
 	want []string          // the variables that the step asks for
 	have map[string]string // their values
 
-	parts []part
-	first []int // line at which each part begins, and after the last the number of lines
-	dirty bool
+	parts    []part
+	headings []Heading // those among the parts
+	first    []int     // line at which each part begins, and after the last the number of lines
+	dirty    bool
 
 	top   int    // first line shown
 	focus string // id of the focused block, empty for none
@@ -123,14 +126,16 @@ func (r *Reader) SetSize(w, h int) {
 	w, h = max(w, 1), max(h, 1)
 	if r.w != w {
 		r.w = w
-		r.Redraw()
+		r.keep()
+		clear(r.drawings)
+		r.all()
 	}
 	if r.dirty || h == r.h {
 		r.h = h
 		return
 	}
 	seen := false
-	for _, s := range r.spots() {
+	for s := range r.spots() {
 		seen = seen || s.block.ID == r.focus && r.visible(s)
 	}
 	if r.h = h; seen {
@@ -240,8 +245,12 @@ func (r *Reader) fill() {
 	if r.when != nil {
 		blocks = lesson.Select(blocks, r.when)
 	}
+	r.headings = nil
 	for _, b := range lesson.Expand(blocks, r.value) {
 		r.parts = append(r.parts, part{block: b})
+		if b.Kind == lesson.Heading {
+			r.headings = append(r.headings, Heading{b.ID, lesson.Text(b.Text), b.Level})
+		}
 	}
 	clear(r.code)
 	r.all()
@@ -301,7 +310,6 @@ func (r *Reader) layout() {
 		return
 	}
 	r.dirty = false
-	r.asked = r.asked[:0]
 	r.first = r.first[:0]
 	n := 0
 	for i := range r.parts {
@@ -441,7 +449,7 @@ func (r *Reader) Prepare() tea.Cmd {
 	r.layout()
 	var cmds []tea.Cmd
 	for _, p := range r.asked {
-		if !p.loading {
+		if !p.loading && r.drawings[p.key] == p { // else it is of another size by now
 			p.loading = true
 			cmds = append(cmds, p.load(r))
 		}
@@ -491,14 +499,16 @@ type spot struct {
 	from, to int
 }
 
-func (r *Reader) spots() []spot {
-	var out []spot
-	for i, p := range r.parts {
-		for _, s := range p.stops {
-			out = append(out, spot{s.block, r.first[i] + s.from, r.first[i] + s.to})
+func (r *Reader) spots() iter.Seq[spot] {
+	return func(yield func(spot) bool) {
+		for i := range r.parts {
+			for _, s := range r.parts[i].stops {
+				if !yield(spot{s.block, r.first[i] + s.from, r.first[i] + s.to}) {
+					return
+				}
+			}
 		}
 	}
-	return out
 }
 
 func (r *Reader) visible(s spot) bool { return s.to > r.top && s.from < r.top+r.h }
@@ -506,7 +516,7 @@ func (r *Reader) visible(s spot) bool { return s.to > r.top && s.from < r.top+r.
 // move takes the focus to the next or the last block that can have it. Where
 // the focus is out of sight, what is in sight comes first.
 func (r *Reader) move(by int) {
-	spots := r.spots()
+	spots := slices.Collect(r.spots())
 	if len(spots) == 0 {
 		return
 	}
@@ -568,7 +578,7 @@ func (r *Reader) Blur() bool {
 
 // show scrolls as little as brings a block into view, its head before its end.
 func (r *Reader) show(id string) {
-	for _, s := range r.spots() {
+	for s := range r.spots() {
 		if s.block.ID != id {
 			continue
 		}
@@ -584,7 +594,10 @@ func (r *Reader) show(id string) {
 
 // focused returns the block with the focus, nil for none.
 func (r *Reader) focused() *lesson.Block {
-	for _, s := range r.spots() {
+	if r.focus == "" {
+		return nil
+	}
+	for s := range r.spots() {
 		if s.block.ID == r.focus {
 			return s.block
 		}
@@ -712,16 +725,9 @@ type Heading struct {
 	Level int
 }
 
-// Headings are the step's headings, apart from those within other blocks.
-func (r *Reader) Headings() []Heading {
-	var out []Heading
-	for _, p := range r.parts {
-		if p.block.Kind == lesson.Heading {
-			out = append(out, Heading{p.block.ID, lesson.Text(p.block.Text), p.block.Level})
-		}
-	}
-	return out
-}
+// Headings are the step's headings, apart from those within other blocks. They
+// are not the caller's to change.
+func (r *Reader) Headings() []Heading { return r.headings }
 
 // Under is the id of the heading that the first line in sight stands under,
 // empty above the first.

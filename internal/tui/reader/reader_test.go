@@ -336,7 +336,7 @@ func TestStepsOfTheWorkshop(t *testing.T) {
 		for _, size := range [][2]int{{58, 10}, {80, 24}, {120, 40}, {200, 60}} {
 			r := New(s, style.New(true, true), steps.Files)
 			r.SetSize(size[0], size[1])
-			for _, p := range r.spots() {
+			for p := range r.spots() {
 				r.folds[p.block.ID] = true
 			}
 			r.all()
@@ -412,7 +412,7 @@ func TestFocusStaysInSightWhenRoomIsTaken(t *testing.T) {
 			if b := r.focused(); b == nil {
 				t.Fatal("nothing has the focus")
 			}
-			for _, s := range r.spots() {
+			for s := range r.spots() {
 				if s.block.ID == r.focus && !r.visible(s) {
 					t.Fatalf("%s is out of sight in %d rows", r.focus, h)
 				}
