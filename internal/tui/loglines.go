@@ -140,9 +140,19 @@ func indexFold(s, needle string) int {
 	if 'a' <= lo && lo <= 'z' {
 		up = lo - 'a' + 'A'
 	}
-	for i := 0; i+n <= len(s); i++ {
-		if c := s[i]; c != lo && c != up {
-			continue
+	// The next place of each case is looked for at the speed of memory, and only
+	// once it has been passed.
+	nextLo, nextUp := -1, -1
+	for i := 0; ; i++ {
+		if nextLo < i {
+			nextLo = index(s, lo, i)
+		}
+		if nextUp < i {
+			nextUp = index(s, up, i)
+		}
+		i = min(nextLo, nextUp)
+		if i+n > len(s) {
+			return -1
 		}
 		j := 1
 		for j < n {
@@ -159,5 +169,12 @@ func indexFold(s, needle string) int {
 			return i
 		}
 	}
-	return -1
+}
+
+// index is where c stands in s from a place on, and the end of s where it does not.
+func index(s string, c byte, from int) int {
+	if n := strings.IndexByte(s[from:], c); n >= 0 {
+		return from + n
+	}
+	return len(s)
 }
