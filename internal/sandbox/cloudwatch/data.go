@@ -83,7 +83,7 @@ func checkDimensions(dims []types.Dimension) error {
 	return nil
 }
 
-var queryID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]{0,254}$`)
+var queryID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]*$`) // of at most 255
 
 // queries are the parts of one GetMetricData, or of an alarm over an expression.
 type queries struct {
@@ -110,7 +110,7 @@ func (c *CloudWatch) queries(list []types.MetricDataQuery, from func(int64) (int
 	for _, d := range list {
 		id := aws.ToString(d.Id)
 		switch {
-		case !queryID.MatchString(id):
+		case len(id) > 255 || !queryID.MatchString(id):
 			return nil, refused("The value %s for parameter MetricDataQueries.member.N.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.", id)
 		case seen[id]:
 			return nil, refused("The values for parameter id in MetricDataQueries are not unique: %s.", id)

@@ -98,11 +98,9 @@ func units(s string) (int, bool) {
 	return int(f), err == nil && f == float64(int(f)) && f < 1<<30
 }
 
-var familyForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
-
 func (e *ECS) registerTaskDefinition(_ context.Context, in *ecs.RegisterTaskDefinitionInput) (*ecs.RegisterTaskDefinitionOutput, error) {
 	family := aws.ToString(in.Family)
-	if !familyForm.MatchString(family) {
+	if !named(family) {
 		return nil, client("Invalid family name. Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.")
 	}
 	if len(in.ContainerDefinitions) == 0 {
@@ -195,7 +193,7 @@ func containerDefinitions(in *ecs.RegisterTaskDefinitionInput, fargate bool) ([]
 		c := &out[i]
 		name := aws.ToString(c.Name)
 		switch {
-		case !nameForm.MatchString(name):
+		case !named(name):
 			return nil, client("Container.name contains invalid characters.")
 		case fargate && aws.ToBool(c.Privileged):
 			return nil, client("Fargate compatible task definitions do not support privileged containers.")

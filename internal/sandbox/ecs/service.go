@@ -206,7 +206,7 @@ func (e *ECS) createService(_ context.Context, in *ecs.CreateServiceInput) (*ecs
 		return nil, err
 	}
 	name := aws.ToString(in.ServiceName)
-	if !nameForm.MatchString(name) {
+	if !named(name) {
 		return nil, invalid("Invalid service name. It must be at most 255 letters, numbers, hyphens and underscores.")
 	}
 	if old, ok := e.findService(cluster, name); ok && old.Status != inactive {

@@ -57,11 +57,11 @@ func invalid(format string, args ...any) error {
 	return wire.Errorf("InvalidParameterException", format, args...)
 }
 
-var groupName = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
+var groupName = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]+$`) // of at most 512
 
 func (l *Logs) createLogGroup(in *cwl.CreateLogGroupInput) (*cwl.CreateLogGroupOutput, error) {
 	name := aws.ToString(in.LogGroupName)
-	if !groupName.MatchString(name) {
+	if len(name) > 512 || !groupName.MatchString(name) {
 		return nil, invalid("1 validation error detected: Value '%s' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+", name)
 	}
 	if l.groups[name] != nil {
