@@ -21,6 +21,10 @@ import (
 	"workshop/internal/workspace"
 )
 
+// memoryLimit is soft, in bytes. What a screen and its sandbox hold stays below
+// it; a burst of logs passes through, and beyond it is given back to the system.
+const memoryLimit = 64 << 20
+
 // screen opens the TUI.
 func (c *commandLine) screen(ctx context.Context, o tui.Options) error {
 	out, ok := c.out.(*os.File)
@@ -35,6 +39,9 @@ func (c *commandLine) screen(ctx context.Context, o tui.Options) error {
 	// the collector's share of the processor.
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	return tui.Run(ctx, &screen{session: s}, o.FromEnv(os.Getenv))
 }
