@@ -2,12 +2,10 @@ package reader
 
 import (
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
 	"github.com/alecthomas/chroma/v2"
-	"github.com/alecthomas/chroma/v2/lexers"
 	"github.com/charmbracelet/x/ansi"
 
 	"workshop/internal/lesson"
@@ -193,26 +191,6 @@ func web(link string) bool {
 // maxHighlight is the longest code that is coloured, in bytes; reading it for
 // its grammar takes longer than drawing it.
 const maxHighlight = 32 << 10
-
-// grammars keeps what was found for each language: for a name that it does not
-// know, the registry compares thousands of file patterns.
-var grammars sync.Map // string -> chroma.Lexer, nil where there is none
-
-func grammar(lang string) chroma.Lexer {
-	if lang == "" {
-		return nil
-	}
-	if l, ok := grammars.Load(lang); ok {
-		lexer, _ := l.(chroma.Lexer)
-		return lexer
-	}
-	lexer := lexers.Get(lang)
-	if lexer != nil {
-		lexer = chroma.Coalesce(lexer)
-	}
-	grammars.Store(lang, lexer)
-	return lexer
-}
 
 // highlight returns the lines of code with the looks of its grammar.
 func highlight(source, lang string) [][]seg {
