@@ -133,6 +133,9 @@ func (g *guide) show(i int) {
 	g.keepPlace()
 	g.ending, g.teach.open, g.teach.quiz = nil, false, false
 	g.contents.on, g.onOutput = false, false
+	if g.notice.kind == noteGood {
+		g.notice = notice{} // it was about the step that is left
+	}
 	g.at = min(max(i, 0), len(g.course.Steps)-1)
 	g.railAt = g.at
 	s := g.step()
