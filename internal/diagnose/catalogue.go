@@ -11,28 +11,28 @@ var catalogue = []entry{
 		id: "image-rate-limit", place: stopped | event,
 		says: []string{"CannotPullContainerError*toomanyrequests", "CannotPullContainerError*429 Too Many Requests", "CannotPullContainerError*pull rate limit"},
 		what: "The image registry refused the download: too many anonymous downloads came from this address.",
-		do:   "Wait for the limit to pass (often an hour), or set `image` in variables.tf to a copy of the image in another registry, then plan and apply again.",
+		do:   "Wait for the limit to pass (often an hour), or set `image` in terraform.tfvars to a copy of the image in another registry, then plan and apply again.",
 		step: "explore",
 	},
 	{
 		id: "image-platform", place: stopped | event,
 		says: []string{"CannotPullContainerError*does not contain descriptor matching platform '<platform>'"},
 		what: "The image exists, but not for {platform}, the processor that the task asks for.",
-		do:   "Set `image` in variables.tf to an image that was also built for {platform} (docker buildx build --platform {platform} builds one), then plan and apply again.",
+		do:   "Set `image` in terraform.tfvars to an image that was also built for {platform} (docker buildx build --platform {platform} builds one), then plan and apply again.",
 		step: "explore",
 	},
 	{
 		id: "image-not-found", place: stopped | event,
 		says: []string{"CannotPullContainerError*failed to resolve ref <image>: not found", "CannotPullContainerError*repository <image> not found"},
 		what: "There is no image {image}: its name or its tag is wrong.",
-		do:   "Correct `image` in variables.tf (look for a typing mistake after the last colon first), then plan and apply again. The old tasks keep serving meanwhile.",
+		do:   "Correct `image` in terraform.tfvars (look for a typing mistake after the last colon first), then plan and apply again. The old tasks keep serving meanwhile.",
 		step: "explore",
 	},
 	{
 		id: "image-denied", place: stopped | event,
 		says: []string{"CannotPullContainerError*failed to resolve ref <image>: pull access denied", "CannotPullContainerError*<image>*pull access denied", "CannotPullContainerError*authorization failed"},
 		what: "The registry does not give the image to this task: the repository does not exist, or it is private.",
-		do:   "Check the name in `image` in variables.tf. For a private repository in Amazon ECR the execution role in permissions.tf needs AmazonECSTaskExecutionRolePolicy; other private registries need credentials. The workshop's own image is public.",
+		do:   "Check the name in `image` in terraform.tfvars. For a private repository in Amazon ECR the execution role in permissions.tf needs AmazonECSTaskExecutionRolePolicy; other private registries need credentials. The workshop's own image is public.",
 		step: "explore",
 	},
 	{
@@ -46,21 +46,21 @@ var catalogue = []entry{
 		id: "image-layers", place: stopped | event,
 		says: []string{"CannotPullContainerError*number of layers and diffIDs don't match"},
 		what: "The image is damaged: its list of layers does not fit its configuration.",
-		do:   "Build and push the image again, or set `image` in variables.tf back to the tag that worked, then plan and apply.",
+		do:   "Build and push the image again, or set `image` in terraform.tfvars back to the tag that worked, then plan and apply.",
 		step: "explore",
 	},
 	{
 		id: "image-copy-failed", place: stopped | event,
 		says: []string{"CannotPullContainerError*failed to copy", "CannotPullContainerError*unexpected status code"},
 		what: "The download of the image began and broke off.",
-		do:   "Often it passes: ECS tries again by itself, watch page 3. If it stays, check that the tag in `image` in variables.tf was pushed completely.",
+		do:   "Often it passes: ECS tries again by itself, watch page 3. If it stays, check that the tag in `image` in terraform.tfvars was pushed completely.",
 		step: "explore",
 	},
 	{
 		id: "image-other", place: stopped | event,
 		says: []string{"CannotPullContainerError"},
 		what: "The task's image could not be downloaded.",
-		do:   "Read the end of the message: it names the registry's answer. Check `image` in variables.tf first, then the task's way out in network.tf.",
+		do:   "Read the end of the message: it names the registry's answer. Check `image` in terraform.tfvars first, then the task's way out in network.tf.",
 		step: "explore",
 	},
 
@@ -157,7 +157,7 @@ var catalogue = []entry{
 		id: "out-of-memory", place: stopped,
 		says: []string{"OutOfMemoryError"},
 		what: "{container} used more memory than the task has, and was killed (exit code 137).",
-		do:   "Raise `memory` in variables.tf to the next size that Fargate has for its CPU (256 CPU goes with 512, 1024 or 2048), or find what fills it: press 4 and read the last lines before the stop.",
+		do:   "Raise `memory` in terraform.tfvars to the next size that Fargate has for its CPU (256 CPU goes with 512, 1024 or 2048), or find what fills it: press 4 and read the last lines before the stop.",
 		step: "explore",
 	},
 	{
@@ -199,14 +199,14 @@ var catalogue = []entry{
 		id: "subnet-full", place: stopped | event | api,
 		says: []string{"InsufficientFreeAddressesInSubnet", "in subnet '<subnet>': InsufficientFreeAddresses"},
 		what: "The subnet has no free address left, and every Fargate task needs one of its own.",
-		do:   "Lower `desired_count` in variables.tf, or widen the subnets' ranges in network.tf.",
+		do:   "Lower `desired_count` in terraform.tfvars, or widen the subnets' ranges in network.tf.",
 		step: "architecture",
 	},
 	{
 		id: "no-capacity", place: stopped | event,
 		says: []string{"Capacity is unavailable at this time"},
 		what: "Fargate has no room for this task in that zone at the moment.",
-		do:   "Wait: ECS tries again, in the other zone too. If it takes long, choose a smaller `cpu` in variables.tf or another region.",
+		do:   "Wait: ECS tries again, in the other zone too. If it takes long, choose a smaller `cpu` in terraform.tfvars or another region.",
 		step: "explore",
 	},
 	{
@@ -302,7 +302,7 @@ var catalogue = []entry{
 	{
 		id: "exit-segfault", place: stopped, exit: []int{139},
 		what: "{container} crashed with a memory fault (exit code 139, SIGSEGV).",
-		do:   "Press 4 for its last lines. If you changed `image` in variables.tf, go back to the tag that worked and apply.",
+		do:   "Press 4 for its last lines. If you changed `image` in terraform.tfvars, go back to the tag that worked and apply.",
 		step: "explore",
 	},
 	{
@@ -314,7 +314,7 @@ var catalogue = []entry{
 	{
 		id: "exit-255", place: stopped, exit: []int{255}, stop: "EssentialContainerExited",
 		what: "{container} ended with exit code 255. With \"exec format error\" in its log, the image is for another processor than the task asks for.",
-		do:   "Press 4. For an exec format error set `image` in variables.tf to one built for linux/amd64; otherwise the last lines say what failed.",
+		do:   "Press 4. For an exec format error set `image` in terraform.tfvars to one built for linux/amd64; otherwise the last lines say what failed.",
 		step: "explore",
 	},
 	{
@@ -397,14 +397,14 @@ var catalogue = []entry{
 		id: "task-limit", place: event,
 		says: []string{"You've reached the limit on the number of tasks"},
 		what: "The account may not run more tasks or more vCPUs on Fargate at the same time.",
-		do:   "Lower `desired_count` in variables.tf, stop other services of the account, or ask for more under Service Quotas, AWS Fargate.",
+		do:   "Lower `desired_count` in terraform.tfvars, stop other services of the account, or ask for more under Service Quotas, AWS Fargate.",
 		step: "prerequisites",
 	},
 	{
 		id: "size-limit", place: event,
 		says: []string{"The requested CPU configuration is above your limit", "The requested MEMORY configuration is above your limit"},
 		what: "The task is larger than this account may run.",
-		do:   "Lower `cpu` and `memory` in variables.tf: 256 and 512 are enough for this workshop.",
+		do:   "Lower `cpu` and `memory` in terraform.tfvars: 256 and 512 are enough for this workshop.",
 		step: "prerequisites",
 	},
 	{
@@ -425,7 +425,7 @@ var catalogue = []entry{
 		id: "placement-limit", place: event,
 		says: []string{"tasks provisioning capacity limit was exceeded"},
 		what: "Too many tasks wait for capacity in this cluster at once.",
-		do:   "Lower `desired_count` in variables.tf, or wait until the waiting tasks have started.",
+		do:   "Lower `desired_count` in terraform.tfvars, or wait until the waiting tasks have started.",
 		step: "explore",
 	},
 	{
@@ -439,7 +439,7 @@ var catalogue = []entry{
 		id: "placement-other", place: event,
 		says: []string{"was unable to place a task. Reason: <reason>", "was unable to place a task"},
 		what: "ECS found no place for a task of this service.",
-		do:   "The reason in the event is AWS's own. ECS keeps trying; if it stays, compare `cpu`, `memory` and `desired_count` in variables.tf with what the account may run.",
+		do:   "The reason in the event is AWS's own. ECS keeps trying; if it stays, compare `cpu`, `memory` and `desired_count` in terraform.tfvars with what the account may run.",
 		step: "explore",
 	},
 	{
@@ -664,7 +664,7 @@ var catalogue = []entry{
 		id: "address-limit", place: api,
 		says: []string{"AddressLimitExceeded", "maximum number of addresses has been reached"},
 		what: "The region has as many Elastic IPs as the account may have (5 unless raised). The NAT gateway needs one.",
-		do:   "Release one that nobody needs, or set `private_tasks` in variables.tf back to false: then no NAT gateway is needed.",
+		do:   "Release one that nobody needs, or set `private_tasks` in terraform.tfvars back to false: then no NAT gateway is needed.",
 		step: "prerequisites",
 	},
 	{
@@ -738,24 +738,32 @@ var catalogue = []entry{
 		step: "deploy",
 	},
 	{
+		// The words of the bundled configuration's postcondition, in service.tf.
+		id: "rolled-back", place: api,
+		says: []string{"The new tasks kept failing and ECS went back to the last good revision"},
+		what: "The tasks of the new version did not stay up, so ECS went back to the version before it, which serves on.",
+		do:   "Press 3: the stopped tasks say why, in plain words. Mend that, plan, and apply again.",
+		step: "break",
+	},
+	{
 		id: "service-exists", place: api,
 		says: []string{"Creation of service was not idempotent"},
 		what: "There is already a service of this name in the cluster, and Terraform's state does not know it.",
-		do:   "Delete it by hand, take it over with terraform import, or change `name` in variables.tf; then apply.",
+		do:   "Delete it by hand, take it over with terraform import, or change `name` in terraform.tfvars; then apply.",
 		step: "deploy",
 	},
 	{
 		id: "name-exists", place: api,
 		says: []string{"EntityAlreadyExists", "ResourceAlreadyExistsException", "DuplicateLoadBalancerName", "DuplicateTargetGroupName", "DuplicateListener", "InvalidGroup.Duplicate", "already exists"},
 		what: "Something of this name is there already, and Terraform's state does not know it: left by another workspace, or made by hand.",
-		do:   "Change `name` in variables.tf, or delete the old one (if it is from an earlier run, clean up in the workspace that made it), then apply again.",
+		do:   "Change `name` in terraform.tfvars, or delete the old one (if it is from an earlier run, clean up in the workspace that made it), then apply again.",
 		step: "deploy",
 	},
 	{
 		id: "fargate-size", place: api,
 		says: []string{"No Fargate configuration exists for given values: <size>.", "No Fargate configuration exists", "Invalid 'cpu' setting for task", "Fargate requires that 'cpu' be defined", "Fargate requires that 'memory' be defined"},
 		what: "Fargate has only certain sizes of tasks, and this pair of CPU and memory is none of them.",
-		do:   "Correct `cpu` and `memory` in variables.tf: 256 goes with 512, 1024 or 2048; 512 with 1024 to 4096; 1024 with 2048 to 8192.",
+		do:   "Correct `cpu` and `memory` in terraform.tfvars: 256 goes with 512, 1024 or 2048; 512 with 1024 to 4096; 1024 with 2048 to 8192.",
 		step: "plan",
 	},
 	{

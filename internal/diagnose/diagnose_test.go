@@ -60,7 +60,7 @@ func TestStopped(t *testing.T) {
 		{"exit-not-executable", essential(127, ""), "127"},
 		{"exit-killed", essential(137, ""), "SIGTERM"},
 		{"out-of-memory", essential(137, "OutOfMemoryError: Container killed due to memory usage"), "web used more memory"},
-		{"out-of-memory", essential(137, "OutOfMemoryError: container killed due to memory usage"), "`memory` in variables.tf"},
+		{"out-of-memory", essential(137, "OutOfMemoryError: container killed due to memory usage"), "`memory` in terraform.tfvars"},
 		{"exit-segfault", essential(139, ""), "SIGSEGV"},
 		{"exit-terminated", essential(143, ""), ""},
 		{"exit-255", essential(255, ""), "exec format error"},
@@ -272,7 +272,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-var steps = []string{"architecture", "prerequisites", "plan", "deploy", "explore", "clean-up"}
+var steps = []string{"architecture", "prerequisites", "plan", "deploy", "explore", "break", "clean-up"}
 
 // Every entry must be reachable by its own patterns, complete, and free of
 // names that nothing fills in.
@@ -320,7 +320,7 @@ func TestNamedVariablesExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile("((?:`\\w+`(?:, | and )?)+) in variables\\.tf")
+	named := regexp.MustCompile("((?:`\\w+`(?:, | and )?)+) in terraform\\.tfvars")
 	word := regexp.MustCompile("`(\\w+)`")
 	for _, e := range catalogue {
 		for _, m := range named.FindAllStringSubmatch(e.what+" "+e.do, -1) {
@@ -330,6 +330,21 @@ func TestNamedVariablesExist(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The configuration has a sentence of its own for a rollback, which Terraform passes on.
+func TestRollbackIsExplained(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join("..", "..", "terraform", "service.tf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`error_message = "(The new tasks[^"]*)"`).FindStringSubmatch(string(source))
+	if m == nil {
+		t.Fatal("service.tf has no sentence for a rollback")
+	}
+	if a, ok := Text("Resource postcondition failed\n" + m[1]); !ok || a.ID != "rolled-back" {
+		t.Errorf("%q is explained as %+v", m[1], a)
 	}
 }
 

@@ -288,7 +288,8 @@ func (r *run) keyCommon(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		}
 	}
 	if r.phase == phaseFailed {
-		if k.String() == "r" || k.String() == "enter" {
+		switch k.String() {
+		case "r", "p", "enter":
 			return r.begin(), true
 		}
 		return nil, r.errs.key(k)

@@ -251,6 +251,8 @@ func (s *story) row(x stack.ResourceReading, w int) string {
 	case stack.Working:
 		mark, took = t.Accent.Render(s.spinner()), span(x.Elapsed)
 		switch {
+		case !s.ended.IsZero():
+			mark, says = t.Attention.Render(t.Signs.Warn), "not finished"
 		case x.Action == stack.ActionUpdate:
 			says = "changing"
 		case doing[x.Type][verb] != "":
@@ -258,7 +260,7 @@ func (s *story) row(x stack.ResourceReading, w int) string {
 		default:
 			says = [2]string{"creating", "deleting"}[verb]
 		}
-		if u := s.usual(x.Change); u >= 10*time.Second && w >= wideStory {
+		if u := s.usual(x.Change); u >= 10*time.Second && w >= wideStory && s.ended.IsZero() {
 			took = fit(took, 8, t) + t.Dim.Render("usually about "+roughly(u))
 		}
 	default:
