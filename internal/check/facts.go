@@ -46,6 +46,8 @@ type Stack struct {
 	State     string `cty:"state"`     // none, partial or up
 	Resources int    `cty:"resources"` // in the state
 	Created   string `cty:"created"`   // when its first apply began, RFC 3339
+
+	Addresses []string `cty:"addresses"` // of the resources, such as aws_lb.main
 }
 
 // Plan is the last plan made in this workspace. Its counts are null where none

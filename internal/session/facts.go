@@ -152,6 +152,9 @@ func (f *facts) Stack(ctx context.Context) (check.Stack, error) {
 	if len(resources) == 0 {
 		return out, nil
 	}
+	for _, r := range resources {
+		out.Addresses = append(out.Addresses, r.Address)
+	}
 	out.State = "partial"
 	if whole, err := f.whole(); err != nil {
 		return out, err
