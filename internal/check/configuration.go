@@ -33,6 +33,9 @@ type Variable struct {
 	validations []validation
 }
 
+// ValuesFile is where a learner gives the configuration's variables values.
+const ValuesFile = "terraform.tfvars"
+
 // ReadConfiguration reads the .tf, .tfvars and .tfvars.json files of a folder.
 // Files are read in the order in which Terraform lets later ones win:
 // terraform.tfvars, terraform.tfvars.json, then *.auto.tfvars and
@@ -49,7 +52,7 @@ func ReadConfiguration(fsys fs.FS) *Configuration {
 	if src, err := fs.ReadFile(fsys, lockFile); err == nil {
 		c.choose(src)
 	}
-	values := []string{"terraform.tfvars", "terraform.tfvars.json"}
+	values := []string{ValuesFile, "terraform.tfvars.json"}
 	var auto []string
 	for _, pattern := range []string{"*.auto.tfvars", "*.auto.tfvars.json"} {
 		names, _ := fs.Glob(fsys, pattern)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"path"
 	"regexp"
 	"sort"
@@ -76,14 +77,14 @@ func Load(fsys fs.FS) (*Course, error) {
 			continue
 		}
 		seen[s.ID] = f.name
-		pictures(s.Blocks, func(b Block) {
-			if strings.Contains(b.Source, "://") || strings.Contains(b.Source, "{{") {
-				return
+		for b := range Within(s.Blocks) {
+			if b.Kind != Image || strings.Contains(b.Source, "://") || strings.Contains(b.Source, "{{") {
+				continue
 			}
 			if _, err := fs.Stat(fsys, b.Source); err != nil {
 				fault(f.name, b.Line, "the picture %s is not there", b.Source)
 			}
-		})
+		}
 		c.Steps = append(c.Steps, s)
 	}
 	if len(files) == 0 {
@@ -165,15 +166,23 @@ func parseManifest(src []byte, c *Course) ([]entry, error) {
 	return files, nil
 }
 
-// pictures calls f for every picture in blocks.
-func pictures(blocks []Block, f func(Block)) {
-	for _, b := range blocks {
-		if b.Kind == Image {
-			f(b)
+// Within yields every block of blocks and those inside of it, in the order of
+// the text.
+func Within(blocks []Block) iter.Seq[*Block] {
+	return func(yield func(*Block) bool) { within(blocks, yield) }
+}
+
+func within(blocks []Block, yield func(*Block) bool) bool {
+	for i := range blocks {
+		b := &blocks[i]
+		if !yield(b) || !within(b.Blocks, yield) {
+			return false
 		}
-		pictures(b.Blocks, f)
 		for _, it := range b.Items {
-			pictures(it.Blocks, f)
+			if !within(it.Blocks, yield) {
+				return false
+			}
 		}
 	}
+	return true
 }

@@ -24,7 +24,6 @@ import (
 )
 
 const (
-	valuesFile  = "terraform.tfvars"
 	waitDefault = 5 * time.Minute
 	// runDelay is how long a command that was stopped may hold its output open.
 	runDelay = 2 * time.Second
@@ -357,7 +356,7 @@ func (s *Session) Set(settings []lesson.Setting) (kept []string, err error) {
 		}
 		file := v.SetIn
 		if file == "" {
-			file = valuesFile
+			file = check.ValuesFile
 		}
 		files[file] = append(files[file], set)
 	}

@@ -32,7 +32,7 @@ func Lint(steps, terraform fs.FS) []*lesson.Error {
 	var ids []string
 	for _, s := range course.Steps {
 		ids = append(ids, s.ID)
-		l.headings[s.ID] = anchors(s.Blocks, map[string]bool{})
+		l.headings[s.ID] = anchors(s.Blocks)
 	}
 	l.schema = l.conf.Schema(ids)
 	if len(l.conf.Files) == 0 {
@@ -408,7 +408,7 @@ func (l *linter) action(a lesson.Action, line, column int) {
 	case lesson.Open:
 		src, ok := l.conf.Files[a.File]
 		switch {
-		case a.File == valuesFile: // the learner's own, which is made when it is first written
+		case a.File == check.ValuesFile: // the learner's own, which is made when it is first written
 		case !ok:
 			l.fault(l.file, line, column, "the configuration has no file %q; it has %s", a.File, strings.Join(slices.Sorted(maps.Keys(l.conf.Files)), ", "))
 		case a.At > bytes.Count(src, []byte("\n"))+1:
@@ -418,9 +418,6 @@ func (l *linter) action(a lesson.Action, line, column int) {
 		}
 	}
 }
-
-// valuesFile is where learners give the configuration's variables values.
-const valuesFile = "terraform.tfvars"
 
 func (l *linter) names() string {
 	if len(l.conf.Variables) == 0 {
@@ -544,19 +541,17 @@ func (l *linter) attributes(line int, text string, from, to int) {
 
 // anchors are the identifiers of headings, as MkDocs makes them: a repeated one
 // gets a number.
-func anchors(blocks []lesson.Block, out map[string]bool) map[string]bool {
-	for _, b := range blocks {
-		if b.Kind == lesson.Heading {
-			id := lesson.Anchor(b.Text)
-			for n, base := 1, id; out[id]; n++ {
-				id = base + "_" + strconv.Itoa(n)
-			}
-			out[id] = true
+func anchors(blocks []lesson.Block) map[string]bool {
+	out := map[string]bool{}
+	for b := range lesson.Within(blocks) {
+		if b.Kind != lesson.Heading {
+			continue
 		}
-		anchors(b.Blocks, out)
-		for _, it := range b.Items {
-			anchors(it.Blocks, out)
+		id := lesson.Anchor(b.Text)
+		for n, base := 1, id; out[id]; n++ {
+			id = base + "_" + strconv.Itoa(n)
 		}
+		out[id] = true
 	}
 	return out
 }

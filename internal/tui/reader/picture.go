@@ -61,29 +61,14 @@ func (r *Reader) Redraw() {
 func (r *Reader) renewPictures() {
 	r.keep()
 	for i := range r.parts {
-		if p := &r.parts[i]; pictured(&p.block) {
-			p.stale, r.dirty = true, true
-		}
-	}
-}
-
-func pictured(b *lesson.Block) bool {
-	if b.Kind == lesson.Image {
-		return true
-	}
-	for i := range b.Blocks {
-		if pictured(&b.Blocks[i]) {
-			return true
-		}
-	}
-	for i := range b.Items {
-		for j := range b.Items[i].Blocks {
-			if pictured(&b.Items[i].Blocks[j]) {
-				return true
+		p := &r.parts[i]
+		for b := range p.blocks() {
+			if b.Kind == lesson.Image {
+				p.stale, r.dirty = true, true
+				break
 			}
 		}
 	}
-	return false
 }
 
 // picture sets a picture with its description below, or as its description alone

@@ -98,6 +98,9 @@ type part struct {
 	stale bool
 }
 
+// blocks are the part's block and those inside of it.
+func (p *part) blocks() iter.Seq[*lesson.Block] { return lesson.Within([]lesson.Block{p.block}) }
+
 // stop is a block that can have the focus, and where it is in its part.
 type stop struct {
 	block    *lesson.Block
@@ -744,22 +747,11 @@ func (r *Reader) Under() string {
 // GoAnchor scrolls to the heading that a link names. It reports whether there
 // is one.
 func (r *Reader) GoAnchor(anchor string) bool {
-	for _, p := range r.parts {
-		if hasAnchor([]lesson.Block{p.block}, anchor) {
-			r.Go(p.block.ID)
-			return true
-		}
-	}
-	return false
-}
-
-func hasAnchor(blocks []lesson.Block, anchor string) bool {
-	for _, b := range blocks {
-		if b.Kind == lesson.Heading && lesson.Anchor(b.Text) == anchor || hasAnchor(b.Blocks, anchor) {
-			return true
-		}
-		for _, it := range b.Items {
-			if hasAnchor(it.Blocks, anchor) {
+	for i := range r.parts {
+		p := &r.parts[i]
+		for b := range p.blocks() {
+			if b.Kind == lesson.Heading && lesson.Anchor(b.Text) == anchor {
+				r.Go(p.block.ID)
 				return true
 			}
 		}
