@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"workshop/internal/cost"
-	"workshop/internal/fargate"
 	"workshop/internal/stack"
 	"workshop/internal/sweep"
 )
@@ -140,29 +139,6 @@ func (s *Session) Stop(hard bool) {
 	if n := st.Stop(); hard && n == 1 {
 		st.Stop()
 	}
-}
-
-// KeepStopped journals a stopped task: ECS forgets it within about an hour.
-func (s *Session) KeepStopped(t fargate.Task) error { return s.Workspace.Append(entryStopped, t) }
-
-// StoppedTasks are the tasks in the journal that stopped since the stack came up,
-// last stopped first.
-func (s *Session) StoppedTasks() []fargate.Task {
-	var out []fargate.Task
-	for e, err := range s.Workspace.Read(entryStopped, entryDestroyed) {
-		if err != nil {
-			break
-		}
-		if e.Kind == entryDestroyed {
-			out = nil
-			continue
-		}
-		var t fargate.Task
-		if json.Unmarshal(e.Data, &t) == nil {
-			out = append([]fargate.Task{t}, out...)
-		}
-	}
-	return out
 }
 
 // Life is what the journal knows of the stack that is up, or was up last.
