@@ -20,7 +20,6 @@ import (
 
 const (
 	entryPlanned = "planned" // a plan was made: planned
-	entryDesired = "desired" // the service came to want another number of tasks: desired
 
 	loggedSince = 15 * time.Minute
 	loggedMost  = 1000     // log lines that are counted
@@ -36,56 +35,10 @@ type planned struct {
 	Delete  int  `json:"delete"`
 }
 
-type desired struct {
-	Count int `json:"count"`
-}
-
 // keepPlan journals a plan for later checks. That it cannot be written must not
 // keep anybody from what they were about.
 func (s *Session) keepPlan(p *stack.Plan) {
 	_ = s.Workspace.Append(entryPlanned, planned{p.Destroy, p.Create, p.Update, p.Replace, p.Delete})
-}
-
-// Seen journals what a look at the service shows for the first time: tasks that
-// have stopped, and another number of tasks wanted. Later checks ask for it. It
-// is safe for concurrent use.
-func (s *Session) Seen(snap fargate.Snapshot) error {
-	s.seeing.Lock()
-	defer s.seeing.Unlock()
-	known := map[string]bool{}
-	for _, t := range s.StoppedTasks() {
-		known[t.ID] = true
-	}
-	var errs []error
-	for _, t := range snap.Tasks {
-		if t.Stopped != nil && !known[t.ID] {
-			errs = append(errs, s.KeepStopped(t))
-		}
-	}
-	if snap.Service.Status != "" {
-		errs = append(errs, s.keepDesired(snap.Service.Desired))
-	}
-	return errors.Join(errs...)
-}
-
-// keepDesired needs s.seeing.
-func (s *Session) keepDesired(n int) error {
-	last := -1
-	for e, err := range s.Workspace.Read(entryDesired, entryDestroyed) {
-		var d desired
-		switch {
-		case err != nil:
-			return err
-		case e.Kind == entryDestroyed:
-			last = -1
-		case json.Unmarshal(e.Data, &d) == nil:
-			last = d.Count
-		}
-	}
-	if n == last {
-		return nil
-	}
-	return s.Workspace.Append(entryDesired, desired{n})
 }
 
 // Facts are the facts of this moment, for checks. Each is gathered when it is

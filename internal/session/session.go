@@ -54,7 +54,7 @@ type Session struct {
 	// applying is the plan whose apply runs, nil while none does.
 	applying *stack.Plan
 
-	seeing  sync.Mutex // held while a look at the service is journalled
+	service *serviceLog
 	opening sync.Mutex // held while the target or Terraform is being found
 }
 
@@ -76,7 +76,7 @@ func Open(o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{Workspace: ws, opts: o}, nil
+	return &Session{Workspace: ws, opts: o, service: newServiceLog(ws)}, nil
 }
 
 // Kind is the target's.

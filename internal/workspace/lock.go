@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -19,8 +20,8 @@ const (
 	lockFile   = "lock"
 	holderFile = "lock.json"
 
-	// initialWait is how long Open waits for another process that is making the
-	// same workspace; that takes milliseconds.
+	// initialWait is how long to wait for another process that makes the same
+	// workspace, or writes to it; both take milliseconds.
 	initialWait = 5 * time.Second
 	lockRetry   = 50 * time.Millisecond
 )
@@ -100,6 +101,25 @@ func (l *Lock) Unlock() error {
 		return nil
 	}
 	return errors.Join(os.Remove(l.holder), l.file.Unlock())
+}
+
+// alone lets do work while nobody else works under that lock, which is held for
+// milliseconds: mu keeps out this process, the file others.
+func (w *Workspace) alone(mu *sync.Mutex, name string, do func() error) error {
+	mu.Lock()
+	defer mu.Unlock()
+	file := flock.New(w.path(name), flock.SetPermissions(fileMode))
+	ctx, cancel := context.WithTimeout(context.Background(), initialWait)
+	defer cancel()
+	_, err := file.TryLockContext(ctx, lockRetry)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("another workshop process has held %s for %v: end it if it hangs, then try again", w.path(name), initialWait)
+	}
+	if err != nil {
+		return w.writeError(fmt.Errorf("lock: %w", err))
+	}
+	defer file.Unlock()
+	return do()
 }
 
 // command is this process as its user typed it, without the program's folder.

@@ -1,15 +1,12 @@
 package workspace
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"time"
-
-	"github.com/gofrs/flock"
 )
 
 const (
@@ -77,23 +74,16 @@ func (w *Workspace) LoadProgress() (p Progress, damaged string, err error) {
 // the outcome, while no other UpdateProgress runs, of this or another process.
 // Where change fails nothing is saved.
 func (w *Workspace) UpdateProgress(change func(*Progress) error) error {
-	w.progress.Lock()
-	defer w.progress.Unlock()
-	file := flock.New(w.path(progressLock), flock.SetPermissions(fileMode))
-	ctx, cancel := context.WithTimeout(context.Background(), initialWait)
-	defer cancel()
-	if _, err := file.TryLockContext(ctx, lockRetry); err != nil {
-		return w.writeError(fmt.Errorf("lock the progress: %w", err))
-	}
-	defer file.Unlock()
-	p, _, err := w.LoadProgress()
-	if err != nil {
-		return err
-	}
-	if err := change(&p); err != nil {
-		return err
-	}
-	return w.SaveProgress(p)
+	return w.alone(&w.progress, progressLock, func() error {
+		p, _, err := w.LoadProgress()
+		if err != nil {
+			return err
+		}
+		if err := change(&p); err != nil {
+			return err
+		}
+		return w.SaveProgress(p)
+	})
 }
 
 // SaveProgress replaces the progress on disk as a whole. The last writer wins.

@@ -62,6 +62,7 @@ type Workspace struct {
 	id       string
 	bundled  fs.FS
 	journal  sync.Mutex
+	once     sync.Mutex // held while AppendUnless asks and writes
 	progress sync.Mutex // held while the progress is read, changed and saved
 }
 
