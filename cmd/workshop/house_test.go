@@ -19,7 +19,7 @@ var floors = []struct {
 	{3, []string{"internal/stack", "internal/lesson", "internal/cost", "internal/sweep"}},
 	{2, []string{"internal/workspace", "internal/target", "internal/diagnose", "internal/check"}},
 	{1, []string{"internal/sandbox"}},
-	{0, []string{"internal/clean", "steps", "terraform"}},
+	{0, []string{"internal/clean", "internal/detach", "steps", "terraform"}},
 }
 
 func floor(pkg string) (part string, level int) {
