@@ -88,8 +88,7 @@ func userConfig(t *Terraform) bool {
 		files = append(files, filepath.Join(home, ".tofurc"), filepath.Join(xdg.ConfigHome, "opentofu", "tofurc"))
 	}
 	for _, pattern := range []string{"*.tfrc", "*.tfrc.json"} {
-		more, _ := filepath.Glob(filepath.Join(folder, pattern))
-		files = append(files, more...)
+		files = append(files, filesIn(folder, pattern)...)
 	}
 	return slices.ContainsFunc(files, func(name string) bool {
 		// `terraform login` writes this one, which installs nothing.

@@ -61,9 +61,7 @@ func newConfiguration() *configuration {
 
 // each hands on the files that match, by name.
 func each(dir, pattern string, use func(name string, src []byte)) {
-	names, _ := filepath.Glob(filepath.Join(dir, pattern))
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range filesIn(dir, pattern) {
 		if src, err := os.ReadFile(name); err == nil {
 			use(filepath.Base(name), src)
 		}

@@ -3,7 +3,6 @@ package stack
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -47,9 +46,8 @@ func watchDownload(emit func(Event)) (dir string, end func(), err error) {
 
 // sizeOf is the size of the files in a folder, in bytes.
 func sizeOf(dir string) int64 {
-	names, _ := filepath.Glob(filepath.Join(dir, "*"))
 	var n int64
-	for _, name := range names {
+	for _, name := range filesIn(dir, "*") {
 		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 			n += info.Size()
 		}

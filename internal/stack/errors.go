@@ -3,7 +3,11 @@ package stack
 import (
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
 	"strings"
+	"syscall"
 
 	"workshop/internal/clean"
 )
@@ -20,11 +24,30 @@ var (
 	// ErrPlanStale: the plan was made before the latest change of the state, or
 	// has been applied or replaced; a new plan is needed.
 	ErrPlanStale = errors.New("the plan is out of date")
-	// ErrStopped: Terraform stopped because it was asked to. The state has
-	// everything that was finished until then.
+	// ErrStopped: Terraform stopped because it was asked to. What was half made is
+	// in the state as tainted, unless Terraform was told to leave at once.
 	ErrStopped = errors.New("stopped on request")
 	// ErrBusy: this Stack runs an operation already.
 	ErrBusy = errors.New("Terraform is running already")
+	// ErrKilled: something else ended Terraform, or its provider, with a signal.
+	ErrKilled = errors.New("Terraform was killed")
+	// ErrErroredState: the state of the last apply could not be saved; Errored has
+	// its file, and PushErrored saves it.
+	ErrErroredState = errors.New("Terraform could not save the state of its last run")
+	// ErrStateDamaged: the state file is not one of Terraform's; SetStateAside.
+	ErrStateDamaged = errors.New("the state file is damaged")
+	// ErrStateNewer: a newer Terraform wrote the state.
+	ErrStateNewer = errors.New("the state file was written by a newer Terraform")
+	// ErrStateConflict: a state to push is older than the current one, or of
+	// another lineage.
+	ErrStateConflict = errors.New("the current state is another one")
+	// ErrStateUnwritable: the state, or the lock beside it, cannot be written.
+	ErrStateUnwritable = errors.New("the state cannot be written")
+	// ErrLockFile: .terraform.lock.hcl, the dependency lock file, does not fit the
+	// providers that are here; RemoveLockFile.
+	ErrLockFile = errors.New("the dependency lock file does not fit")
+	// ErrTempDir: the folder for temporary files (TMPDIR) cannot be used.
+	ErrTempDir = errors.New("the folder for temporary files cannot be used")
 
 	// errNeedsInit: the configuration wants a provider or module that the last
 	// init did not bring.
@@ -36,6 +59,7 @@ var (
 type DiagnosticError struct {
 	Op          Op
 	Diagnostics []Diagnostic // the errors, in Terraform's order; at least one
+	Kept        *KeptState   // nil unless Terraform could save its state nowhere
 
 	kind error
 }
@@ -132,4 +156,57 @@ func fromText(text string) []Diagnostic {
 		}
 	}
 	return nil
+}
+
+// KilledError is a Terraform that something else ended: most often the system,
+// because memory ran out.
+type KilledError struct{ Op Op }
+
+// Error says what is known and what to do next.
+func (e *KilledError) Error() string {
+	text := fmt.Sprintf("terraform %s: the system ended Terraform (signal: killed), most often because memory ran out. ", e.Op)
+	if e.Op != OpApply && e.Op != OpDestroy {
+		return text + "Nothing was created or changed. Close other programs and try again."
+	}
+	return text + "The state has what Terraform saved until then; what AWS was making at that moment may be missing from it. " +
+		"Close other programs. `workshop destroy` also finds what the state has lost; `workshop deploy` goes on from the state."
+}
+
+// Unwrap gives ErrKilled.
+func (e *KilledError) Unwrap() error { return ErrKilled }
+
+// killed reports whether a signal that cannot be refused ended the process.
+func killed(err error) bool {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// Texts of EventStopping.
+const (
+	StopText     = "Terraform begins nothing new and saves its state. What AWS is making now is kept in the state as unfinished, and the next apply replaces it."
+	HardStopText = "Terraform leaves at once. What AWS is making now may be missing from the state; `workshop destroy` finds it by its tags."
+)
+
+// checkTemp reports a TMPDIR that Terraform and its providers cannot use.
+func checkTemp() error {
+	f, err := os.CreateTemp("", "workshop-*")
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s (%w). Set %s to a folder that exists and that you can write, or unset it; then try again",
+		ErrTempDir, clean.Line(os.TempDir()), err, tempVariable())
+}
+
+func tempVariable() string {
+	if runtime.GOOS == "windows" {
+		return "TMP"
+	}
+	return "TMPDIR"
 }

@@ -10,6 +10,7 @@ const (
 	OpPlan    Op = "plan"
 	OpApply   Op = "apply"
 	OpDestroy Op = "destroy"
+	OpPush    Op = "state push" // of a state that could not be saved
 )
 
 // Event is one thing that happened while Terraform ran. The TUI, the plain text
@@ -33,6 +34,7 @@ type Event struct {
 	Plan       *Plan       `json:"plan,omitempty"`    // EventPlanned
 	Summary    *Summary    `json:"summary,omitempty"` // EventSummary
 	Progress   *Progress   `json:"progress,omitempty"`
+	File       string      `json:"file,omitempty"` // EventStateKept: where the state is; empty if nowhere
 }
 
 // EventType names what an Event says.
@@ -49,6 +51,9 @@ const (
 	EventDiagnostic EventType = "diagnostic" // an error or a warning
 	EventStopping   EventType = "stopping"   // Terraform was asked to stop
 	EventSummary    EventType = "summary"    // the operation ended
+	// EventStateKept: Terraform could not save its state, and File has a copy.
+	// Where no folder takes one, Message ends with the state itself.
+	EventStateKept EventType = "state-kept"
 )
 
 // Progress counts bytes of a download. Total is 0 where unknown.

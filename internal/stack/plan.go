@@ -3,7 +3,9 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"reflect"
 	"slices"
@@ -128,17 +130,51 @@ func (s *Stack) Details(ctx context.Context, p *Plan, emit func(Event)) (*Plan, 
 	if err != nil {
 		return nil, err
 	}
-	tf, err := s.tfexec(s.environ(cli))
+	shown, err := s.show(ctx, s.environ(cli), p.File)
 	if err != nil {
-		return nil, err
-	}
-	shown, err := tf.ShowPlanFile(ctx, p.File)
-	if err != nil {
-		return nil, fmt.Errorf("read the plan: %s", clean.Line(err.Error()))
+		return nil, fmt.Errorf("read the plan: %w", err)
 	}
 	out := conf.detailed(p, shown)
 	send(emit, Event{Type: EventPlanned, Op: OpPlan, Plan: out})
 	return out, nil
+}
+
+// show reads a saved plan. Terraform prints it as one line, and complaints as
+// lines of text.
+func (s *Stack) show(ctx context.Context, env []string, file string) (*tfjson.Plan, error) {
+	var shown *tfjson.Plan
+	var text strings.Builder
+	var invalid error
+	proc := &process{started: s.opts.Started}
+	err := proc.run(ctx, s.opts.Terraform, s.opts.Dir, env, []string{"show", "-json", "-no-color", file}, func(line []byte) {
+		if plan, err := decodePlan(line); err == nil {
+			shown = plan
+		} else if text.Len() < maxText {
+			text.WriteString(clean.Line(string(line)) + " ")
+			invalid = err
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case killed(err):
+		return nil, &KilledError{Op: OpPlan}
+	case err != nil && text.Len() > 0:
+		return nil, fmt.Errorf("%s (%w)", strings.TrimSpace(text.String()), err)
+	case err != nil:
+		return nil, err
+	case shown == nil:
+		return nil, fmt.Errorf("Terraform did not print it (%w)", errors.Join(invalid, io.ErrUnexpectedEOF))
+	}
+	return shown, nil
+}
+
+func decodePlan(line []byte) (*tfjson.Plan, error) {
+	var plan tfjson.Plan
+	if err := json.Unmarshal(line, &plan); err != nil {
+		return nil, err
+	}
+	return &plan, nil
 }
 
 // detailed is p enriched by Terraform's own account of it.

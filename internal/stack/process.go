@@ -2,8 +2,8 @@ package stack
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	// stopGrace is how long Terraform may take to finish what it is doing when
-	// the context ends. A load balancer on AWS can take minutes, and what is
-	// not waited for is not in the state.
+	// stopGrace is how long Terraform may take to save its state when the context
+	// ends. A provider that ignores the interrupt finishes the call it is making.
 	stopGrace = 10 * time.Minute
 	// hardGrace is how long Terraform has after a second Stop.
 	hardGrace = 5 * time.Second
@@ -25,6 +24,8 @@ const (
 
 // process is a running Terraform that can be asked, then forced, to stop.
 type process struct {
+	started func(Process) // called once Terraform runs; may be nil
+
 	mu       sync.Mutex
 	cmd      *exec.Cmd
 	stops    int
@@ -32,36 +33,44 @@ type process struct {
 	ended    bool
 }
 
-// run starts Terraform and hands each line of its output on until it ends.
-// When ctx ends it is asked to stop. The error is nil, or an *exec.ExitError,
-// or says why Terraform did not start.
+// run starts Terraform and hands each line of its output on until it ends. When
+// ctx ends Terraform is asked to stop. Afterwards nothing of its process group is
+// left: a provider that outlives Terraform would keep some 600 MB. The error is
+// nil, or an *exec.ExitError, or says why Terraform did not start.
 func (p *process) run(ctx context.Context, t *Terraform, dir string, env, args []string, line func([]byte)) error {
-	out := &lineWriter{line: line}
-	// The log behind the screen shows what a provider prints as well. Both
-	// share one writer, and os/exec then has only one goroutine write to it.
 	cmd := exec.Command(t.Path, args...)
 	cmd.Dir, cmd.Env = dir, env
-	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = childAttr()
-	// A plug-in that survives Terraform would keep the pipe open for good.
-	cmd.WaitDelay = hardGrace
+	// The log behind the screen shows what a provider prints as well.
+	output, input, err := outputPipe(cmd)
+	if err != nil {
+		return fmt.Errorf("make a pipe for Terraform's output: %w", err)
+	}
+	defer output.Close()
+	cmd.Stdout, cmd.Stderr = input, input
 
-	// Linux ends the child when the thread that started it ends, which must not
-	// be before the child itself.
+	// Linux interrupts the child when the thread that started it ends, which
+	// must not be before the child itself.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
 	p.mu.Lock()
 	if ctx.Err() != nil || p.stops > 0 {
 		p.mu.Unlock()
+		_ = input.Close()
 		return context.Canceled
 	}
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	closeChildFiles(cmd, input)
+	if err != nil {
 		p.mu.Unlock()
 		return fmt.Errorf("start %s: %w", clean.Line(t.Path), err)
 	}
 	p.cmd = cmd
 	p.mu.Unlock()
+	if p.started != nil {
+		p.started(identify(cmd.Process.Pid))
+	}
 
 	unwatch := context.AfterFunc(ctx, func() {
 		p.stop()
@@ -71,24 +80,29 @@ func (p *process) run(ctx context.Context, t *Terraform, dir string, env, args [
 			p.deadline = time.AfterFunc(stopGrace, p.kill)
 		}
 	})
-	err := cmd.Wait()
+	var lines sync.WaitGroup
+	lines.Go(func() {
+		out := &lineWriter{line: line}
+		_, _ = io.Copy(out, output) // ends with the last writer, or at the deadline below
+		out.flush()
+	})
+	err = cmd.Wait()
 	unwatch()
-	out.flush()
-
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.ended = true
 	if p.deadline != nil {
 		p.deadline.Stop()
 	}
-	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil
-	}
+	p.mu.Unlock()
+	_ = killGroup(cmd.Process) // an error means that nothing of the group is left
+	// What left the group, as a provisioner's daemon may, keeps the pipe open.
+	_ = output.SetReadDeadline(time.Now().Add(hardGrace))
+	lines.Wait()
 	return err
 }
 
-// stop asks Terraform to finish what it is doing and save its state; a second
-// call tells it to leave at once, and kills it if it does not within hardGrace.
+// stop asks Terraform to stop and save its state; a second call tells it to leave
+// at once, and kills it if it does not within hardGrace.
 func (p *process) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 	"github.com/google/renameio/v2/maybe"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/terraform-exec/tfexec"
+
+	"workshop/internal/clean"
 )
 
 // Options say which configuration is run with what.
@@ -32,10 +34,16 @@ type Options struct {
 	// environment, so that terraform.tfvars and -var outrank them as they would
 	// for a learner who runs Terraform by hand with Env's exports.
 	Vars map[string]string
+	// Started is called with each Terraform that has just started, so that a
+	// later process can end it with EndLeftover if this one dies. It may be nil,
+	// is called by the goroutine that runs the operation, and holds Terraform's
+	// output up until it returns.
+	Started func(Process)
 }
 
 // Stack is one configuration with its state. One operation (Init, Plan,
-// PlanDestroy, Apply, Destroy) runs at a time, a second one gets ErrBusy; Stop,
+// PlanDestroy, Apply, ApplyAll, Destroy,
+// PushErrored) runs at a time, a second one gets ErrBusy; Stop,
 // Details and the methods that read may be called at any time. The emit functions
 // that methods take must be safe for concurrent use, and quick: Terraform waits
 // for them. They may be nil. That no other
@@ -134,9 +142,10 @@ func (s *Stack) begin(ctx context.Context, op Op, emit func(Event)) (o *operatio
 	}, nil
 }
 
-// Stop asks the running operation to stop: Terraform finishes what it has begun
-// and saves its state, which EventStopping announces; the operation then returns
-// ErrStopped. A second Stop tells Terraform to leave at once and kills it five
+// Stop asks the running operation to stop, which EventStopping announces: Terraform
+// begins nothing new, its provider no longer waits for what AWS is making, and the
+// state is saved with what is half made marked as tainted, so that the next apply
+// replaces it. The operation then returns ErrStopped. A second Stop tells Terraform to leave at once and kills it five
 // seconds later: what AWS was just making may then be missing from the state, so
 // ask the person first. It reports how many times the operation was told, 0 if
 // none runs. On Windows, which has no interrupt, the first Stop already is hard.
@@ -155,9 +164,9 @@ func (s *Stack) Stop() int {
 	} else {
 		o.cancel()
 	}
-	text := "Terraform finishes what it has begun, and stops."
+	text := StopText
 	if n > 1 {
-		text = "Terraform is told to leave at once."
+		text = HardStopText
 	}
 	send(o.emit, Event{Type: EventStopping, Op: o.op, Message: text})
 	return n
@@ -222,35 +231,21 @@ func (s *Stack) init(ctx context.Context, o *operation, force bool) error {
 		defer unwatch()
 		env = append(env, "TMPDIR="+dir)
 	}
-	tf, err := s.tfexec(env)
-	if err != nil {
-		return err
+	args := []string{"init", "-input=false", "-no-color"}
+	if !s.opts.Terraform.Tofu && s.opts.Terraform.atLeast(initJSON) {
+		args = append(args, "-json")
 	}
-	if err := tf.SetWaitDelay(hardGrace); err != nil {
-		return fmt.Errorf("prepare terraform init: %w", err)
-	}
-	var problems []Diagnostic
-	out := &lineWriter{line: func(line []byte) {
-		e := decode(line).event(OpInit)
+	err = s.run(ctx, o, OpInit, env, args, func(m message, e Event) {
 		switch {
 		case e.Type == EventDownload && cli.local:
 			e.Type = EventLog // a link, made in no time
 		case e.Diagnostic != nil && e.Diagnostic.Summary == mirrorWarning && cli.local:
 			e.Type, e.Diagnostic = EventLog, nil
-		case e.Diagnostic != nil:
-			problems = append(problems, *e.Diagnostic)
 		}
 		send(o.emit, e)
-	}}
-	if !s.opts.Terraform.Tofu && s.opts.Terraform.atLeast(initJSON) {
-		err = tf.InitJSON(ctx, out)
-	} else {
-		tf.SetStdout(out)
-		err = tf.Init(ctx)
-	}
-	out.flush()
+	})
 	if err != nil {
-		return s.failure(ctx, o, OpInit, problems, err)
+		return err
 	}
 	// Without the stamp the next Init merely takes a second longer. Terraform
 	// makes the folder only where it has something to put there.
@@ -303,20 +298,9 @@ func (s *Stack) initialised(conf *configuration, stamp string) bool {
 	return true
 }
 
-// tfexec is for one use: terraform-exec keeps a writer from call to call.
-func (s *Stack) tfexec(env []string) (*tfexec.Terraform, error) {
-	tf, err := tfexec.NewTerraform(s.opts.Dir, s.opts.Terraform.Path)
-	if err == nil {
-		err = tf.SetEnv(tfexecEnv(env))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("prepare %s: %w", s.opts.Terraform.Name(), err)
-	}
-	return tf, nil
-}
-
 // Plan makes and saves a plan and emits EventPlanned. It needs Init before, and
-// repeats it where the configuration has changed since. Titles and groups come
+// repeats it where the configuration has changed since. While Errored reports a
+// state, Plan, PlanDestroy, Apply and ApplyAll give ErrErroredState. Titles and groups come
 // from the .tf files, which costs nothing; Details adds what only Terraform knows.
 func (s *Stack) Plan(ctx context.Context, emit func(Event)) (*Plan, error) {
 	return s.plan(ctx, emit, false)
@@ -333,6 +317,9 @@ func (s *Stack) plan(ctx context.Context, emit func(Event), destroy bool) (*Plan
 		return nil, err
 	}
 	defer end()
+	if err := s.checkErrored(); err != nil {
+		return nil, err
+	}
 	p, err := s.planOnce(ctx, o, destroy)
 	if errors.Is(err, errNeedsInit) && ctx.Err() == nil {
 		if err := s.init(ctx, o, true); err != nil {
@@ -383,8 +370,7 @@ const planPattern = "plan-*.tfplan"
 // shown can never turn into a later one, and removes those of earlier plans. A
 // plan holds secrets as the state does; made here it has mode 0600.
 func (s *Stack) planFile() (string, error) {
-	old, _ := filepath.Glob(filepath.Join(s.opts.DataDir, planPattern))
-	for _, name := range old {
+	for _, name := range filesIn(s.opts.DataDir, planPattern) {
 		if err := removeIfThere(name); err != nil {
 			return "", fmt.Errorf("remove the plan before: %w", err)
 		}
@@ -433,6 +419,9 @@ func (s *Stack) Apply(ctx context.Context, p *Plan, emit func(Event)) (*Summary,
 		return nil, err
 	}
 	defer end()
+	if err := s.checkErrored(); err != nil {
+		return nil, err
+	}
 	if info, err := os.Stat(p.File); err != nil || info.Size() == 0 {
 		return nil, fmt.Errorf("%w: it was applied already, or a later plan took its place. Make a new plan", ErrPlanStale)
 	}
@@ -466,6 +455,9 @@ func (s *Stack) ApplyAll(ctx context.Context, emit func(Event)) (*Summary, error
 		return nil, err
 	}
 	defer end()
+	if err := s.checkErrored(); err != nil {
+		return nil, err
+	}
 	begun := time.Now()
 	sum := &Summary{}
 	err = s.applyAll(ctx, o, sum)
@@ -549,46 +541,87 @@ func (s *Stack) stream(ctx context.Context, o *operation, args []string, handle 
 	if err != nil {
 		return err
 	}
-	proc := &process{}
+	return s.run(ctx, o, o.op, s.environ(cli), args, func(m message, e Event) {
+		handle(m)
+		e.Op = o.op // ApplyAll's handle changes it
+		send(o.emit, e)
+	})
+}
+
+// run runs one Terraform command as part of an operation.
+func (s *Stack) run(ctx context.Context, o *operation, op Op, env, args []string, handle func(message, Event)) error {
+	if err := checkTemp(); err != nil {
+		return err
+	}
+	proc := &process{started: s.opts.Started}
 	s.mu.Lock()
 	o.proc = proc
 	s.mu.Unlock()
-	var problems []Diagnostic
-	err = proc.run(ctx, s.opts.Terraform, s.opts.Dir, s.environ(cli), args, func(line []byte) {
+	var out outcome
+	err := proc.run(ctx, s.opts.Terraform, s.opts.Dir, env, args, func(line []byte) {
 		m := decode(line)
-		handle(m)
-		e := m.event(o.op)
-		if e.Diagnostic != nil {
-			problems = append(problems, *e.Diagnostic)
-		}
-		send(o.emit, e)
+		e := m.event(op)
+		out.take(m, e)
+		handle(m, e)
 	})
 	s.mu.Lock()
 	o.proc = nil
 	s.mu.Unlock()
 	s.protect()
+	if len(out.state) > 0 {
+		out.kept = s.keepState(out.state)
+		send(o.emit, Event{Type: EventStateKept, Op: op, File: out.kept.Path, Message: out.kept.String()})
+	}
 	if err != nil {
-		return s.failure(ctx, o, o.op, problems, err)
+		return s.failure(ctx, o, op, &out, err)
 	}
 	return nil
 }
 
+// outcome is what of a command's output decides how its failure is reported.
+type outcome struct {
+	problems []Diagnostic
+	text     strings.Builder // lines of a Terraform without -json, as far as maxText
+	state    []byte          // that Terraform could save nowhere
+	kept     *KeptState
+}
+
+const maxText = 64 << 10 // bytes
+
+func (out *outcome) take(m message, e Event) {
+	switch {
+	case e.Diagnostic != nil:
+		out.problems = append(out.problems, *e.Diagnostic)
+	case len(m.State) > 0:
+		out.state = m.State
+	case m.Type == "log" && out.text.Len() < maxText:
+		out.text.WriteString(m.Text + "\n")
+	}
+}
+
 // failure is what the caller gets for an operation that ended badly.
-func (s *Stack) failure(ctx context.Context, o *operation, op Op, problems []Diagnostic, err error) error {
+func (s *Stack) failure(ctx context.Context, o *operation, op Op, out *outcome, err error) error {
 	s.mu.Lock()
 	stopped := o.stops > 0
 	s.mu.Unlock()
-	if stopped || ctx.Err() != nil {
-		if d := diagnosticError(op, problems); d != nil {
-			return fmt.Errorf("%w: %w", ErrStopped, d)
-		}
-		return fmt.Errorf("%w: terraform %s", ErrStopped, op)
-	}
+	stopped = stopped || ctx.Err() != nil
+	problems := out.problems
 	if len(problems) == 0 {
-		problems = fromText(err.Error())
+		problems = fromText(out.text.String())
 	}
-	if d := diagnosticError(op, problems); d != nil {
+	d := diagnosticError(op, problems)
+	if d != nil {
+		d.Kept = out.kept
+	}
+	switch {
+	case stopped && d != nil:
+		return fmt.Errorf("%w: %w", ErrStopped, d)
+	case stopped:
+		return fmt.Errorf("%w: terraform %s", ErrStopped, op)
+	case d != nil:
 		return d
+	case killed(err):
+		return &KilledError{Op: op}
 	}
 	return fmt.Errorf("terraform %s: %w", op, err)
 }
@@ -596,15 +629,30 @@ func (s *Stack) failure(ctx context.Context, o *operation, op Op, problems []Dia
 // protect makes files with secrets readable by their owner alone: Terraform
 // makes them with the usual 0644.
 func (s *Stack) protect() {
-	names, _ := filepath.Glob(filepath.Join(s.opts.Dir, "*.tfstate*"))
-	for _, name := range names {
+	for _, name := range filesIn(s.opts.Dir, "*.tfstate*") {
 		// The folder is 0700 as well.
 		_ = os.Chmod(name, 0o600)
 	}
 }
 
+func (s *Stack) statePath() string { return filepath.Join(s.opts.Dir, "terraform.tfstate") }
+
+// state reads the local state file. Errors wrap ErrStateDamaged or ErrStateNewer,
+// or say why the file could not be read.
 func (s *Stack) state() (*stateFile, error) {
-	return readState(filepath.Join(s.opts.Dir, "terraform.tfstate"))
+	st, err := readState(s.statePath())
+	switch {
+	case errors.Is(err, ErrStateNewer):
+		return nil, fmt.Errorf("%w. Use the Terraform that wrote it, or a later one", err)
+	case errors.Is(err, ErrStateDamaged):
+		next := "`workshop destroy` finds by its tags what the state listed, and deletes it"
+		if b, ok := s.Backup(); ok {
+			next = fmt.Sprintf("Terraform's copy from before the last change (%s, %d resources) is %s. If you do not need it, %s",
+				b.Modified.Format("2006-01-02 15:04"), b.Resources, clean.Line(b.Path), next)
+		}
+		return nil, fmt.Errorf("%w. %s", err, next)
+	}
+	return st, err
 }
 
 // Outputs are the configuration's outputs as of the last apply, sensitive ones

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -31,11 +30,16 @@ type Resource struct {
 	Values map[string]any `json:"-"`
 }
 
+// stateVersion is the version of the state's format since Terraform 0.12.
+const stateVersion = 4
+
 // stateFile is version 4 of Terraform's state, as far as it is needed here.
 // Reading it takes a millisecond; `terraform show` takes two seconds, because
 // it starts the provider for its schema.
 type stateFile struct {
-	Version int `json:"version"`
+	Version int    `json:"version"`
+	Serial  uint64 `json:"serial"`
+	Lineage string `json:"lineage"`
 	Outputs map[string]struct {
 		Value     json.RawMessage `json:"value"`
 		Sensitive bool            `json:"sensitive"`
@@ -71,24 +75,28 @@ func readState(path string) (*stateFile, error) {
 	}
 	s, err := decodeState(data)
 	if err != nil {
-		return nil, fmt.Errorf("read the state %s: %w. Terraform's copy of the one before is %s.backup beside it", path, err, filepath.Base(path))
+		return nil, fmt.Errorf("read the state %s: %w", clean.Line(path), err)
 	}
 	return s, nil
 }
 
+// decodeState reads a state. Errors wrap ErrStateDamaged or ErrStateNewer.
 func decodeState(data []byte) (*stateFile, error) {
 	if len(data) > maxState {
-		return nil, fmt.Errorf("it is larger than %d MB", maxState>>20)
+		return nil, fmt.Errorf("%w: it is larger than %d MB", ErrStateDamaged, maxState>>20)
 	}
 	if len(strings.TrimSpace(string(data))) == 0 {
 		return &stateFile{}, nil
 	}
 	var s stateFile
-	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, err
-	}
-	if s.Version != 4 {
-		return nil, fmt.Errorf("it has version %d instead of 4", s.Version)
+	err := json.Unmarshal(data, &s)
+	switch {
+	case s.Version > stateVersion:
+		return nil, fmt.Errorf("%w: it has version %d, and this Terraform reads version %d", ErrStateNewer, s.Version, stateVersion)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrStateDamaged, err)
+	case s.Version != stateVersion:
+		return nil, fmt.Errorf("%w: it has version %d instead of %d", ErrStateDamaged, s.Version, stateVersion)
 	}
 	return &s, nil
 }

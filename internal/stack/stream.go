@@ -31,6 +31,8 @@ type message struct {
 	Changes *struct {
 		Operation string `json:"operation"` // plan, apply or destroy: whose summary it is
 	} `json:"changes"`
+	// State is what Terraform could write to no file, in its "Emergency state dump".
+	State   json.RawMessage `json:"state"`
 	Outputs map[string]struct {
 		Sensitive bool            `json:"sensitive"`
 		Value     json.RawMessage `json:"value"`
@@ -175,8 +177,9 @@ var reasons = map[string]string{
 	"read_because_config_unknown":       "it depends on values that are only known later",
 }
 
-// maxLine bounds a line of Terraform's output that is looked at, in bytes.
-const maxLine = 4 << 20
+// maxLine bounds a line of Terraform's output that is looked at, in bytes. A line
+// may hold a whole state.
+const maxLine = maxState + 1<<20
 
 // lineWriter hands on what is written to it, line by line. The end of a line
 // longer than maxLine is lost. Not safe for concurrent use.

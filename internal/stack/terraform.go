@@ -74,8 +74,11 @@ type FindOptions struct {
 // Find looks for Terraform 1.6 or later: what the user named, terraform on PATH,
 // tofu on PATH, one that was fetched before. Where there is none it fetches a
 // pinned release into CacheDir, verified by HashiCorp's signature, with
-// EventDownload. The error wraps ErrNoTerraform and says what to do.
+// EventDownload. The error wraps ErrNoTerraform or ErrTempDir and says what to do.
 func Find(ctx context.Context, opts FindOptions, emit func(Event)) (*Terraform, error) {
+	if err := checkTemp(); err != nil {
+		return nil, err
+	}
 	if opts.Path != "" {
 		t, err := probe(ctx, opts.Path)
 		if err != nil {
@@ -130,7 +133,7 @@ func probe(ctx context.Context, name string) (*Terraform, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
-	tf, err := tfexec.NewTerraform(os.TempDir(), path)
+	tf, err := tfexec.NewTerraform(filepath.Dir(path), path)
 	if err == nil {
 		err = tf.SetEnv(tfexecEnv(environ(nil)))
 	}
