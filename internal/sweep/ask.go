@@ -3,7 +3,7 @@ package sweep
 import (
 	"cmp"
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -25,78 +25,17 @@ import (
 )
 
 const (
-	// Tag is the tag that default_tags puts on every resource; its value is the
-	// workspace's id.
-	Tag = "Workspace"
-
-	questionTimeout = 20 * time.Second
+	questionTimeout = 30 * time.Second
 	atOnce          = 6 // questions under way at the same time
-	attempts        = 3
+	attempts        = 3 // of one call
 
 	// tagsAtMost is the number of ARNs that elbv2's DescribeTags takes, and
-	// describeAtMost of clusters that DescribeClusters takes; DescribeServices
-	// takes 10.
+	// describeAtMost of clusters or tasks that ECS describes at once;
+	// DescribeServices takes 10.
 	tagsAtMost     = 20
 	describeAtMost = 100
 	servicesAtMost = 10
-	// allTagsMost is how many load balancers or target groups have their tags
-	// read whatever they are called; of more, those whose names fit.
-	allTagsMost = 100
 )
-
-// Scope says whose resources to look for.
-type Scope struct {
-	// WorkspaceID is the value of the tag Workspace. It must not be empty.
-	WorkspaceID string
-	// Name is what names begin with: the configuration's variable name. It must
-	// not be empty.
-	Name string
-	// Region is where to look; empty is the configuration's.
-	Region string
-}
-
-// Names of the places, in the order in which a report lists them.
-const (
-	loadBalancers    = "load balancers"
-	targetGroups     = "target groups"
-	clusters         = "ECS clusters"
-	services         = "ECS services"
-	tasks            = "running tasks"
-	taskDefinitions  = "task definitions"
-	scalingTargets   = "scaling targets"
-	logGroups        = "log groups"
-	roles            = "IAM roles"
-	vpcs             = "VPCs"
-	subnets          = "subnets"
-	securityGroups   = "security groups"
-	internetGateways = "internet gateways"
-	routeTables      = "route tables"
-	natGateways      = "NAT gateways"
-	elasticIPs       = "Elastic IPs"
-	interfaces       = "network interfaces"
-	tagged           = "anything else with the workspace's tag"
-)
-
-// notes say what each kind costs while it is left.
-var notes = map[string]string{
-	loadBalancers:    "costs about $0.03 an hour",
-	natGateways:      "costs about $0.05 an hour",
-	elasticIPs:       "costs $0.005 an hour",
-	tasks:            "costs money by the second",
-	services:         "starts tasks, which cost money",
-	logGroups:        "costs cents for what it stores",
-	targetGroups:     "costs nothing",
-	clusters:         "costs nothing by itself",
-	taskDefinitions:  "costs nothing",
-	scalingTargets:   "costs nothing",
-	roles:            "costs nothing",
-	vpcs:             "costs nothing by itself",
-	subnets:          "costs nothing",
-	securityGroups:   "costs nothing",
-	internetGateways: "costs nothing",
-	routeTables:      "costs nothing",
-	interfaces:       "costs nothing by itself; AWS deletes those of tasks and load balancers within minutes",
-}
 
 // question asks about one place, or about several that need one another.
 type question struct {
@@ -104,47 +43,33 @@ type question struct {
 	ask    func(context.Context) ([]Leftover, error)
 }
 
-// Sweep asks AWS for everything that the scope's stack is made of. It asks in
-// eighteen places, some at the same time, each with a deadline; a question that
-// AWS refuses is in its Place's Err and leaves the report incomplete. The error
-// is for a scope that names nothing and for a context that ended.
+// Sweep asks AWS for everything that the scope's stack is made of: what carries
+// both tags, and by its exact name what can carry none. It asks in nineteen
+// places, some at the same time, each with a deadline; a question that AWS does
+// not answer is in its Place's Err, with the reason, and leaves the report
+// incomplete. The error is for a scope that names nothing and for a context
+// that ended.
 func Sweep(ctx context.Context, cfg aws.Config, scope Scope) (Report, error) {
-	if scope.WorkspaceID == "" || scope.Name == "" {
-		return Report{}, errors.New("sweep: the workspace's id and name must be known, or resources of others would be listed")
+	if err := scope.check(); err != nil {
+		return Report{}, err
 	}
-	cfg = cfg.Copy()
-	cfg.RetryMaxAttempts = attempts
-	if scope.Region != "" {
-		cfg.Region = scope.Region
-	}
-	s := &sweeper{
-		scope: scope,
-		elb:   elb.NewFromConfig(cfg),
-		ecs:   ecs.NewFromConfig(cfg),
-		logs:  cloudwatchlogs.NewFromConfig(cfg),
-		iam:   iam.NewFromConfig(cfg),
-		scale: scaling.NewFromConfig(cfg),
-		tags:  tagging.NewFromConfig(cfg),
-		ec2:   newEC2(cfg),
-	}
+	return connect(cfg, scope).sweep(ctx)
+}
+
+func (c *cloud) sweep(ctx context.Context) (Report, error) {
 	questions := []question{
-		{[]string{loadBalancers}, s.loadBalancers},
-		{[]string{targetGroups}, s.targetGroups},
-		{[]string{clusters, services, tasks}, s.clusters},
-		{[]string{taskDefinitions}, s.taskDefinitions},
-		{[]string{scalingTargets}, s.scalingTargets},
-		{[]string{logGroups}, s.logGroups},
-		{[]string{roles}, s.roles},
-		{[]string{vpcs}, s.ec2Tagged("DescribeVpcs", vpcs, func(r *resource) string { return r.VPC })},
-		{[]string{subnets}, s.ec2Tagged("DescribeSubnets", subnets, func(r *resource) string { return r.Subnet })},
-		{[]string{securityGroups}, s.ec2Tagged("DescribeSecurityGroups", securityGroups, func(r *resource) string { return r.Group })},
-		{[]string{internetGateways}, s.ec2Tagged("DescribeInternetGateways", internetGateways, func(r *resource) string { return r.Gateway })},
-		{[]string{routeTables}, s.ec2Tagged("DescribeRouteTables", routeTables, func(r *resource) string { return r.Table })},
-		{[]string{natGateways}, s.ec2Tagged("DescribeNatGateways", natGateways, func(r *resource) string { return r.NAT })},
-		{[]string{elasticIPs}, s.ec2Tagged("DescribeAddresses", elasticIPs, func(r *resource) string { return cmp.Or(r.Allocation, r.PublicIP) })},
-		{[]string{interfaces}, s.interfaces},
-		{[]string{tagged}, s.tagged},
+		{[]string{loadBalancers}, c.loadBalancers},
+		{[]string{targetGroups}, c.targetGroups},
+		{[]string{clusters, services, tasks}, c.clusters},
+		{[]string{taskDefinitions}, c.taskDefinitions},
+		{[]string{scalingTargets}, c.scalingTargets},
+		{[]string{logGroups}, c.logGroups},
+		{[]string{roles}, c.roles},
 	}
+	for _, place := range []string{vpcs, subnets, securityGroups, internetGateways, routeTables, natGateways, elasticIPs, endpoints} {
+		questions = append(questions, question{[]string{place}, c.ec2Tagged(place)})
+	}
+	questions = append(questions, question{[]string{interfaces}, c.interfaces}, question{[]string{tagged}, c.tagged})
 
 	left := make([][]Leftover, len(questions))
 	errs := make([]error, len(questions))
@@ -159,21 +84,23 @@ func Sweep(ctx context.Context, cfg aws.Config, scope Scope) (Report, error) {
 		})
 	}
 	_ = g.Wait()
+	last := len(questions) - 1
+	left[last] = c.verified(ctx, left[last], slices.Concat(left[:last]...))
 	if err := ctx.Err(); err != nil {
 		return Report{}, err
 	}
 	return report(questions, left, errs), nil
 }
 
-// report puts the answers together. The tagging service lists what was deleted
-// for a while longer, so what it names counts only where the service that it
-// belongs to was not asked or did not answer.
+// report puts the answers together. What the tagging service alone knows counts
+// in the place that it belongs to.
 func report(questions []question, left [][]Leftover, errs []error) Report {
 	r := Report{AsOf: time.Now().UTC(), Left: []Leftover{}}
-	answered := map[string]bool{}
-	for i, q := range questions {
+	all := slices.Concat(left...)
+	asked := map[string]bool{}
+	for _, q := range questions {
 		for _, place := range q.places {
-			answered[place] = errs[i] == nil
+			asked[place] = true
 		}
 	}
 	for i, q := range questions {
@@ -182,18 +109,12 @@ func report(questions []question, left [][]Leftover, errs []error) Report {
 			if err := errs[i]; err != nil {
 				p.Err = diagnose.Explain("ask for "+place, err).Error()
 			}
-			for _, l := range left[i] {
-				if place == tagged {
-					if answered[l.Kind] {
-						continue
-					}
-					l.Kind = cmp.Or(l.Kind, tagged)
-					l.Note = "named by its tag only; it may be deleted already"
-				} else if l.Kind != place {
+			for _, l := range all {
+				if l.Kind != place && (place != tagged || asked[l.Kind]) {
 					continue
 				}
 				l.ID, l.Name = clean.Line(l.ID), clean.Line(l.Name)
-				l.Note = cmp.Or(l.Note, notes[l.Kind])
+				l.Note = cmp.Or(l.Note, kindNamed(l.Kind).note)
 				p.Found++
 				r.Left = append(r.Left, l)
 			}
@@ -203,87 +124,127 @@ func report(questions []question, left [][]Leftover, errs []error) Report {
 	return r
 }
 
-// sweeper asks the questions.
-type sweeper struct {
-	scope Scope
-	elb   *elb.Client
-	ecs   *ecs.Client
-	logs  *cloudwatchlogs.Client
-	iam   *iam.Client
-	scale *scaling.Client
-	tags  *tagging.Client
-	ec2   *ec2
+// verified looks at what the tagging service alone knows: it lists what was
+// deleted for a while longer. What cannot be looked at stays, with a note.
+func (c *cloud) verified(ctx context.Context, named, found []Leftover) []Leftover {
+	known := map[string]bool{}
+	for _, l := range found {
+		known[l.ID], known[cmp.Or(l.ARN, l.ID)] = true, true
+	}
+	keep := make([]*Leftover, len(named))
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for i, l := range named {
+		if known[l.ID] || known[l.ARN] {
+			continue
+		}
+		g.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, questionTimeout)
+			defer cancel()
+			look := kindNamed(l.Kind).look
+			if look == nil {
+				l.Note = byTagOnly
+				keep[i] = &l
+				return nil
+			}
+			tags, exists, err := look(c, ctx, l)
+			switch {
+			case err != nil:
+				l.Note = byTagOnly
+				keep[i] = &l
+			case exists && c.claim(&l, tags):
+				keep[i] = &l
+			}
+			return nil
+		})
+	}
+	_ = g.Wait()
+	var left []Leftover
+	for _, l := range keep {
+		if l != nil {
+			left = append(left, *l)
+		}
+	}
+	return left
 }
 
-// ours reports that a name is one of the workspace's, where tags are not to be had.
-func (s *sweeper) ours(name string) bool {
-	return strings.Contains(name, s.scope.Name+"-"+s.scope.WorkspaceID)
-}
+const byTagOnly = "named by its tag only; it may be deleted already"
 
-func (s *sweeper) loadBalancers(ctx context.Context) ([]Leftover, error) {
+func (c *cloud) loadBalancers(ctx context.Context) ([]Leftover, error) {
 	var all []Leftover
-	pages := elb.NewDescribeLoadBalancersPaginator(s.elb, &elb.DescribeLoadBalancersInput{})
+	pages := elb.NewDescribeLoadBalancersPaginator(c.elb, &elb.DescribeLoadBalancersInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, lb := range page.LoadBalancers {
-			all = append(all, Leftover{Kind: loadBalancers, ID: aws.ToString(lb.LoadBalancerArn), Name: aws.ToString(lb.LoadBalancerName)})
+			arn := aws.ToString(lb.LoadBalancerArn)
+			all = append(all, Leftover{Kind: loadBalancers, ID: arn, ARN: arn, Name: aws.ToString(lb.LoadBalancerName), Created: aws.ToTime(lb.CreatedTime)})
 		}
 	}
-	return s.elbTagged(ctx, all)
+	return c.elbTagged(ctx, all)
 }
 
-func (s *sweeper) targetGroups(ctx context.Context) ([]Leftover, error) {
+func (c *cloud) targetGroups(ctx context.Context) ([]Leftover, error) {
 	var all []Leftover
-	pages := elb.NewDescribeTargetGroupsPaginator(s.elb, &elb.DescribeTargetGroupsInput{})
+	pages := elb.NewDescribeTargetGroupsPaginator(c.elb, &elb.DescribeTargetGroupsInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, tg := range page.TargetGroups {
-			all = append(all, Leftover{Kind: targetGroups, ID: aws.ToString(tg.TargetGroupArn), Name: aws.ToString(tg.TargetGroupName)})
+			arn := aws.ToString(tg.TargetGroupArn)
+			all = append(all, Leftover{Kind: targetGroups, ID: arn, ARN: arn, Name: aws.ToString(tg.TargetGroupName)})
 		}
 	}
-	return s.elbTagged(ctx, all)
+	return c.elbTagged(ctx, all)
 }
 
-// elbTagged keeps those with the workspace's tag.
-func (s *sweeper) elbTagged(ctx context.Context, all []Leftover) ([]Leftover, error) {
-	if len(all) > allTagsMost {
-		all = slices.DeleteFunc(all, func(l Leftover) bool { return !strings.HasPrefix(l.Name, s.scope.Name) })
-	}
+// elbTagged keeps those that are the scope's.
+func (c *cloud) elbTagged(ctx context.Context, all []Leftover) ([]Leftover, error) {
 	var left []Leftover
 	for batch := range slices.Chunk(all, tagsAtMost) {
 		in := &elb.DescribeTagsInput{}
 		for _, l := range batch {
 			in.ResourceArns = append(in.ResourceArns, l.ID)
 		}
-		out, err := s.elb.DescribeTags(ctx, in)
+		out, err := c.elb.DescribeTags(ctx, in)
+		if missing(err) { // one of them was deleted meanwhile
+			for _, l := range batch {
+				tags, _, err := c.lookBalancing(ctx, l)
+				if err != nil {
+					return nil, err
+				}
+				if c.claim(&l, tags) {
+					left = append(left, l)
+				}
+			}
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range out.TagDescriptions {
-			for _, t := range d.Tags {
-				if aws.ToString(t.Key) != Tag || aws.ToString(t.Value) != s.scope.WorkspaceID {
-					continue
-				}
-				i := slices.IndexFunc(batch, func(l Leftover) bool { return l.ID == aws.ToString(d.ResourceArn) })
-				if i >= 0 {
-					left = append(left, batch[i])
-				}
+			i := slices.IndexFunc(batch, func(l Leftover) bool { return l.ID == aws.ToString(d.ResourceArn) })
+			if i >= 0 && c.claim(&batch[i], elbTags(d.Tags)) {
+				left = append(left, batch[i])
 			}
 		}
 	}
 	return left, nil
 }
 
-// clusters finds the clusters, and in them services and tasks whoever made them.
-func (s *sweeper) clusters(ctx context.Context) ([]Leftover, error) {
+// ourCluster is a cluster of the scope with its tags.
+type ourCluster struct {
+	Leftover
+	tags map[string]string
+}
+
+func (c *cloud) ourClusters(ctx context.Context) ([]ourCluster, error) {
 	var arns []string
-	pages := ecs.NewListClustersPaginator(s.ecs, &ecs.ListClustersInput{})
+	pages := ecs.NewListClustersPaginator(c.ecs, &ecs.ListClustersInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -291,30 +252,47 @@ func (s *sweeper) clusters(ctx context.Context) ([]Leftover, error) {
 		}
 		arns = append(arns, page.ClusterArns...)
 	}
-	var left []Leftover
+	var ours []ourCluster
 	for batch := range slices.Chunk(arns, describeAtMost) {
-		out, err := s.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: batch, Include: []ecstypes.ClusterField{ecstypes.ClusterFieldTags}})
+		out, err := c.ecs.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: batch, Include: []ecstypes.ClusterField{ecstypes.ClusterFieldTags}})
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range out.Clusters {
-			if aws.ToString(c.Status) == "INACTIVE" || !s.ecsTagged(c.Tags) {
-				continue
+		for _, k := range out.Clusters {
+			arn, tags := aws.ToString(k.ClusterArn), ecsTags(k.Tags)
+			l := Leftover{Kind: clusters, ID: arn, ARN: arn, Name: aws.ToString(k.ClusterName)}
+			if aws.ToString(k.Status) != "INACTIVE" && c.claim(&l, tags) {
+				ours = append(ours, ourCluster{l, tags})
 			}
-			left = append(left, Leftover{Kind: clusters, ID: aws.ToString(c.ClusterArn), Name: aws.ToString(c.ClusterName)})
-			inside, err := s.inCluster(ctx, c.ClusterArn)
+		}
+	}
+	return ours, nil
+}
+
+// clusters finds the clusters, and in them services and tasks that carry no
+// other workspace's tags.
+func (c *cloud) clusters(ctx context.Context) ([]Leftover, error) {
+	ours, err := c.ourClusters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var left []Leftover
+	for _, k := range ours {
+		left = append(left, k.Leftover)
+		for _, inside := range []func(context.Context, ourCluster) ([]Leftover, error){c.servicesIn, c.runningIn} {
+			found, err := inside(ctx, k)
 			if err != nil {
 				return nil, err
 			}
-			left = append(left, inside...)
+			left = append(left, found...)
 		}
 	}
 	return left, nil
 }
 
-func (s *sweeper) inCluster(ctx context.Context, cluster *string) ([]Leftover, error) {
+func (c *cloud) servicesIn(ctx context.Context, k ourCluster) ([]Leftover, error) {
 	var arns []string
-	pages := ecs.NewListServicesPaginator(s.ecs, &ecs.ListServicesInput{Cluster: cluster})
+	pages := ecs.NewListServicesPaginator(c.ecs, &ecs.ListServicesInput{Cluster: &k.ID})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -324,95 +302,140 @@ func (s *sweeper) inCluster(ctx context.Context, cluster *string) ([]Leftover, e
 	}
 	var left []Leftover
 	for batch := range slices.Chunk(arns, servicesAtMost) {
-		out, err := s.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: cluster, Services: batch})
+		out, err := c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &k.ID, Services: batch, Include: []ecstypes.ServiceField{ecstypes.ServiceFieldTags}})
 		if err != nil {
 			return nil, err
 		}
 		for _, v := range out.Services {
-			if aws.ToString(v.Status) != "INACTIVE" {
-				left = append(left, Leftover{Kind: services, ID: aws.ToString(v.ServiceArn), Name: aws.ToString(v.ServiceName)})
+			arn := aws.ToString(v.ServiceArn)
+			l := Leftover{Kind: services, ID: arn, ARN: arn, Name: aws.ToString(v.ServiceName), Parent: k.ID, Created: aws.ToTime(v.CreatedAt)}
+			if aws.ToString(v.Status) != "INACTIVE" && c.claim(&l, inherit(ecsTags(v.Tags), k.tags)) {
+				left = append(left, l)
 			}
-		}
-	}
-	running := ecs.NewListTasksPaginator(s.ecs, &ecs.ListTasksInput{Cluster: cluster, DesiredStatus: ecstypes.DesiredStatusRunning})
-	for running.HasMorePages() {
-		page, err := running.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, arn := range page.TaskArns {
-			left = append(left, Leftover{Kind: tasks, ID: arn})
 		}
 	}
 	return left, nil
 }
 
-func (s *sweeper) ecsTagged(tags []ecstypes.Tag) bool {
-	return slices.ContainsFunc(tags, func(t ecstypes.Tag) bool {
-		return aws.ToString(t.Key) == Tag && aws.ToString(t.Value) == s.scope.WorkspaceID
-	})
+func (c *cloud) runningIn(ctx context.Context, k ourCluster) ([]Leftover, error) {
+	all, err := c.tasksIn(ctx, k, ecstypes.DesiredStatusRunning)
+	if err != nil {
+		return nil, err
+	}
+	var left []Leftover
+	for _, t := range all {
+		if l := taskLeftover(t, k); c.claim(&l, inherit(ecsTags(t.Tags), k.tags)) {
+			left = append(left, l)
+		}
+	}
+	return left, nil
+}
+
+func taskLeftover(t ecstypes.Task, k ourCluster) Leftover {
+	arn := aws.ToString(t.TaskArn)
+	l := Leftover{Kind: tasks, ID: arn, ARN: arn, Name: arn[strings.LastIndexByte(arn, '/')+1:], Parent: k.ID, Created: aws.ToTime(t.CreatedAt)}
+	// ECS stops the tasks of a service along with it.
+	l.ByAWS = strings.HasPrefix(aws.ToString(t.Group), "service:")
+	return l
+}
+
+func (c *cloud) tasksIn(ctx context.Context, k ourCluster, status ecstypes.DesiredStatus) ([]ecstypes.Task, error) {
+	var all []ecstypes.Task
+	pages := ecs.NewListTasksPaginator(c.ecs, &ecs.ListTasksInput{Cluster: &k.ID, DesiredStatus: status})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(page.TaskArns) == 0 {
+			continue
+		}
+		out, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &k.ID, Tasks: page.TaskArns, Include: []ecstypes.TaskField{ecstypes.TaskFieldTags}})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out.Tasks...)
+	}
+	return all, nil
 }
 
 // taskDefinitions finds those that are ACTIVE. A destroyed one becomes INACTIVE,
 // stays listed for good and costs nothing.
-func (s *sweeper) taskDefinitions(ctx context.Context) ([]Leftover, error) {
+func (c *cloud) taskDefinitions(ctx context.Context) ([]Leftover, error) {
 	var left []Leftover
-	families := ecs.NewListTaskDefinitionFamiliesPaginator(s.ecs, &ecs.ListTaskDefinitionFamiliesInput{
-		FamilyPrefix: &s.scope.Name, Status: ecstypes.TaskDefinitionFamilyStatusActive,
-	})
+	families := ecs.NewListTaskDefinitionFamiliesPaginator(c.ecs, &ecs.ListTaskDefinitionFamiliesInput{Status: ecstypes.TaskDefinitionFamilyStatusActive})
 	for families.HasMorePages() {
 		page, err := families.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, family := range page.Families {
-			revisions := ecs.NewListTaskDefinitionsPaginator(s.ecs, &ecs.ListTaskDefinitionsInput{
-				FamilyPrefix: &family, Status: ecstypes.TaskDefinitionStatusActive,
-			})
-			for revisions.HasMorePages() {
-				page, err := revisions.NextPage(ctx)
-				if err != nil {
-					return nil, err
-				}
-				for _, arn := range page.TaskDefinitionArns {
-					out, err := s.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{
-						TaskDefinition: &arn, Include: []ecstypes.TaskDefinitionField{ecstypes.TaskDefinitionFieldTags},
-					})
-					if err != nil {
-						return nil, err
-					}
-					if s.ecsTagged(out.Tags) {
-						left = append(left, Leftover{Kind: taskDefinitions, ID: arn, Name: arn[strings.LastIndexByte(arn, '/')+1:]})
-					}
-				}
+			if !c.candidate(family) {
+				continue
+			}
+			found, err := c.revisions(ctx, family)
+			if err != nil {
+				return nil, err
+			}
+			left = append(left, found...)
+		}
+	}
+	return left, nil
+}
+
+func (c *cloud) revisions(ctx context.Context, family string) ([]Leftover, error) {
+	var left []Leftover
+	pages := ecs.NewListTaskDefinitionsPaginator(c.ecs, &ecs.ListTaskDefinitionsInput{FamilyPrefix: &family, Status: ecstypes.TaskDefinitionStatusActive})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, arn := range page.TaskDefinitionArns {
+			l := Leftover{Kind: taskDefinitions, ID: arn, ARN: arn, Name: arn[strings.LastIndexByte(arn, '/')+1:]}
+			tags, exists, err := c.lookTaskDefinition(ctx, l)
+			if err != nil {
+				return nil, err
+			}
+			if exists && c.claim(&l, tags) {
+				left = append(left, l)
 			}
 		}
 	}
 	return left, nil
 }
 
-func (s *sweeper) scalingTargets(ctx context.Context) ([]Leftover, error) {
+func (c *cloud) scalingTargets(ctx context.Context) ([]Leftover, error) {
 	var left []Leftover
-	pages := scaling.NewDescribeScalableTargetsPaginator(s.scale, &scaling.DescribeScalableTargetsInput{ServiceNamespace: scalingtypes.ServiceNamespaceEcs})
+	pages := scaling.NewDescribeScalableTargetsPaginator(c.scale, &scaling.DescribeScalableTargetsInput{ServiceNamespace: scalingtypes.ServiceNamespaceEcs})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, t := range page.ScalableTargets {
-			if id := aws.ToString(t.ResourceId); s.ours(id) {
-				left = append(left, Leftover{Kind: scalingTargets, ID: id})
+			l := Leftover{Kind: scalingTargets, ID: aws.ToString(t.ResourceId), ARN: aws.ToString(t.ScalableTargetARN), Created: aws.ToTime(t.CreationTime)}
+			if cluster, ok := scaledCluster(l.ID); !ok || !c.candidate(cluster) {
+				continue
+			}
+			tags, exists, err := c.scalingTags(ctx, t)
+			if err != nil {
+				return nil, err
+			}
+			if exists && c.claim(&l, tags) {
+				left = append(left, l)
 			}
 		}
 	}
 	return left, nil
 }
 
-// logGroups finds the tagged ones, and those that AWS makes by itself for the
-// cluster's metrics, which have no tags.
-func (s *sweeper) logGroups(ctx context.Context) ([]Leftover, error) {
+// logGroups finds those whose names may be the scope's; of others the tagging
+// service knows.
+func (c *cloud) logGroups(ctx context.Context) ([]Leftover, error) {
 	var left []Leftover
-	pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(s.logs, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePattern: &s.scope.Name})
+	part := cmp.Or(c.scope.WorkspaceID, c.scope.Name)
+	pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(c.logs, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePattern: &part})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -420,20 +443,17 @@ func (s *sweeper) logGroups(ctx context.Context) ([]Leftover, error) {
 		}
 		for _, g := range page.LogGroups {
 			name := aws.ToString(g.LogGroupName)
-			if !strings.Contains(name, s.scope.Name) {
+			if !slices.ContainsFunc(strings.Split(name, "/"), c.candidate) {
 				continue
 			}
-			mine := s.ours(name)
-			if !mine {
-				arn := cmp.Or(aws.ToString(g.LogGroupArn), strings.TrimSuffix(aws.ToString(g.Arn), ":*"))
-				out, err := s.logs.ListTagsForResource(ctx, &cloudwatchlogs.ListTagsForResourceInput{ResourceArn: &arn})
-				if err != nil {
-					return nil, err
-				}
-				mine = out.Tags[Tag] == s.scope.WorkspaceID
+			arn := cmp.Or(aws.ToString(g.LogGroupArn), strings.TrimSuffix(aws.ToString(g.Arn), ":*"))
+			tags, exists, err := c.logTags(ctx, name, arn)
+			if err != nil {
+				return nil, err
 			}
-			if mine {
-				left = append(left, Leftover{Kind: logGroups, ID: name, Name: name})
+			l := Leftover{Kind: logGroups, ID: name, ARN: arn, Name: name, Created: since(g.CreationTime)}
+			if exists && c.claim(&l, tags) {
+				left = append(left, l)
 			}
 		}
 	}
@@ -441,147 +461,129 @@ func (s *sweeper) logGroups(ctx context.Context) ([]Leftover, error) {
 }
 
 // roles lists all roles in few calls (1,000 a page) and reads the tags of those
-// only whose names fit.
-func (s *sweeper) roles(ctx context.Context) ([]Leftover, error) {
+// only whose names fit: the tagging service does not know roles.
+func (c *cloud) roles(ctx context.Context) ([]Leftover, error) {
 	var left []Leftover
 	most := int32(1000)
-	pages := iam.NewListRolesPaginator(s.iam, &iam.ListRolesInput{MaxItems: &most})
+	pages := iam.NewListRolesPaginator(c.iam, &iam.ListRolesInput{MaxItems: &most})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range page.Roles {
-			name := aws.ToString(r.RoleName)
-			if !strings.HasPrefix(name, s.scope.Name) {
+			l := Leftover{Kind: roles, ID: aws.ToString(r.Arn), ARN: aws.ToString(r.Arn), Name: aws.ToString(r.RoleName), Created: aws.ToTime(r.CreateDate)}
+			if !c.candidate(l.Name) {
 				continue
 			}
-			out, err := s.iam.ListRoleTags(ctx, &iam.ListRoleTagsInput{RoleName: &name})
+			tags, exists, err := c.lookRole(ctx, l)
 			if err != nil {
 				return nil, err
 			}
-			for _, t := range out.Tags {
-				if aws.ToString(t.Key) == Tag && aws.ToString(t.Value) == s.scope.WorkspaceID {
-					left = append(left, Leftover{Kind: roles, ID: aws.ToString(r.Arn), Name: name})
-				}
+			if exists && c.claim(&l, tags) {
+				left = append(left, l)
 			}
 		}
 	}
 	return left, nil
 }
 
-// ec2Tagged asks for one kind of EC2's resources by the workspace's tag.
-func (s *sweeper) ec2Tagged(action, kind string, id func(*resource) string) func(context.Context) ([]Leftover, error) {
+// byTag are EC2's filters for the scope's two tags.
+func (c *cloud) byTag() []filter {
+	workspace := filter{"tag-key", []string{Tag}}
+	if c.scope.WorkspaceID != "" {
+		workspace = filter{"tag:" + Tag, []string{c.scope.WorkspaceID}}
+	}
+	return []filter{workspace, {"tag:" + WorkshopTag, []string{c.scope.Workshop}}}
+}
+
+// ec2Tagged asks for one kind of EC2's resources by the two tags.
+func (c *cloud) ec2Tagged(kind string) func(context.Context) ([]Leftover, error) {
 	return func(ctx context.Context) ([]Leftover, error) {
-		found, err := s.ec2.describe(ctx, action, filter{"tag:" + Tag, []string{s.scope.WorkspaceID}})
+		k := ec2KindNamed(kind)
+		found, err := c.ec2.describe(ctx, k.action, c.byTag()...)
 		if err != nil {
 			return nil, err
 		}
 		var left []Leftover
 		for i := range found {
-			r := &found[i]
-			l := Leftover{Kind: kind, ID: id(r), Name: cmp.Or(r.name(), r.GroupName)}
-			switch r.State {
-			case "deleted":
-				continue
-			case "deleting":
-				l.Note = "AWS is deleting it"
+			l := k.leftover(&found[i])
+			if !found[i].gone() && c.claim(&l, found[i].tags()) {
+				left = append(left, l)
 			}
-			left = append(left, l)
 		}
 		return left, nil
 	}
 }
 
-// interfaces finds network interfaces in the workspace's VPCs: ECS and the load
-// balancer make them, and do not tag them.
-func (s *sweeper) interfaces(ctx context.Context) ([]Leftover, error) {
-	mine := filter{"tag:" + Tag, []string{s.scope.WorkspaceID}}
-	networks, err := s.ec2.describe(ctx, "DescribeVpcs", mine)
+// interfaces finds the tagged network interfaces, and in the scope's VPCs those
+// that AWS made, without tags, for one of its load balancers, tasks and so on.
+func (c *cloud) interfaces(ctx context.Context) ([]Leftover, error) {
+	left, err := c.ec2Tagged(interfaces)(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.ec2.describe(ctx, "DescribeNetworkInterfaces", mine)
+	networks, err := c.ec2.describe(ctx, "DescribeVpcs", c.byTag()...)
 	if err != nil {
 		return nil, err
 	}
-	if len(networks) > 0 {
-		inside := filter{name: "vpc-id"}
-		for _, n := range networks {
-			inside.values = append(inside.values, n.VPC)
+	inside := filter{name: "vpc-id"}
+	for i := range networks {
+		if c.owner(networks[i].tags()) != "" {
+			inside.values = append(inside.values, networks[i].VPC)
 		}
-		more, err := s.ec2.describe(ctx, "DescribeNetworkInterfaces", inside)
+	}
+	if len(inside.values) == 0 {
+		return left, nil
+	}
+	found, err := c.ec2.describe(ctx, "DescribeNetworkInterfaces", inside)
+	if err != nil {
+		return nil, err
+	}
+	u := &users{cloud: c}
+	for i := range found {
+		if slices.ContainsFunc(left, func(l Leftover) bool { return l.ID == found[i].Interface }) {
+			continue
+		}
+		user, err := u.of(ctx, &found[i])
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, more...)
-	}
-	var left []Leftover
-	for i := range found {
-		r := &found[i]
-		if !slices.ContainsFunc(left, func(l Leftover) bool { return l.ID == r.Interface }) {
-			left = append(left, Leftover{Kind: interfaces, ID: r.Interface, Name: cmp.Or(r.name(), r.Description)})
+		if !user.Ours {
+			continue
 		}
+		l := ec2KindNamed(interfaces).leftover(&found[i])
+		l.Workspace, l.Room, l.ByAWS = user.Workspace, user.Room, true
+		if user.ID != l.ID {
+			l.Parent = user.ID
+		}
+		left = append(left, l)
 	}
 	return left, nil
 }
 
-// tagged asks the tagging service for the ARNs of all that has the tag. The
-// Kind of each is the place that it belongs to; empty where no place is.
-func (s *sweeper) tagged(ctx context.Context) ([]Leftover, error) {
+// tagged asks the tagging service for all that has the two tags, apart from the
+// parts of other resources.
+func (c *cloud) tagged(ctx context.Context) ([]Leftover, error) {
+	workspace := taggingtypes.TagFilter{Key: aws.String(Tag)}
+	if c.scope.WorkspaceID != "" {
+		workspace.Values = []string{c.scope.WorkspaceID}
+	}
 	var left []Leftover
-	key := Tag
-	pages := tagging.NewGetResourcesPaginator(s.tags, &tagging.GetResourcesInput{
-		TagFilters: []taggingtypes.TagFilter{{Key: &key, Values: []string{s.scope.WorkspaceID}}},
+	pages := tagging.NewGetResourcesPaginator(c.tags, &tagging.GetResourcesInput{
+		TagFilters: []taggingtypes.TagFilter{workspace, {Key: aws.String(WorkshopTag), Values: []string{c.scope.Workshop}}},
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the tagging service: %w", err)
 		}
 		for _, m := range page.ResourceTagMappingList {
-			arn := aws.ToString(m.ResourceARN)
-			left = append(left, Leftover{Kind: kindOf(arn), ID: arn})
+			l, part := fromARN(aws.ToString(m.ResourceARN))
+			if !part && c.claim(&l, taggingTags(m.Tags)) {
+				left = append(left, l)
+			}
 		}
 	}
 	return left, nil
-}
-
-// kinds are the places by the service of an ARN and the beginning of its
-// resource. What is part of something else has that one's place.
-var kinds = []struct{ service, resource, place string }{
-	{"elasticloadbalancing", "loadbalancer/", loadBalancers},
-	{"elasticloadbalancing", "listener/", loadBalancers},
-	{"elasticloadbalancing", "listener-rule/", loadBalancers},
-	{"elasticloadbalancing", "targetgroup/", targetGroups},
-	{"ecs", "cluster/", clusters},
-	{"ecs", "service/", services},
-	{"ecs", "task/", tasks},
-	{"ecs", "task-definition/", taskDefinitions},
-	{"application-autoscaling", "scalable-target/", scalingTargets},
-	{"logs", "log-group:", logGroups},
-	{"iam", "role/", roles},
-	{"ec2", "vpc/", vpcs},
-	{"ec2", "subnet/", subnets},
-	{"ec2", "security-group/", securityGroups},
-	{"ec2", "security-group-rule/", securityGroups},
-	{"ec2", "internet-gateway/", internetGateways},
-	{"ec2", "route-table/", routeTables},
-	{"ec2", "natgateway/", natGateways},
-	{"ec2", "elastic-ip/", elasticIPs},
-	{"ec2", "network-interface/", interfaces},
-}
-
-// kindOf is the place of what an ARN names; empty for none.
-func kindOf(arn string) string {
-	parts := strings.SplitN(arn, ":", 6) // arn:partition:service:region:account:resource
-	if len(parts) < 6 {
-		return ""
-	}
-	for _, k := range kinds {
-		if parts[2] == k.service && strings.HasPrefix(parts[5], k.resource) {
-			return k.place
-		}
-	}
-	return ""
 }

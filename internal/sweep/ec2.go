@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,8 +22,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// ec2 asks EC2 a few read-only questions. The SDK's own client would be two
-// thirds of the program's size.
+// ec2 calls the few actions of EC2 that are needed here. The SDK's own client
+// would be two thirds of the program's size.
 type ec2 struct {
 	endpoint string
 	region   string
@@ -38,7 +39,7 @@ const (
 	pageMost = 1000
 	// answerMost is the largest answer that is read, in bytes.
 	answerMost = 32 << 20
-	// ec2Attempts is how often a question is put that EC2 was too busy for.
+	// ec2Attempts is how often a call is made that fails for a passing reason.
 	ec2Attempts = 3
 )
 
@@ -70,22 +71,31 @@ type filter struct {
 }
 
 // answer is one page of any of the Describe actions that are used here: each
-// fills its own list.
+// fills its own list. Of the actions that change something, DeleteVpcEndpoints
+// alone answers more than that it was done.
 type answer struct {
 	VPCs       []resource `xml:"vpcSet>item"`
 	Subnets    []resource `xml:"subnetSet>item"`
 	Groups     []resource `xml:"securityGroupInfo>item"`
+	Rules      []resource `xml:"securityGroupRuleSet>item"`
 	NATs       []resource `xml:"natGatewaySet>item"`
 	Addresses  []resource `xml:"addressesSet>item"`
 	Interfaces []resource `xml:"networkInterfaceSet>item"`
 	Gateways   []resource `xml:"internetGatewaySet>item"`
 	Tables     []resource `xml:"routeTableSet>item"`
+	ACLs       []resource `xml:"networkAclSet>item"`
+	Endpoints  []resource `xml:"vpcEndpointSet>item"`
 	NextToken  string     `xml:"nextToken"`
+
+	Unsuccessful []struct {
+		Code    string `xml:"error>code"`
+		Message string `xml:"error>message"`
+	} `xml:"unsuccessful>item"`
 }
 
 func (a *answer) all() []resource {
 	var all []resource
-	for _, list := range [][]resource{a.VPCs, a.Subnets, a.Groups, a.NATs, a.Addresses, a.Interfaces, a.Gateways, a.Tables} {
+	for _, list := range [][]resource{a.VPCs, a.Subnets, a.Groups, a.Rules, a.NATs, a.Addresses, a.Interfaces, a.Gateways, a.Tables, a.ACLs, a.Endpoints} {
 		all = append(all, list...)
 	}
 	return all
@@ -93,35 +103,63 @@ func (a *answer) all() []resource {
 
 // resource has the fields of all kinds that matter here; each kind fills some.
 type resource struct {
-	VPC         string `xml:"vpcId"`
-	Subnet      string `xml:"subnetId"`
-	Group       string `xml:"groupId"`
-	GroupName   string `xml:"groupName"`
-	NAT         string `xml:"natGatewayId"`
-	Allocation  string `xml:"allocationId"`
-	PublicIP    string `xml:"publicIp"`
-	Association string `xml:"associationId"`
-	Interface   string `xml:"networkInterfaceId"`
-	Gateway     string `xml:"internetGatewayId"`
-	Table       string `xml:"routeTableId"`
-	Description string `xml:"description"`
-	State       string `xml:"state"`
-	Status      string `xml:"status"`
-	Tags        []tag  `xml:"tagSet>item"`
+	VPC         string   `xml:"vpcId"`
+	Subnet      string   `xml:"subnetId"`
+	Group       string   `xml:"groupId"`
+	GroupName   string   `xml:"groupName"`
+	Rule        string   `xml:"securityGroupRuleId"`
+	NAT         string   `xml:"natGatewayId"`
+	Allocation  string   `xml:"allocationId"`
+	PublicIP    string   `xml:"publicIp"`
+	Interface   string   `xml:"networkInterfaceId"`
+	Gateway     string   `xml:"internetGatewayId"`
+	Table       string   `xml:"routeTableId"`
+	ACL         string   `xml:"networkAclId"`
+	Endpoint    string   `xml:"vpcEndpointId"`
+	Description string   `xml:"description"`
+	State       string   `xml:"state"`
+	Status      string   `xml:"status"`
+	Owner       string   `xml:"ownerId"`
+	Created     string   `xml:"createTime"`        // of a NAT gateway
+	Made        string   `xml:"creationTimestamp"` // of an endpoint
+	Tags        []ec2Tag `xml:"tagSet>item"`
+
+	Default    bool   `xml:"default"`                     // of a network ACL
+	Egress     bool   `xml:"isEgress"`                    // of a rule
+	Referenced string `xml:"referencedGroupInfo>groupId"` // by a rule
+	// Groups are a network interface's security groups.
+	Groups []resource `xml:"groupSet>item"`
+	// Attachments are an internet gateway's; VPC is set.
+	Attachments []resource `xml:"attachmentSet>item"`
+	// Associations are a route table's.
+	Associations []struct {
+		ID   string `xml:"routeTableAssociationId"`
+		Main bool   `xml:"main"`
+	} `xml:"associationSet>item"`
+	// The rest is a network interface's.
+	Type             string `xml:"interfaceType"`
+	Requester        string `xml:"requesterId"`
+	RequesterManaged bool   `xml:"requesterManaged"`
+	Attachment       struct {
+		Instance      string `xml:"instanceId"`
+		InstanceOwner string `xml:"instanceOwnerId"`
+	} `xml:"attachment"`
+	Association struct {
+		PublicIP string `xml:"publicIp"`
+	} `xml:"association"`
 }
 
-type tag struct {
+type ec2Tag struct {
 	Key   string `xml:"key"`
 	Value string `xml:"value"`
 }
 
-func (r *resource) name() string {
+func (r *resource) tags() map[string]string {
+	tags := make(map[string]string, len(r.Tags))
 	for _, t := range r.Tags {
-		if t.Key == "Name" {
-			return t.Value
-		}
+		tags[t.Key] = t.Value
 	}
-	return ""
+	return tags
 }
 
 // describe asks all pages of a Describe action.
@@ -149,11 +187,29 @@ func (c *ec2) describe(ctx context.Context, action string, filters ...filter) ([
 	return nil, fmt.Errorf("%s: more than %d pages", action, pageMost)
 }
 
-// call puts the question, and again where EC2 was only too busy.
+// do calls an action that changes something, with its parameters as name and
+// value in turn. Such a call may be repeated: what was deleted by a call whose
+// answer was lost is not found by the next.
+func (c *ec2) do(ctx context.Context, action string, parameters ...string) error {
+	form := url.Values{"Action": {action}, "Version": {ec2Version}}
+	for i := 0; i+1 < len(parameters); i += 2 {
+		form.Set(parameters[i], parameters[i+1])
+	}
+	var a answer
+	if err := c.call(ctx, form, &a); err != nil {
+		return err
+	}
+	if len(a.Unsuccessful) > 0 {
+		return fmt.Errorf("%s: %w", action, &smithy.GenericAPIError{Code: a.Unsuccessful[0].Code, Message: a.Unsuccessful[0].Message})
+	}
+	return nil
+}
+
+// call puts the question, and again where the error was a passing one.
 func (c *ec2) call(ctx context.Context, form url.Values, into *answer) error {
 	for attempt := 1; ; attempt++ {
 		err := c.once(ctx, form, into)
-		if err == nil || attempt == ec2Attempts || !busy(err) {
+		if err == nil || attempt == ec2Attempts || ctx.Err() != nil || !transient(err) {
 			return err
 		}
 		if err := c.pause(ctx, attempt); err != nil {
@@ -163,7 +219,11 @@ func (c *ec2) call(ctx context.Context, form url.Values, into *answer) error {
 }
 
 func pause(ctx context.Context, attempt int) error {
-	timer := time.NewTimer(time.Duration(attempt) * 500 * time.Millisecond)
+	return sleep(ctx, time.Duration(attempt)*500*time.Millisecond)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -173,14 +233,18 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// busy reports errors that asking again may cure, by the SDK's own list of codes.
-func busy(err error) bool {
+// transient reports errors that asking again may cure: the SDK's own list, and
+// connections that broke before or within the answer.
+func transient(err error) bool {
 	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
+	if errors.As(err, &api) {
+		switch api.ErrorCode() {
+		case "InternalError", "Unavailable", "ServiceUnavailable":
+			return true
+		}
 	}
-	_, throttled := retry.DefaultThrottleErrorCodes[api.ErrorCode()]
-	return throttled || api.ErrorCode() == "InternalError" || api.ErrorCode() == "Unavailable" || api.ErrorCode() == "ServiceUnavailable"
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
 }
 
 func (c *ec2) once(ctx context.Context, form url.Values, into *answer) error {

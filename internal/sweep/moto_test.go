@@ -89,19 +89,20 @@ func TestAgainstMoto(t *testing.T) {
 		must(newEC2(cfg).call(ctx, url.Values{
 			"Action": {"CreateVpc"}, "Version": {ec2Version}, "CidrBlock": {"10.0.0.0/16"},
 			"TagSpecification.1.ResourceType": {"vpc"}, "TagSpecification.1.Tag.1.Key": {Tag}, "TagSpecification.1.Tag.1.Value": {id},
+			"TagSpecification.1.Tag.2.Key": {WorkshopTag}, "TagSpecification.1.Tag.2.Value": {Workshop},
 		}, &answer{}))
 		_, err = ecs.NewFromConfig(cfg).CreateCluster(ctx, &ecs.CreateClusterInput{
-			ClusterName: aws.String("shop-" + id), Tags: []ecstypes.Tag{{Key: aws.String(Tag), Value: &id}}})
+			ClusterName: aws.String("shop-" + id), Tags: []ecstypes.Tag{{Key: aws.String(Tag), Value: &id}, {Key: aws.String(WorkshopTag), Value: aws.String(Workshop)}}})
 		must(err)
 		_, err = ecs.NewFromConfig(cfg).RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
-			Family: aws.String("shop-" + id), Tags: []ecstypes.Tag{{Key: aws.String(Tag), Value: &id}},
+			Family: aws.String("shop-" + id), Tags: []ecstypes.Tag{{Key: aws.String(Tag), Value: &id}, {Key: aws.String(WorkshopTag), Value: aws.String(Workshop)}},
 			ContainerDefinitions: []ecstypes.ContainerDefinition{{Name: aws.String("app"), Image: aws.String("x"), Memory: aws.Int32(64)}}})
 		must(err)
 		_, err = cloudwatchlogs.NewFromConfig(cfg).CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{
-			LogGroupName: aws.String("/ecs/shop-" + id), Tags: map[string]string{Tag: id}})
+			LogGroupName: aws.String("/ecs/shop-" + id), Tags: map[string]string{Tag: id, WorkshopTag: Workshop}})
 		must(err)
 		_, err = iam.NewFromConfig(cfg).CreateRole(ctx, &iam.CreateRoleInput{
-			RoleName: aws.String("shop-" + id), AssumeRolePolicyDocument: aws.String("{}"), Tags: []iamtypes.Tag{{Key: aws.String(Tag), Value: &id}}})
+			RoleName: aws.String("shop-" + id), AssumeRolePolicyDocument: aws.String("{}"), Tags: []iamtypes.Tag{{Key: aws.String(Tag), Value: &id}, {Key: aws.String(WorkshopTag), Value: aws.String(Workshop)}}})
 		must(err)
 	}
 
