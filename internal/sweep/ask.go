@@ -16,6 +16,7 @@ import (
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	taggingtypes "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
 	"golang.org/x/sync/errgroup"
@@ -44,7 +45,7 @@ type question struct {
 }
 
 // Sweep asks AWS for everything that the scope's stack is made of: what carries
-// both tags, and by its exact name what can carry none. It asks in nineteen
+// both tags, and by its exact name what can carry none. It asks in twenty
 // places, some at the same time, each with a deadline; a question that AWS does
 // not answer is in its Place's Err, with the reason, and leaves the report
 // incomplete. The error is for a scope that names nothing and for a context
@@ -65,6 +66,7 @@ func (c *cloud) sweep(ctx context.Context) (Report, error) {
 		{[]string{scalingTargets}, c.scalingTargets},
 		{[]string{logGroups}, c.logGroups},
 		{[]string{roles}, c.roles},
+		{[]string{policies}, c.policies},
 	}
 	for _, place := range []string{vpcs, subnets, securityGroups, internetGateways, routeTables, natGateways, elasticIPs, endpoints} {
 		questions = append(questions, question{[]string{place}, c.ec2Tagged(place)})
@@ -477,6 +479,33 @@ func (c *cloud) roles(ctx context.Context) ([]Leftover, error) {
 				continue
 			}
 			tags, exists, err := c.lookRole(ctx, l)
+			if err != nil {
+				return nil, err
+			}
+			if exists && c.claim(&l, tags) {
+				left = append(left, l)
+			}
+		}
+	}
+	return left, nil
+}
+
+// policies finds the account's own policies, like roles.
+func (c *cloud) policies(ctx context.Context) ([]Leftover, error) {
+	var left []Leftover
+	most := int32(1000)
+	pages := iam.NewListPoliciesPaginator(c.iam, &iam.ListPoliciesInput{Scope: iamtypes.PolicyScopeTypeLocal, MaxItems: &most})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page.Policies {
+			l := Leftover{Kind: policies, ID: aws.ToString(p.Arn), ARN: aws.ToString(p.Arn), Name: aws.ToString(p.PolicyName), Created: aws.ToTime(p.CreateDate)}
+			if !c.candidate(l.Name) {
+				continue
+			}
+			tags, exists, err := c.lookPolicy(ctx, l)
 			if err != nil {
 				return nil, err
 			}

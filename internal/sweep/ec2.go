@@ -208,7 +208,10 @@ func (c *ec2) do(ctx context.Context, action string, parameters ...string) error
 // call puts the question, and again where the error was a passing one.
 func (c *ec2) call(ctx context.Context, form url.Values, into *answer) error {
 	for attempt := 1; ; attempt++ {
-		err := c.once(ctx, form, into)
+		text, err := c.once(ctx, form)
+		if err == nil {
+			err = decode(form.Get("Action"), text, into)
+		}
 		if err == nil || attempt == ec2Attempts || ctx.Err() != nil || !transient(err) {
 			return err
 		}
@@ -247,38 +250,39 @@ func transient(err error) bool {
 		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
 }
 
-func (c *ec2) once(ctx context.Context, form url.Values, into *answer) error {
+// once makes the call once and returns the answer of a success.
+func (c *ec2) once(ctx context.Context, form url.Values) ([]byte, error) {
 	action := form.Get("Action")
 	body := []byte(form.Encode())
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("%s: %w", action, err)
+		return nil, fmt.Errorf("%s: %w", action, err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 	if c.creds == nil {
-		return fmt.Errorf("%s: failed to retrieve credentials: there are none", action)
+		return nil, fmt.Errorf("%s: failed to retrieve credentials: there are none", action)
 	}
 	creds, err := c.creds.Retrieve(ctx)
 	if err != nil {
-		return fmt.Errorf("%s: get credentials: %w", action, err)
+		return nil, fmt.Errorf("%s: get credentials: %w", action, err)
 	}
 	sum := sha256.Sum256(body)
 	if err := c.signer.SignHTTP(ctx, creds, req, hex.EncodeToString(sum[:]), "ec2", c.region, time.Now()); err != nil {
-		return fmt.Errorf("%s: sign: %w", action, err)
+		return nil, fmt.Errorf("%s: sign: %w", action, err)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("%s: %w", action, err)
+		return nil, fmt.Errorf("%s: %w", action, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, answerMost))
 	if err != nil {
-		return fmt.Errorf("%s: read the answer: %w", action, err)
+		return nil, fmt.Errorf("%s: read the answer: %w", action, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %w", action, failure(resp.StatusCode, text))
+		return nil, fmt.Errorf("%s: %w", action, failure(resp.StatusCode, text))
 	}
-	return decode(action, text, into)
+	return text, nil
 }
 
 // decode reads an answer, and refuses one to another question: an empty list

@@ -1,9 +1,11 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,13 +58,16 @@ func Remove(ctx context.Context, cfg aws.Config, scope Scope, left []Leftover, e
 func (c *cloud) remove(ctx context.Context, left []Leftover, emit func(Event), l limits) (Removal, error) {
 	r := &remover{cloud: c, limits: l, emit: emit, total: len(left)}
 	out := Removal{Removed: []Leftover{}, Failed: []Failure{}, Skipped: []Failure{}, Untouched: []Leftover{}}
-	for _, l := range inOrder(left) {
+	ordered := inOrder(left)
+	// What AWS deletes by itself is looked at last: most of it is gone then.
+	slices.SortStableFunc(ordered, func(a, b Leftover) int { return cmp.Compare(last(a), last(b)) })
+	for _, l := range ordered {
 		if ctx.Err() != nil {
 			out.Untouched = append(out.Untouched, l)
 			continue
 		}
 		r.begin(l)
-		err := r.one(ctx, l)
+		err := r.one(ctx, l, len(out.Failed) == 0)
 		var skip *skipped
 		var held *heldError
 		switch {
@@ -159,11 +164,16 @@ func (e *heldError) Error() string {
 
 func (e *heldError) Unwrap() error { return e.err }
 
-// one deletes a resource if it is the scope's at this moment.
-func (r *remover) one(ctx context.Context, l Leftover) error {
+func last(l Leftover) int {
 	if l.ByAWS {
-		return r.byAWS(ctx, l)
+		return 1
 	}
+	return 0
+}
+
+// one deletes a resource if it is the scope's at this moment. For what AWS
+// deletes by itself it waits a little, if there is a point in that.
+func (r *remover) one(ctx context.Context, l Leftover, wait bool) error {
 	k := kindNamed(l.Kind)
 	if k.remove == nil {
 		return &skipped{"this program does not know how to delete it"}
@@ -174,6 +184,10 @@ func (r *remover) one(ctx context.Context, l Leftover) error {
 		return err
 	case !exists:
 		return errGone
+	case l.ByAWS && (!wait || r.untilGone(ctx, l, r.settling, "until AWS has deleted it, with what it belongs to") != nil):
+		return &skipped{"AWS deletes it by itself, with what it belongs to"}
+	case l.ByAWS:
+		return nil
 	case !r.claim(&l, tags):
 		return &skipped{fmt.Sprintf("it does not carry the tags %s=%s and %s=%s", WorkshopTag, r.scope.Workshop, Tag, r.scope.WorkspaceID)}
 	}
@@ -183,19 +197,10 @@ func (r *remover) one(ctx context.Context, l Leftover) error {
 	return nil
 }
 
-// byAWS waits for nothing: AWS deletes it along with what it belongs to, and
-// whatever needs that waits for it.
-func (r *remover) byAWS(ctx context.Context, l Leftover) error {
-	_, exists, err := kindNamed(l.Kind).look(r.cloud, ctx, l)
-	if err == nil && !exists {
-		return errGone
-	}
-	return &skipped{"AWS deletes it by itself, with what it belongs to"}
-}
-
 // retry repeats a deletion while AWS says that something still uses the
-// resource: long if AWS is about to delete that by itself, else only until AWS
-// must have noticed what was deleted before.
+// resource: long if AWS is about to delete that by itself, until AWS must have
+// noticed what was deleted before if it is ours, and not at all if it is
+// somebody's.
 func (r *remover) retry(ctx context.Context, l Leftover, f func() error) error {
 	start, pause := time.Now(), r.poll
 	for {
@@ -207,18 +212,17 @@ func (r *remover) retry(ctx context.Context, l Leftover, f func() error) error {
 		if ask != nil {
 			return errors.Join(err, ask)
 		}
-		passing := len(holders) > 0
-		for _, h := range holders {
-			passing = passing && h.Passing
-		}
 		bound, message := r.settling, "AWS says that something still uses it"
-		if len(holders) > 0 {
+		if len(holders) > 0 { // the first is the one that goes last
 			message = holders[0].String()
+			switch {
+			case holders[0].Passing:
+				bound = r.passing
+			case !holders[0].Ours:
+				bound = 0
+			}
 		}
-		if passing {
-			bound = r.passing
-		}
-		if time.Since(start) > bound {
+		if time.Since(start) >= bound {
 			return &heldError{l, holders, err}
 		}
 		r.waiting(message)

@@ -18,9 +18,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 	"go.uber.org/goleak"
+
+	"workshop/internal/sandbox"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	sandbox.RunTask() // does not return in a process that is a task of the sandbox
+	goleak.VerifyTestMain(m)
+}
 
 // account is a server that answers as AWS does. What it has is by operation;
 // an operation that it has nothing for answers empty.
