@@ -83,7 +83,7 @@ With --target aws it does the same in your own AWS account.`,
 	f.BoolVar(&c.json, "json", false, "print JSON: one object a line where the command streams, else one object")
 
 	root.AddCommand(
-		c.planCommand(), c.deployCommand(), c.destroyCommand(),
+		c.planCommand(), c.deployCommand(), c.destroyCommand(), c.sweepCommand(),
 		c.statusCommand(), c.logsCommand(), c.outputCommand(),
 		c.stepsCommand(), c.showCommand(), c.resetCommand(),
 		c.checkCommand(), c.hintCommand(), c.solveCommand(), c.certificateCommand(),

@@ -13,13 +13,13 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // ec2 calls the few actions of EC2 that are needed here. The SDK's own client
@@ -236,8 +236,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// transient reports errors that asking again may cure: the SDK's own list, and
-// connections that broke before or within the answer.
+// transient reports errors that asking again may cure, by the SDK's own lists:
+// EC2 was too busy, or the connection broke before or within the answer.
 func transient(err error) bool {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -246,8 +246,7 @@ func transient(err error) bool {
 			return true
 		}
 	}
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
-		retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
+	return retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool()
 }
 
 // once makes the call once and returns the answer of a success.
@@ -272,12 +271,12 @@ func (c *ec2) once(ctx context.Context, form url.Values) ([]byte, error) {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", action, err)
+		return nil, fmt.Errorf("%s: %w", action, &smithyhttp.RequestSendError{Err: err})
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, answerMost))
 	if err != nil {
-		return nil, fmt.Errorf("%s: read the answer: %w", action, err)
+		return nil, fmt.Errorf("%s: read the answer: %w", action, &smithyhttp.RequestSendError{Err: err})
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s: %w", action, failure(resp.StatusCode, text))

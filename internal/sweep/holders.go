@@ -35,14 +35,11 @@ type Holder struct {
 // is, and what ends that. It is clean.
 func (h Holder) String() string {
 	name := h.Leftover.String()
-	if h.Name != "" && h.Name != h.ID {
-		switch h.Kind {
-		case loadBalancers, tasks: // known by their names
-		default:
-			name = h.ID + " " + fmt.Sprintf("%q", h.Name)
-		}
-	} else if strings.Contains(h.ID, "-") && !strings.HasPrefix(h.ID, "arn:") {
+	switch inEC2 := !strings.HasPrefix(h.ID, "arn:"); {
+	case inEC2 && h.Name == "":
 		name = h.ID
+	case inEC2:
+		name = h.ID + ` "` + h.Name + `"`
 	}
 	switch {
 	case h.Passing:
@@ -78,7 +75,10 @@ func (c *cloud) holders(ctx context.Context, ids ...string) ([]Holder, error) {
 		if err != nil {
 			return nil, diagnose.Explain("find out what holds "+id, err)
 		}
-		all = append(all, found...)
+		for _, h := range found {
+			h.ID, h.Name, h.Owner, h.Attached = clean.Line(h.ID), clean.Line(h.Name), clean.Line(h.Owner), clean.Line(h.Attached)
+			all = append(all, h)
+		}
 	}
 	rank := func(h Holder) int {
 		switch {

@@ -174,9 +174,14 @@ func inOrder(left []Leftover) []Leftover {
 	return out
 }
 
-// String is the resource as a sentence names it: its kind, its name, or its id.
+// String is the resource as a sentence names it: its kind, and its name or else
+// its id. It is clean.
 func (l Leftover) String() string {
-	return clean.Line(kindNamed(l.Kind).singular + " " + cmp.Or(l.Name, l.ID))
+	name := cmp.Or(l.Name, l.ID)
+	if l.Kind == interfaces { // descriptions of network interfaces are no names
+		name = l.ID
+	}
+	return clean.Line(kindNamed(l.Kind).singular + " " + name)
 }
 
 // ec2Kind is how EC2 describes one of its kinds.

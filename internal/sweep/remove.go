@@ -67,7 +67,7 @@ func (c *cloud) remove(ctx context.Context, left []Leftover, emit func(Event), l
 			continue
 		}
 		r.begin(l)
-		err := r.one(ctx, l, len(out.Failed) == 0)
+		err := r.one(ctx, l, len(out.Failed)+len(out.Skipped) == 0)
 		var skip *skipped
 		var held *heldError
 		switch {

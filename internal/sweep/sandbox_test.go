@@ -247,6 +247,26 @@ func swept(t *testing.T, cfg aws.Config, s Scope) Report {
 	return r
 }
 
+// settled sweeps when the tasks of one build.stack have their network interfaces.
+func settled(t *testing.T, cfg aws.Config, s Scope) Report {
+	t.Helper()
+	var r Report
+	eventually(t, "two running tasks with network interfaces", func() bool {
+		r = swept(t, cfg, s)
+		n := 0
+		for _, l := range r.Left {
+			if l.Kind == tasks {
+				n++
+			}
+			if l.Kind == interfaces && strings.Contains(l.Name, ":attachment/") {
+				n++
+			}
+		}
+		return n == 4
+	})
+	return r
+}
+
 // inventory lists everything in the account, whoever's it is.
 func inventory(t *testing.T, c *cloud) []string {
 	t.Helper()
@@ -336,10 +356,7 @@ func TestRemoveEmptiesTheAccount(t *testing.T) {
 	before := inventory(t, c)
 	b := build(t, cfg, tagsOf("k3x9"))
 	s := b.stack("shop-k3x9")
-	eventually(t, "a running task of the service", func() bool {
-		return slices.ContainsFunc(swept(t, cfg, shop).Left, func(l Leftover) bool { return l.Kind == tasks && l.ByAWS })
-	})
-	r := swept(t, cfg, shop)
+	r := settled(t, cfg, shop)
 	got := map[string]int{}
 	for _, l := range r.Left {
 		got[l.Kind]++

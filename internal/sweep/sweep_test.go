@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -28,7 +29,8 @@ func TestMain(m *testing.M) {
 }
 
 // account is a server that answers as AWS does. What it has is by operation;
-// an operation that it has nothing for answers empty.
+// an operation that it has nothing for answers empty, and an answer that begins
+// with ! is an error's code.
 type account struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -77,7 +79,14 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "unsigned", http.StatusForbidden)
 		return
 	}
-	if code := a.refuse[op]; code != "" {
+	inner, code := "", a.refuse[op]
+	if f := a.has[op]; f != nil && code == "" {
+		inner = f(in)
+		if c, refused := strings.CutPrefix(inner, "!"); refused {
+			code = c
+		}
+	}
+	if code != "" {
 		switch {
 		case isJSON:
 			w.Header().Set("Content-Type", "application/x-amz-json-1.1")
@@ -91,10 +100,6 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(w, `<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>refused</Message></Error><RequestId>0</RequestId></ErrorResponse>`, code)
 		}
 		return
-	}
-	inner := ""
-	if f := a.has[op]; f != nil {
-		inner = f(in)
 	}
 	switch {
 	case isJSON:
@@ -407,6 +412,57 @@ func TestEC2AsksAgainWhenBusy(t *testing.T) {
 	got, err := c.describe(t.Context(), "DescribeVpcs")
 	if err != nil || len(got) != 1 || got[0].VPC != "vpc-1" || n != 3 {
 		t.Errorf("got %+v, %v after %d", got, err, n)
+	}
+}
+
+// Connections that break before or within an answer are tried again, as the
+// SDK's clients do it.
+func TestEC2AsksAgainWhenTheConnectionBreaks(t *testing.T) {
+	const text = `<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</vpcId></item></vpcSet></DescribeVpcsResponse>`
+	for name, breaks := range map[string]func(net.Conn){
+		"reset":           func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) },
+		"closed":          func(net.Conn) {},
+		"within the head": func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-") },
+		"within the body": func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n<Describe") },
+		"answered with 502": func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if n++; n == 3 {
+					fmt.Fprint(w, text)
+					return
+				}
+				_, _ = io.Copy(io.Discard, r.Body)
+				conn, _, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				breaks(conn)
+				_ = conn.Close()
+			}))
+			defer server.Close()
+			cfg := newAccount(t).config()
+			cfg.BaseEndpoint, cfg.HTTPClient = aws.String(server.URL), server.Client()
+			c := newEC2(cfg)
+			c.pause = func(context.Context, int) error { return nil }
+			got, err := c.describe(t.Context(), "DescribeVpcs")
+			if err != nil || len(got) != 1 || n != 3 {
+				t.Errorf("got %+v, %v after %d", got, err, n)
+			}
+		})
+	}
+}
+
+// A refusal is an answer: it is not asked again.
+func TestEC2TakesARefusalForAnAnswer(t *testing.T) {
+	a := newAccount(t)
+	a.refuse["DescribeVpcs"] = "UnauthorizedOperation"
+	if _, err := newEC2(a.config()).describe(t.Context(), "DescribeVpcs"); err == nil || a.asked["DescribeVpcs"] != 1 {
+		t.Errorf("%v after %d", err, a.asked["DescribeVpcs"])
 	}
 }
 
