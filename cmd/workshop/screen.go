@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/charmbracelet/x/term"
 
-	"workshop/internal/diagnose"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
 	"workshop/internal/session"
@@ -246,13 +246,20 @@ func (s *screen) Cost(p *stack.Plan) tui.Cost {
 }
 
 func (s *screen) Advice(d stack.Diagnostic) string {
-	if a, ok := diagnose.Text(d.Summary + "\n" + d.Detail); ok {
-		return a.Do
+	a, _ := d.Advice(tui.Face)
+	return a.Do
+}
+
+// onScreen returns the tasks with their answers written for the screens.
+func onScreen(tasks []fargate.Task) []fargate.Task {
+	out := slices.Clone(tasks)
+	for i, t := range out {
+		if t.Answer != nil {
+			a := t.Answer.On(tui.Face)
+			out[i].Answer = &a
+		}
 	}
-	if d.File != "" {
-		return "Mend that line, or bring the bundled files back with `workshop reset`: it keeps a copy of yours."
-	}
-	return ""
+	return out
 }
 
 // retryWatch is how long to wait for a service that is not there yet.
@@ -303,7 +310,7 @@ func (s *screen) Watch(ctx context.Context, changed func(fargate.Snapshot)) erro
 				return nil
 			}
 			_ = s.session.Seen(snap) // the picture goes on without a journal
-			snap.Tasks = s.session.Answers(snap.Tasks)
+			snap.Tasks = onScreen(s.session.Answers(snap.Tasks))
 			changed(snap)
 		}
 	}

@@ -15,10 +15,12 @@ import (
 type Answer struct {
 	ID   string `json:"id"`             // stable name of the diagnosis, e.g. "image-not-found"
 	What string `json:"what"`           // what happened
-	Do   string `json:"do"`             // what to do next
+	Do   string `json:"do"`             // what to do next, for the command line; On has other faces
 	Step string `json:"step,omitempty"` // id of the step that teaches it; empty for none
 	// Fine is true where nothing is wrong: the answer only explains.
 	Fine bool `json:"fine,omitempty"`
+
+	do string // Do with a Face's places in braces
 }
 
 // Facts are what ECS tells about a stopped task.
@@ -175,7 +177,8 @@ func (e *entry) answer(f fact, found map[string]string) Answer {
 		old = append(old, "{exit}", strconv.Itoa(*f.exit))
 	}
 	r := strings.NewReplacer(old...)
-	return Answer{ID: e.id, What: r.Replace(e.what), Do: r.Replace(e.do), Step: e.step, Fine: e.fine}
+	a := Answer{ID: e.id, What: r.Replace(e.what), Step: e.step, Fine: e.fine, do: r.Replace(e.do)}
+	return a.On(Command)
 }
 
 // longest is how much of a captured text goes into an answer, in bytes.

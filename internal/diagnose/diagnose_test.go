@@ -235,7 +235,7 @@ func TestText(t *testing.T) {
 		"The Cluster cannot be deleted while Tasks are active.":                                                                                          "cluster-not-empty",
 		"InvalidParameterException: Unable to Start a service that is still Draining.":                                                                   "service-draining",
 		"ServiceNotActiveException: Service was not ACTIVE.":                                                                                             "service-draining",
-		"InvalidParameterException: Creation of service was not idempotent.":                                                                             "service-exists",
+		"InvalidParameterException: Creation of service was not idempotent.":                                                                             "name-exists",
 		"api error EntityAlreadyExists: Role with name x already exists.":                                                                                "name-exists",
 		"A target group with the same name 'web' exists, but with different settings (DuplicateTargetGroupName)":                                         "name-exists",
 		"A listener already exists on this port for this load balancer 'arn'":                                                                            "name-exists",
@@ -256,13 +256,17 @@ func TestText(t *testing.T) {
 		"ResourceNotFoundException: The specified log group does not exist.":                                                                             "log-group-missing",
 		"VPCIdNotSpecified: No default VPC for this user":                                                                                                "no-default-vpc",
 		"api error InvalidVpcID.NotFound: The vpc ID 'vpc-1' does not exist":                                                                             "vpc-missing",
-		"Error: Error acquiring the state lock":                                                                                                          "state-locked",
+		"Error: Error acquiring the state lock":                                                                                                          "state-lock-failed",
+		"api error RequestLimitExceeded: Request limit exceeded.":                                                                                        "slowed-down",
+		"api error LimitExceeded: Cannot exceed quota for RolesPerAccount: 1000":                                                                         "quota",
 		"Error: No value for required variable":                                                                                                          "no-default-value",
 		"Error: Invalid value for variable":                                                                                                              "invalid-variable",
 		"Error: Failed to query available provider packages":                                                                                             "provider-download",
 		"write terraform.tfstate: no space left on device":                                                                                               "disk-full",
 		"api error ThrottlingException: Rate exceeded":                                                                                                   "slowed-down",
-		"dial tcp: lookup ecs.eu-west-9.amazonaws.com: no such host":                                                                                     "unreachable",
+		"dial tcp: lookup ecs.eu-west-9.amazonaws.com: no such host":                                                                                     "no-such-host",
+		"dial tcp 127.0.0.1:34913: connect: connection refused":                                                                                          "sandbox-unreachable",
+		"dial tcp 52.94.5.1:443: i/o timeout":                                                                                                            "unreachable",
 	} {
 		got, ok := Text(text)
 		check(t, text, want, "", got, ok)
@@ -288,6 +292,9 @@ func TestCatalogueIsSound(t *testing.T) {
 		if len(e.says) == 0 && len(e.exit) == 0 && e.stop == "" {
 			t.Errorf("%s applies to everything", e.id)
 		}
+		if found := regexp.MustCompile(`(?i)\b(page|press|key|tab) \d|\(\d\)|console`).FindString(e.what + " " + e.do); found != "" {
+			t.Errorf("%s says %q, which is true of one face only: use a place of Face", e.id, found)
+		}
 		for _, vague := range []string{"see the docs", "documentation", "support"} {
 			if strings.Contains(strings.ToLower(e.do), vague) {
 				t.Errorf("%s sends the learner away: %q", e.id, vague)
@@ -308,6 +315,25 @@ func TestCatalogueIsSound(t *testing.T) {
 				t.Errorf("%s: with %q a name stays open: %s %s", e.id, pattern, a.What, a.Do)
 			}
 		}
+	}
+}
+
+// Every answer is true on the face that it appears on.
+func TestFaces(t *testing.T) {
+	screen := Face{Plan: "page 2", Tasks: "page 3", Logs: "page 4", CleanUp: "page 5"}
+	a, ok := Text("api error EntityAlreadyExists: Role with name x already exists.")
+	if !ok || !strings.Contains(a.Do, "`workshop destroy` finds it") {
+		t.Errorf("for a command it is %q", a.Do)
+	}
+	if on := a.On(screen); !strings.Contains(on.Do, "page 5 finds it") || on.What != a.What {
+		t.Errorf("for a screen it is %q", on.Do)
+	}
+	if both := a.With(" More.").On(screen).Do; !strings.Contains(both, "page 5") || !strings.HasSuffix(both, " More.") {
+		t.Errorf("with more it is %q", both)
+	}
+	stored := Answer{ID: "x", Do: "as it was"}
+	if got := stored.On(screen); got.Do != "as it was" {
+		t.Errorf("a stored answer became %q", got.Do)
 	}
 }
 

@@ -28,6 +28,8 @@ var kinds = map[string]error{
 	"signature":           ErrNoCredentials,
 	"denied":              ErrDenied,
 	"unreachable":         ErrUnreachable,
+	"no-such-host":        ErrUnreachable,
+	"sandbox-unreachable": ErrUnreachable,
 	"slowed-down":         ErrThrottled,
 }
 

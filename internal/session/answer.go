@@ -20,8 +20,7 @@ func (s *Session) Answers(tasks []fargate.Task) []fargate.Task {
 	out := slices.Clone(tasks)
 	for i, t := range out {
 		if t.Answer != nil && strings.HasPrefix(t.StoppedReason, "CannotPullContainerError") && !strings.HasSuffix(t.Answer.Do, carried) {
-			a := *t.Answer
-			a.Do += carried
+			a := t.Answer.With(carried)
 			out[i].Answer = &a
 		}
 	}

@@ -6,10 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
 	"workshop/internal/clean"
+	"workshop/internal/diagnose"
 )
 
 // What callers branch on. The errors that methods return wrap these and say
@@ -43,6 +45,8 @@ var (
 	ErrStateConflict = errors.New("the current state is another one")
 	// ErrStateUnwritable: the state, or the lock beside it, cannot be written.
 	ErrStateUnwritable = errors.New("the state cannot be written")
+	// ErrDiskFull: a disk or quota is full.
+	ErrDiskFull = errors.New("the disk is full")
 	// ErrLockFile: .terraform.lock.hcl, the dependency lock file, does not fit the
 	// providers that are here; RemoveLockFile.
 	ErrLockFile = errors.New("the dependency lock file does not fit")
@@ -55,21 +59,64 @@ var (
 )
 
 // DiagnosticError is a failure in Terraform's own words. errors.Is finds the
-// sentinel that it amounts to, if any.
+// sentinels that it amounts to, if any.
 type DiagnosticError struct {
 	Op          Op
 	Diagnostics []Diagnostic // the errors, in Terraform's order; at least one
 	Kept        *KeptState   // nil unless Terraform could save its state nowhere
-
-	kind error
 }
 
-// Error is the first error with its place and what to do next; screens that have
-// room render Diagnostics themselves and add Hint.
+const (
+	maxShown  = 20      // different errors in a text
+	maxDetail = 4 << 10 // bytes of one error's detail in a text
+)
+
+// Error is every error with its place, each once, and what to do next as it is
+// written for the command line. Screens render Diagnostics themselves, and add
+// each one's Advice and Hint.
 func (e *DiagnosticError) Error() string {
-	d := e.Diagnostics[0]
+	type folded struct {
+		Diagnostic
+		more int
+	}
+	var all []folded
+	index := map[string]int{}
+	for _, d := range e.Diagnostics {
+		key := d.Summary + "\x00" + d.Detail
+		if i, ok := index[key]; ok {
+			all[i].more++
+			continue
+		}
+		index[key] = len(all)
+		all = append(all, folded{d, 0})
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "terraform %s: %s", e.Op, d.Summary)
+	for i, d := range all {
+		if i == maxShown {
+			fmt.Fprintf(&b, "\n(and %d more)", len(all)-i)
+			break
+		}
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(&b, "terraform %s: %s", e.Op, d.Diagnostic)
+		if d.more > 0 {
+			fmt.Fprintf(&b, "\n(%d times)", d.more+1)
+		}
+	}
+	for _, a := range e.Advice(diagnose.Command) {
+		fmt.Fprintf(&b, "\n%s", strings.TrimSpace(a.What+" "+a.Do))
+	}
+	if hint := e.Hint(); hint != "" {
+		fmt.Fprintf(&b, "\n%s", hint)
+	}
+	return b.String()
+}
+
+// String is the diagnostic with its place, as text of several lines.
+func (d Diagnostic) String() string {
+	var b strings.Builder
+	b.WriteString(d.Summary)
 	if d.File != "" {
 		fmt.Fprintf(&b, "\n  %s", d.File)
 		if d.Line > 0 {
@@ -79,67 +126,118 @@ func (e *DiagnosticError) Error() string {
 			fmt.Fprintf(&b, ":\n    %s", strings.ReplaceAll(strings.TrimSpace(d.Snippet), "\n", "\n    "))
 		}
 	}
-	if d.Detail != "" {
-		fmt.Fprintf(&b, "\n%s", d.Detail)
-	}
-	if more := len(e.Diagnostics) - 1; more > 0 {
-		fmt.Fprintf(&b, "\n(and %d more)", more)
-	}
-	if hint := e.Hint(); hint != "" {
-		fmt.Fprintf(&b, "\n%s", hint)
+	if detail := d.Detail; detail != "" {
+		if len(detail) > maxDetail {
+			detail = strings.ToValidUTF8(detail[:maxDetail], "") + "…"
+		}
+		fmt.Fprintf(&b, "\n%s", detail)
 	}
 	return b.String()
 }
 
-// Hint is what the person can do next; empty where Terraform's words must do.
-func (e *DiagnosticError) Hint() string {
-	switch e.kind {
-	case ErrProviderUnavailable:
-		return "Terraform needs its provider once. Connect to the internet, or name a folder that has it in " +
-			"WORKSHOP_PROVIDER_MIRROR (laid out as `terraform providers mirror` does), then try again."
-	case ErrStateLocked:
-		return "Another Terraform works on this state. Wait until it ends, then try again; if none runs any more, " +
-			"`terraform force-unlock ID` with the ID above removes the lock."
-	case ErrPlanStale:
-		return "Something changed since this plan was made. Make a new plan."
+// Advice says what the diagnostic means and what to do, written for a face. It is
+// false where Terraform's words must do, and for what merely follows from Stop.
+func (d Diagnostic) Advice(f diagnose.Face) (diagnose.Answer, bool) {
+	if d.Stopped {
+		return diagnose.Answer{}, false
 	}
-	for _, d := range e.Diagnostics {
-		if e.Op != OpApply && e.Op != OpDestroy && d.File != "" {
-			return fmt.Sprintf("If you changed %s: `workshop reset` brings back the bundled version and keeps a copy of yours.", d.File)
-		}
+	text := d.Summary + "\n" + d.Detail
+	if a, ok := diagnose.Text(text); ok {
+		return a.On(f), true
 	}
-	return ""
+	// What AWS refuses has a place in the files too, but the line is seldom wrong.
+	if d.Severity == "warning" || d.File == "" || d.Line == 0 || strings.Contains(text, "operation error") || strings.Contains(text, "waiting for ") {
+		return diagnose.Answer{}, false
+	}
+	do := fmt.Sprintf("Fix line %d of %s.", d.Line, d.File)
+	if !strings.HasSuffix(d.File, ".tfvars") {
+		do += " `workshop reset` brings back the bundled files, keeping a copy of yours."
+	}
+	return diagnose.Answer{ID: "configuration", Do: do}, true
 }
 
-// Unwrap gives the sentinel.
-func (e *DiagnosticError) Unwrap() error { return e.kind }
+// Advice is that of the diagnostics, each answer once, in their order.
+func (e *DiagnosticError) Advice(f diagnose.Face) []diagnose.Answer {
+	var out []diagnose.Answer
+	for _, d := range e.Diagnostics {
+		if a, ok := d.Advice(f); ok && !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
 
-// kinds knows Terraform's summaries. They are no contract, but have been stable
-// since Terraform 1.0; an unknown one leaves the error without a sentinel.
+// Hint is what concerns the failure as a whole: where the state is that Terraform
+// could not save. It is empty where there is nothing beyond the diagnostics.
+func (e *DiagnosticError) Hint() string {
+	if e.Kept == nil {
+		return ""
+	}
+	return e.Kept.String()
+}
+
+// Unwrap gives the sentinels.
+func (e *DiagnosticError) Unwrap() []error {
+	var out []error
+	for _, d := range e.Diagnostics {
+		if kind := d.kind(); kind != nil && !slices.Contains(out, kind) {
+			out = append(out, kind)
+		}
+	}
+	if e.Kept != nil && !slices.Contains(out, ErrErroredState) {
+		out = append(out, ErrErroredState)
+	}
+	return out
+}
+
+// kind is the sentinel that a diagnostic amounts to, or nil. The catalogue of
+// diagnoses looks at the detail too: under one summary Terraform reports many
+// causes.
+func (d Diagnostic) kind() error {
+	if a, ok := diagnose.Text(d.Summary + "\n" + d.Detail); ok && kinds[a.ID] != nil {
+		return kinds[a.ID]
+	}
+	if needInit[d.Summary] {
+		return errNeedsInit
+	}
+	return nil
+}
+
+// kinds are the diagnoses that callers branch on.
 var kinds = map[string]error{
-	"Failed to query available provider packages":                    ErrProviderUnavailable,
-	"Failed to install provider":                                     ErrProviderUnavailable,
-	"Failed to resolve provider packages":                            ErrProviderUnavailable,
-	"Invalid provider registry host":                                 ErrProviderUnavailable,
-	"Error acquiring the state lock":                                 ErrStateLocked,
-	"Saved plan is stale":                                            ErrPlanStale,
-	"Saved plan does not match the given state":                      ErrPlanStale,
-	"Required plugins are not installed":                             errNeedsInit,
-	"Inconsistent dependency lock file":                              errNeedsInit,
-	"Missing required provider":                                      errNeedsInit,
-	"Module not installed":                                           errNeedsInit,
-	"Backend initialization required, please run \"terraform init\"": errNeedsInit,
+	"state-newer":         ErrStateNewer,
+	"state-damaged":       ErrStateDamaged,
+	"state-errored":       ErrErroredState,
+	"state-conflict":      ErrStateConflict,
+	"state-unwritable":    ErrStateUnwritable,
+	"state-locked":        ErrStateLocked,
+	"plan-stale":          ErrPlanStale,
+	"lock-file-checksums": ErrLockFile,
+	"lock-file-version":   ErrLockFile,
+	"temporary-folder":    ErrTempDir,
+	"provider-ended":      ErrKilled,
+	"terraform-killed":    ErrKilled,
+	"provider-none":       ErrProviderUnavailable,
+	"provider-refused":    ErrProviderUnavailable,
+	"provider-download":   ErrProviderUnavailable,
+	"disk-full":           ErrDiskFull,
+}
+
+// needInit has the summaries after which init is run again. They are no contract,
+// but have been stable since Terraform 1.0.
+var needInit = map[string]bool{
+	"Required plugins are not installed":                             true,
+	"Inconsistent dependency lock file":                              true,
+	"Missing required provider":                                      true,
+	"Module not installed":                                           true,
+	"Backend initialization required, please run \"terraform init\"": true,
 }
 
 func diagnosticError(op Op, all []Diagnostic) *DiagnosticError {
 	e := &DiagnosticError{Op: op}
 	for _, d := range all {
-		if d.Severity != "error" {
-			continue
-		}
-		e.Diagnostics = append(e.Diagnostics, d)
-		if e.kind == nil {
-			e.kind = kinds[d.Summary]
+		if d.Severity == "error" {
+			e.Diagnostics = append(e.Diagnostics, d)
 		}
 	}
 	if len(e.Diagnostics) == 0 {
@@ -148,14 +246,20 @@ func diagnosticError(op Op, all []Diagnostic) *DiagnosticError {
 	return e
 }
 
-// fromText finds a known summary in what a Terraform without -json printed.
+// fromText is the error in what a Terraform without -json printed: from "Error: "
+// on, or all of it.
 func fromText(text string) []Diagnostic {
-	for summary := range kinds {
-		if _, detail, ok := strings.Cut(text, summary); ok {
-			return []Diagnostic{{Severity: "error", Summary: summary, Detail: strings.TrimSpace(clean.Text(detail))}}
-		}
+	text = strings.TrimSpace(clean.Text(text))
+	if _, after, ok := strings.Cut(text, "Error: "); ok {
+		text = after
 	}
-	return nil
+	if text == "" {
+		return nil
+	}
+	summary, detail, _ := strings.Cut(text, "\n")
+	// A box is drawn around it.
+	detail = strings.TrimSpace(strings.NewReplacer("│ ", "", "│", "", "╵", "").Replace(detail))
+	return []Diagnostic{{Severity: "error", Summary: clean.Line(summary), Detail: detail}}
 }
 
 // KilledError is a Terraform that something else ended: most often the system,

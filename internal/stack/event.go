@@ -83,6 +83,8 @@ type Diagnostic struct {
 	File     string `json:"file,omitempty"`
 	Line     int    `json:"line,omitempty"` // 1 is the first; 0 where unknown
 	Snippet  string `json:"snippet,omitempty"`
+	// Stopped: it merely follows from Stop, such as "execution halted".
+	Stopped bool `json:"stopped,omitempty"`
 }
 
 // Plan is what Terraform would do. It stands for one saved plan file: applying

@@ -256,7 +256,7 @@ func (s *Stack) init(ctx context.Context, o *operation, force bool) error {
 
 // initKey stands for everything that decides what init would do.
 func (s *Stack) initKey(conf *configuration) string {
-	lock, _ := os.ReadFile(filepath.Join(s.opts.Dir, ".terraform.lock.hcl"))
+	lock, _ := os.ReadFile(filepath.Join(s.opts.Dir, lockFile))
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n%d\n%s%s", s.opts.Terraform.Path, s.opts.Terraform.Version, len(lock), lock, conf.setup)
 	return hex.EncodeToString(h.Sum(nil))
@@ -269,7 +269,7 @@ func (s *Stack) initialised(conf *configuration, stamp string) bool {
 	if err != nil || string(key) != s.initKey(conf) {
 		return false
 	}
-	name := filepath.Join(s.opts.Dir, ".terraform.lock.hcl")
+	name := filepath.Join(s.opts.Dir, lockFile)
 	src, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true // only built-in providers
@@ -561,6 +561,9 @@ func (s *Stack) run(ctx context.Context, o *operation, op Op, env, args []string
 	err := proc.run(ctx, s.opts.Terraform, s.opts.Dir, env, args, func(line []byte) {
 		m := decode(line)
 		e := m.event(op)
+		if e.Diagnostic != nil {
+			e.Diagnostic.Stopped = s.stopping(ctx, o) && followsStop(e.Diagnostic)
+		}
 		out.take(m, e)
 		handle(m, e)
 	})
@@ -599,14 +602,25 @@ func (out *outcome) take(m message, e Event) {
 	}
 }
 
+// stopping reports whether Terraform was asked to stop.
+func (s *Stack) stopping(ctx context.Context, o *operation) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return o.stops > 0 || ctx.Err() != nil
+}
+
+// followsStop reports whether an error only says that something was cut short.
+func followsStop(d *Diagnostic) bool {
+	return slices.ContainsFunc([]string{"context canceled", "execution halted", "operation canceled"}, func(words string) bool {
+		return strings.Contains(strings.ToLower(d.Summary+"\n"+d.Detail), words)
+	})
+}
+
 // failure is what the caller gets for an operation that ended badly.
 func (s *Stack) failure(ctx context.Context, o *operation, op Op, out *outcome, err error) error {
-	s.mu.Lock()
-	stopped := o.stops > 0
-	s.mu.Unlock()
-	stopped = stopped || ctx.Err() != nil
-	problems := out.problems
-	if len(problems) == 0 {
+	stopped := s.stopping(ctx, o)
+	problems := slices.DeleteFunc(out.problems, func(d Diagnostic) bool { return d.Stopped })
+	if len(problems) == 0 && !stopped && !killed(err) {
 		problems = fromText(out.text.String())
 	}
 	d := diagnosticError(op, problems)
@@ -625,6 +639,20 @@ func (s *Stack) failure(ctx context.Context, o *operation, op Op, out *outcome, 
 	}
 	return fmt.Errorf("terraform %s: %w", op, err)
 }
+
+// RemoveLockFile renames .terraform.lock.hcl, which Terraform writes again at the
+// next Init, and returns the copy's path. It is the repair of ErrLockFile.
+func (s *Stack) RemoveLockFile() (kept string, err error) {
+	name := filepath.Join(s.opts.Dir, lockFile)
+	kept = name + ".old"
+	if err := os.Rename(name, kept); err != nil {
+		return "", fmt.Errorf("set the dependency lock file aside: %w", err)
+	}
+	return kept, nil
+}
+
+// lockFile is Terraform's dependency lock file.
+const lockFile = ".terraform.lock.hcl"
 
 // protect makes files with secrets readable by their owner alone: Terraform
 // makes them with the usual 0644.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"workshop/internal/diagnose"
 )
 
 func lines(t testing.TB, name string) []message {
@@ -87,21 +89,115 @@ func TestPlanHasNoChangesUnderWay(t *testing.T) {
 	}
 }
 
-func TestRecordedFailures(t *testing.T) {
-	for name, want := range map[string]error{"stale.jsonl": ErrPlanStale, "locked.jsonl": ErrStateLocked, "bad.jsonl": nil} {
-		var problems []Diagnostic
-		for _, m := range lines(t, name) {
-			if d := m.event(OpPlan).Diagnostic; d != nil {
-				problems = append(problems, *d)
+// TestFailures holds real failures to the sentinel and the advice that fit.
+func TestFailures(t *testing.T) {
+	tests := []struct {
+		file   string
+		kind   error
+		id     string // of the advice; empty for none
+		advice string // part of it
+	}{
+		{"stale.jsonl", ErrPlanStale, "plan-stale", "new plan"},
+		{"locked.jsonl", ErrStateLocked, "state-locked", "force-unlock 7b96c91f-20bc-83d7-6b3e-7a44295cf0a0`"},
+		{"bad.jsonl", nil, "configuration", "workshop reset"},
+		{"failures/state-damaged.jsonl", ErrStateDamaged, "state-damaged", "terraform.tfstate.backup"},
+		{"failures/state-newer-format.jsonl", ErrStateNewer, "state-newer", "Install the Terraform that wrote it"},
+		{"failures/state-readonly-dir.jsonl", ErrStateUnwritable, "state-unwritable", "right to read and write"},
+		{"failures/lock-no-space.jsonl", ErrDiskFull, "disk-full", "Free about 1 GB"},
+		{"failures/no-space.jsonl", ErrErroredState, "state-errored", "before the copy is put back"},
+		{"failures/errored.jsonl", ErrErroredState, "state-errored", "terraform state push errored.tfstate"},
+		{"failures/plan-lineage.jsonl", ErrPlanStale, "plan-stale", "new plan"},
+		{"failures/state-push-lineage.txt", ErrStateConflict, "state-conflict", "Compare"},
+		{"failures/state-push-serial.txt", ErrStateConflict, "state-conflict", "Compare"},
+		{"failures/lock-file-checksums.jsonl", ErrLockFile, "lock-file-checksums", "terraform providers lock"},
+		{"failures/lock-file-checksums-plan.jsonl", ErrLockFile, "lock-file-checksums", "remove .terraform.lock.hcl"},
+		{"failures/provider-version.jsonl", ErrLockFile, "lock-file-version", "remove .terraform.lock.hcl"},
+		{"failures/tmpdir-missing.jsonl", ErrTempDir, "temporary-folder", "Set TMPDIR"},
+		{"failures/provider-killed-plan.jsonl", ErrKilled, "provider-ended", "Close other programs"},
+		{"failures/provider-killed-apply.jsonl", ErrKilled, "provider-ended", "may be missing from the state"},
+		{"failures/registry.jsonl", ErrProviderUnavailable, "provider-download", mirrorVariable},
+		{"failures/registry-refused.jsonl", ErrProviderUnavailable, "provider-refused", "HTTPS_PROXY"},
+		{"failures/backend-changed.jsonl", errNeedsInit, "backend", "-migrate-state"},
+		{"failures/backend-s3-init.jsonl", nil, "no-credentials", "aws sso login"},
+		{"failures/terraform-version.jsonl", nil, "terraform-version", "versions.tf"},
+		{"failures/var-missing.jsonl", nil, "no-default-value", "terraform.tfvars"},
+		{"failures/var-type.jsonl", nil, "invalid-variable", "TF_VAR_NAME"},
+		{"failures/var-validation.jsonl", nil, "invalid-variable", "terraform.tfvars"},
+		{"failures/var-undeclared.jsonl", nil, "undeclared-variable", "declare the variable"},
+		{"failures/tfvars-syntax.jsonl", nil, "configuration", "Fix line 1 of terraform.tfvars."},
+		{"failures/dns.jsonl", nil, "no-such-host", "AWS_REGION"},
+		{"failures/refused.jsonl", nil, "sandbox-unreachable", "workshop sandbox"},
+		{"failures/exists.jsonl", nil, "name-exists", "`workshop destroy` finds it by its tags"},
+		{"failures/aws-role-exists.jsonl", nil, "name-exists", "`workshop destroy`"},
+		{"failures/aws-group-exists.jsonl", nil, "name-exists", "`workshop destroy`"},
+		{"failures/aws-vpc-limit.jsonl", nil, "vpc-limit", "another region"},
+		{"failures/aws-address-limit.jsonl", nil, "address-limit", "private_tasks"},
+		{"failures/aws-role-limit.jsonl", nil, "quota", "Service Quotas"},
+		{"failures/aws-unauthorized.jsonl", nil, "denied", ""},
+		{"failures/aws-denied-ecs.jsonl", nil, "denied", ""},
+		{"failures/aws-denied-iam.jsonl", nil, "denied", ""},
+		{"failures/aws-expired.jsonl", nil, "expired", "Sign in again"},
+		{"failures/aws-expired-iam.jsonl", nil, "expired", "Sign in again"},
+	}
+	covered := map[string]bool{}
+	for _, tt := range tests {
+		covered[filepath.Join("testdata", tt.file)] = true
+		var out outcome
+		for _, m := range lines(t, tt.file) {
+			out.take(m, m.event(OpPlan))
+		}
+		if len(out.problems) == 0 {
+			out.problems = fromText(out.text.String())
+		}
+		err := diagnosticError(OpPlan, out.problems)
+		if err == nil {
+			t.Errorf("%s holds no error", tt.file)
+			continue
+		}
+		if tt.kind != nil && !errors.Is(err, tt.kind) || tt.kind == nil && len(err.Unwrap()) > 0 {
+			t.Errorf("%s amounts to %v, want %v", tt.file, err.Unwrap(), tt.kind)
+		}
+		if advice := err.Advice(diagnose.Command); !slices.ContainsFunc(advice, func(a diagnose.Answer) bool {
+			return a.ID == tt.id && strings.Contains(a.Do, tt.advice)
+		}) {
+			t.Errorf("%s: the advice is %+v, want %s with %q", tt.file, advice, tt.id, tt.advice)
+		}
+		if errors.Is(err, ErrStateLocked) != (tt.kind == ErrStateLocked) || strings.Contains(err.Error(), "force-unlock") != (tt.kind == ErrStateLocked) {
+			t.Errorf("%s is taken for a lock: %v", tt.file, err)
+		}
+		for _, d := range err.Diagnostics {
+			if !strings.Contains(err.Error(), d.Summary) {
+				t.Errorf("%s: %q is not shown in %v", tt.file, d.Summary, err)
 			}
 		}
-		err := diagnosticError(OpPlan, problems)
-		if err == nil || !errors.Is(err.Unwrap(), want) || err.Hint() == "" {
-			t.Errorf("%s: %v is not %v, or says nothing of what to do", name, err, want)
+	}
+	for _, name := range filesIn(filepath.Join("testdata", "failures"), "*") {
+		if !covered[name] {
+			t.Errorf("%s is in no case", name)
 		}
 	}
 	if diagnosticError(OpPlan, []Diagnostic{{Severity: "warning"}}) != nil {
 		t.Error("a warning is no failure")
+	}
+}
+
+// TestErrorShowsAll: every error once, identical ones with their number.
+func TestErrorShowsAll(t *testing.T) {
+	e := &DiagnosticError{Op: OpApply}
+	for i := range 3 {
+		e.Diagnostics = append(e.Diagnostics, Diagnostic{Severity: "error", Summary: "execution broke"},
+			Diagnostic{Severity: "error", Summary: "different", Detail: strings.Repeat("x", i+1)})
+	}
+	text := e.Error()
+	if strings.Count(text, "execution broke") != 1 || !strings.Contains(text, "(3 times)") ||
+		strings.Count(text, "different") != 3 || strings.Contains(text, "more)") {
+		t.Errorf("the text is %q", text)
+	}
+	for range 2 * maxShown {
+		e.Diagnostics = append(e.Diagnostics, Diagnostic{Severity: "error", Summary: strings.Repeat("y", len(e.Diagnostics))})
+	}
+	if text := e.Error(); !strings.Contains(text, "more)") || strings.Count(text, "\n") > 2*maxShown {
+		t.Errorf("a long text is %q", text)
 	}
 }
 

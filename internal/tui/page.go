@@ -8,6 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"workshop/internal/diagnose"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
 	"workshop/internal/stack"
@@ -62,6 +63,12 @@ func pageOf(name string) (pageID, bool) {
 	}
 	return guidePage, false
 }
+
+// Face sends people to the pages.
+var Face = diagnose.Face{Plan: deployPage.String(), Tasks: livePage.String(), Logs: logsPage.String(), CleanUp: cleanupPage.String()}
+
+// String is the page as texts name it: by the key that opens it.
+func (p pageID) String() string { return fmt.Sprintf("page %d", p+1) }
 
 // shared is what the pages have in common; it belongs to the event loop.
 type shared struct {

@@ -1,0 +1,38 @@
+package diagnose
+
+import "strings"
+
+// Face says how one face of the program names its places, so that an answer can
+// send a person there.
+type Face struct {
+	Plan    string // where a plan is made
+	Tasks   string // where the service, its tasks and its events are shown
+	Logs    string // where the logs are shown
+	CleanUp string // where everything is deleted, and what is left is listed
+}
+
+// Command is the face of the command line. Its commands work for people in front
+// of the screens too, so an answer is written for it unless On is called.
+var Command = Face{Plan: "`workshop plan`", Tasks: "`workshop status`", Logs: "`workshop logs`", CleanUp: "`workshop destroy`"}
+
+func (f Face) render(text string) string {
+	return strings.NewReplacer("{plan}", f.Plan, "{tasks}", f.Tasks, "{logs}", f.Logs, "{clean-up}", f.CleanUp).Replace(text)
+}
+
+// On returns the answer as it is written for a face. An answer that was stored
+// and read again stays as it is.
+func (a Answer) On(f Face) Answer {
+	if a.do != "" {
+		a.Do = f.render(a.do)
+	}
+	return a
+}
+
+// With returns the answer with a further sentence on what to do.
+func (a Answer) With(sentence string) Answer {
+	a.Do += sentence
+	if a.do != "" {
+		a.do += sentence
+	}
+	return a
+}
