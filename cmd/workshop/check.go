@@ -149,7 +149,7 @@ func pick(s *session.Session, course *lesson.Course, args []string) (*lesson.Ste
 		}
 		return step, nil
 	}
-	p, _, err := s.Workspace.LoadProgress()
+	p, err := s.Workspace.LoadProgress()
 	if err != nil {
 		return nil, err
 	}

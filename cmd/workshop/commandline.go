@@ -45,6 +45,7 @@ type commandLine struct {
 
 	draft   *kit.Draft // the workshop that is previewed, nil for none
 	session *session.Session
+	notes   []string // what is to be known of its workspace
 	closers []func() error
 }
 
@@ -149,6 +150,8 @@ func (c *commandLine) open() (*session.Session, error) {
 		return nil, err
 	}
 	c.session = s
+	c.notes = s.Workspace.Notes()
+	c.tell(c.notes)
 	c.closers = append(c.closers, s.Close)
 	return s, nil
 }
@@ -164,9 +167,7 @@ func (c *commandLine) reach(ctx context.Context) (*session.Session, *target.Targ
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, n := range t.Notes {
-		c.note("%s", n)
-	}
+	c.tell(t.Notes)
 	return s, t, nil
 }
 
@@ -176,12 +177,21 @@ func (c *commandLine) close() error {
 		errs = append(errs, c.closers[i]())
 	}
 	c.closers = nil
+	if c.session != nil {
+		c.tell(c.session.Workspace.Notes())
+	}
 	return errors.Join(errs...)
 }
 
 // note tells the person something that is not the command's result.
 func (c *commandLine) note(format string, args ...any) {
 	fmt.Fprintln(c.errOut, clean.Text(fmt.Sprintf(format, args...)))
+}
+
+func (c *commandLine) tell(notes []string) {
+	for _, n := range notes {
+		c.note("%s", n)
+	}
 }
 
 func (c *commandLine) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/charmbracelet/x/term"
 
+	"workshop/internal/clean"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
 	"workshop/internal/session"
@@ -43,12 +43,13 @@ func (c *commandLine) screen(ctx context.Context, o tui.Options) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
-	return tui.Run(ctx, &screen{session: s}, o.FromEnv(os.Getenv))
+	return tui.Run(ctx, &screen{session: s, notes: c.notes}, o.FromEnv(os.Getenv))
 }
 
 // screen is the TUI's view of a session.
 type screen struct {
 	session *session.Session
+	notes   []string                           // about the workspace
 	watcher atomic.Pointer[fargate.Watcher]    // the one that runs, to be told of changes
 	solving atomic.Pointer[context.CancelFunc] // ends the solving of a step
 }
@@ -67,12 +68,9 @@ func (s *screen) info() tui.Info {
 func (s *screen) Open(context.Context) (tui.Opening, error) {
 	course, err := s.session.Course()
 	o := tui.Opening{Info: s.info(), Course: course, Images: s.session.Steps(), Faults: faults(err)}
-	p, damaged, err := s.session.Workspace.LoadProgress()
+	p, err := s.session.Workspace.LoadProgress()
 	if err != nil {
 		return o, err
-	}
-	if damaged != "" {
-		o.Faults = append(o.Faults, fmt.Errorf("your progress could not be read and begins anew; the old one is kept in %s", damaged))
 	}
 	o.Progress = fromWorkspace(p, course)
 	o.Progress.Outputs = map[string]tui.Output{}
@@ -167,7 +165,8 @@ func (s *screen) Ready(ctx context.Context, emit func(stack.Event)) (tui.Info, e
 	if err != nil {
 		return i, err
 	}
-	i.Account, i.Region, i.Notes = t.Account, t.Region, t.Notes
+	i.Account, i.Region = clean.Line(t.Account), clean.Line(t.Region)
+	i.Notes = slices.Concat(s.notes, t.Notes)
 	_, err = s.session.Stack(ctx, emit)
 	return i, err
 }

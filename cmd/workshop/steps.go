@@ -33,12 +33,9 @@ func (c *commandLine) stepsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			progress, damaged, err := s.Workspace.LoadProgress()
+			progress, err := s.Workspace.LoadProgress()
 			if err != nil {
 				return err
-			}
-			if damaged != "" {
-				c.note("Your progress could not be read; it is kept in %s, and begins anew.", damaged)
 			}
 			list := []stepStatus{}
 			for _, st := range course.Steps {

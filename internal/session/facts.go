@@ -364,7 +364,7 @@ func (s *Session) Configuration() *check.Configuration {
 }
 
 func (f *facts) Steps(context.Context) (map[string]check.Step, error) {
-	p, _, err := f.s.Workspace.LoadProgress()
+	p, err := f.s.Workspace.LoadProgress()
 	if err != nil {
 		return nil, err
 	}

@@ -71,10 +71,7 @@ func (s *Session) Hint(step *lesson.Step) (hint []lesson.Span, n int, err error)
 // Answer remembers the choice of an answer; both count from 0.
 func (s *Session) Answer(step *lesson.Step, question, answer int) error {
 	return s.remember(step.ID, func(p *workspace.StepProgress) bool {
-		if p.Quiz == nil {
-			p.Quiz = map[int][]int{}
-		}
-		p.Quiz[question] = append(p.Quiz[question], answer)
+		p.Answer(question, answer)
 		return true
 	})
 }
@@ -116,7 +113,7 @@ func (s *Session) remember(step string, change func(*workspace.StepProgress) boo
 
 // Certificate is what was done of a course so far.
 func (s *Session) Certificate(course *lesson.Course, name string) (*lesson.Certificate, error) {
-	p, _, err := s.Workspace.LoadProgress()
+	p, err := s.Workspace.LoadProgress()
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +146,7 @@ func (s *Session) NextHint(step *lesson.Step) ([]lesson.Span, error) {
 	if len(step.Hints) == 0 {
 		return nil, nil
 	}
-	p, _, err := s.Workspace.LoadProgress()
+	p, err := s.Workspace.LoadProgress()
 	n := min(max(p.Steps[step.ID].Hints, 0), len(step.Hints)-1)
 	return step.Hints[n], err
 }

@@ -122,7 +122,7 @@ func TestAStepFromBeginningToEnd(t *testing.T) {
 	if err := s.Answer(step, 1, 2); err != nil {
 		t.Fatal(err)
 	}
-	p, _, _ := s.Workspace.LoadProgress()
+	p, _ := s.Workspace.LoadProgress()
 	if sp := p.Steps["deploy"]; !sp.Passed("set") || sp.Hints != 2 || sp.Quiz[1][0] != 2 || sp.SolvedAt.IsZero() {
 		t.Errorf("remembered: %+v", sp)
 	}
@@ -136,7 +136,7 @@ func TestAStepFromBeginningToEnd(t *testing.T) {
 	if len(lines) != 3 || !strings.Contains(lines[0], "is kept in") {
 		t.Errorf("told %q", lines)
 	}
-	p, _, _ = s.Workspace.LoadProgress()
+	p, _ = s.Workspace.LoadProgress()
 	if sp := p.Steps["deploy"]; sp.Passed("set") || sp.Hints != 0 || sp.Quiz != nil {
 		t.Errorf("after the reset: %+v", sp)
 	}

@@ -44,7 +44,7 @@ func (w *Workspace) Append(kind string, v any) error {
 	}
 	w.journal.Lock()
 	defer w.journal.Unlock()
-	f, err := os.OpenFile(w.path(journalFile), os.O_RDWR|os.O_APPEND|os.O_CREATE, fileMode)
+	f, err := w.openFile(journalFile, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return w.writeError(err)
 	}
@@ -89,7 +89,7 @@ func torn(f *os.File) bool {
 // of reading is yielded last.
 func (w *Workspace) Read(kinds ...string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		f, err := os.Open(w.path(journalFile))
+		f, err := w.openFile(journalFile, os.O_RDONLY)
 		if errors.Is(err, fs.ErrNotExist) {
 			return
 		}
@@ -142,7 +142,7 @@ func (t *Tail) Next() (entries []Entry, replaced bool, err error) {
 	if info.Size() == t.offset {
 		return nil, replaced, nil
 	}
-	f, err := os.Open(t.w.path(journalFile))
+	f, err := t.w.openFile(journalFile, os.O_RDONLY)
 	if err != nil {
 		return nil, replaced, fmt.Errorf("read the journal: %w", err)
 	}

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/gofrs/flock"
 
@@ -78,11 +80,11 @@ func (w *Workspace) lock(wait time.Duration) (*Lock, error) {
 		return nil, w.writeError(fmt.Errorf("lock: %w", err))
 	}
 	if !got {
-		var h holder
-		if data, err := os.ReadFile(w.path(holderFile)); err == nil {
-			_ = json.Unmarshal(data, &h) // who it is, is a courtesy
+		h := holder{}
+		if data, err := w.readFile(holderFile); err == nil {
+			h = parseHolder(data) // who it is, is a courtesy
 		}
-		return nil, &LockedError{Dir: w.dir, PID: h.PID, Command: clean.Line(h.Command), Since: h.Since}
+		return nil, &LockedError{Dir: w.dir, PID: h.PID, Command: h.Command, Since: h.Since}
 	}
 	l := &Lock{file: file, holder: w.path(holderFile)}
 	data, err := json.Marshal(holder{PID: os.Getpid(), Command: command(), Since: time.Now().UTC()})
@@ -100,7 +102,27 @@ func (l *Lock) Unlock() error {
 	if !l.file.Locked() {
 		return nil
 	}
-	return errors.Join(os.Remove(l.holder), l.file.Unlock())
+	err := os.Remove(l.holder)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // the disk was full when the lock was taken
+	}
+	return errors.Join(err, l.file.Unlock())
+}
+
+// maxCommand bounds the holder's command as it is said, in runes.
+const maxCommand = 200
+
+// parseHolder is empty where data does not name a process.
+func parseHolder(data []byte) holder {
+	var h holder
+	if json.Unmarshal(data, &h) != nil || h.PID <= 0 || h.Since.IsZero() {
+		return holder{}
+	}
+	h.Command = clean.Line(h.Command)
+	if r := []rune(h.Command); len(r) > maxCommand {
+		h.Command = string(r[:maxCommand]) + "..."
+	}
+	return h
 }
 
 // alone lets do work while nobody else works under that lock, which is held for
@@ -126,4 +148,14 @@ func (w *Workspace) alone(mu *sync.Mutex, name string, do func() error) error {
 func command() string {
 	args := append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...)
 	return strings.Join(args, " ")
+}
+
+// shellWord quotes a path for a POSIX shell where that needs it.
+func shellWord(path string) string {
+	if !strings.ContainsFunc(path, func(r rune) bool {
+		return !strings.ContainsRune("/._-+", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
@@ -30,9 +29,6 @@ func (w *Workspace) KeepOutput(step string, v any) error {
 	if len(data) > maxOutput {
 		return fmt.Errorf("keep the output of %s: %d bytes are more than are kept", step, len(data))
 	}
-	if err := os.MkdirAll(w.path(outputFolder), dirMode); err != nil {
-		return w.writeError(err)
-	}
 	return w.writeFile(name, data)
 }
 
@@ -42,7 +38,7 @@ func (w *Workspace) Output(step string, v any) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	data, err := os.ReadFile(w.path(name))
+	data, err := w.readFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -56,7 +52,7 @@ func (w *Workspace) Output(step string, v any) (bool, error) {
 }
 
 func outputFile(step string) (string, error) {
-	if step == "" || step != filepath.Base(step) || step == "." || step == ".." {
+	if step == "" || !ValidName(step) {
 		return "", fmt.Errorf("keep the output of %q: not a name for a file", step)
 	}
 	return filepath.Join(outputFolder, step+".json"), nil

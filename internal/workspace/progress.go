@@ -49,25 +49,184 @@ func (p StepProgress) Passed(checks ...string) bool {
 	return true
 }
 
-// LoadProgress reads the progress; Steps is never nil. A file that cannot be
-// understood is not an error: it is moved to the path damaged, and the progress
-// starts anew.
-func (w *Workspace) LoadProgress() (p Progress, damaged string, err error) {
-	data, err := os.ReadFile(w.path(progressFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return p, "", fmt.Errorf("read the progress: %w", err)
+// Bounds of what is kept of a step. What is beyond them was not written by this
+// program.
+const (
+	maxStepID    = 100       // bytes
+	maxPlace     = 256 << 10 // bytes
+	maxChecks    = 1000
+	maxHints     = 1000
+	maxQuestions = 1000
+	maxAnswers   = 1000 // to a question
+
+	// keptAnswers is how many answers to one question are kept, the last ones.
+	keptAnswers = 50
+)
+
+// Answer adds the choice of an answer; both count from 0.
+func (p *StepProgress) Answer(question, answer int) {
+	if p.Quiz == nil {
+		p.Quiz = map[int][]int{}
 	}
-	if err == nil && json.Unmarshal(data, &p) != nil {
-		p = Progress{}
-		damaged = w.path(fmt.Sprintf("progress.damaged-%s.json", time.Now().Format("2006-01-02T15.04.05.000")))
-		if err := os.Rename(w.path(progressFile), damaged); err != nil {
-			return p, "", w.writeError(err)
+	a := append(p.Quiz[question], answer)
+	p.Quiz[question] = a[max(0, len(a)-keptAnswers):]
+}
+
+// LoadProgress reads the progress; Steps is never nil. A damaged file is not an
+// error: what can be understood of it is used, the file as it was is kept beside
+// it, and Notes says where.
+func (w *Workspace) LoadProgress() (Progress, error) {
+	p, whole, _, err := w.readProgress()
+	if whole || err != nil {
+		return p, err
+	}
+	err = w.alone(&w.progress, progressLock, func() error {
+		p, err = w.mendProgress()
+		return err
+	})
+	return p, err
+}
+
+// readProgress gives the file as it is beside what it means: nil for one that is
+// too large.
+func (w *Workspace) readProgress() (p Progress, whole bool, data []byte, err error) {
+	data, err = w.readFile(progressFile)
+	var large *tooLargeError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Progress{Steps: map[string]StepProgress{}}, true, nil, nil
+	case errors.As(err, &large):
+		data = nil
+	case err != nil:
+		return Progress{}, false, nil, fmt.Errorf("read the progress: %w", err)
+	}
+	p, whole = parseProgress(data)
+	return p, whole, data, nil
+}
+
+// mendProgress reads the progress and replaces a damaged file by what can be
+// understood of it. It is called under the progress's lock. Where the old file
+// cannot be kept nothing changes.
+func (w *Workspace) mendProgress() (Progress, error) {
+	p, whole, data, err := w.readProgress()
+	if whole || err != nil {
+		return p, err
+	}
+	name := fmt.Sprintf("progress.damaged-%s.json", time.Now().Format("2006-01-02T15.04.05.000"))
+	if len(p.Steps) == 0 {
+		err := within(w.dir, func(root *os.Root) error { return root.Rename(progressFile, name) })
+		if err != nil {
+			return p, w.writeError(fmt.Errorf("%s is damaged and cannot be moved away: %w", w.path(progressFile), err))
+		}
+		w.note("Your progress could not be read and begins anew; the old file is kept in %s.", w.path(name))
+		return p, nil
+	}
+	if err := w.writeFile(name, data); err != nil {
+		return p, err
+	}
+	w.note("A part of your progress could not be read and is left out; the old file is kept in %s.", w.path(name))
+	return p, w.SaveProgress(p)
+}
+
+// checkProgress has Open note a damaged progress.
+func (w *Workspace) checkProgress() error {
+	_, err := w.LoadProgress()
+	return err
+}
+
+// parseProgress reads what can be understood and is possible; whole reports that
+// this is everything.
+func parseProgress(data []byte) (p Progress, whole bool) {
+	p.Steps = map[string]StepProgress{}
+	var file struct {
+		Steps   map[string]json.RawMessage `json:"steps"`
+		Current string                     `json:"current"`
+	}
+	err := json.Unmarshal(data, &file)
+	var other *json.UnmarshalTypeError // the rest of the file was read all the same
+	if err != nil && !errors.As(err, &other) {
+		return p, false
+	}
+	whole = err == nil
+	if p.Current = file.Current; len(p.Current) > maxStepID {
+		p.Current, whole = "", false
+	}
+	for id, raw := range file.Steps {
+		step, ok := parseStep(raw)
+		if id == "" || len(id) > maxStepID || containsControl(id) {
+			whole = false
+			continue
+		}
+		p.Steps[id], whole = step, whole && ok
+	}
+	return p, whole
+}
+
+func parseStep(data []byte) (p StepProgress, whole bool) {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(data, &fields) != nil {
+		return p, false
+	}
+	whole = true
+	read := func(name string, into any) bool {
+		raw, ok := fields[name]
+		if !ok {
+			return false
+		}
+		ok = json.Unmarshal(raw, into) == nil
+		whole = whole && ok
+		return ok
+	}
+	bound := func(ok bool) bool { whole = whole && ok; return ok }
+
+	var done bool
+	var seen, doneAt, solvedAt time.Time
+	if read("done", &done) {
+		p.Done = done
+	}
+	if read("first_seen", &seen) {
+		p.FirstSeen = seen
+	}
+	if read("done_at", &doneAt) {
+		p.DoneAt = doneAt
+	}
+	if read("solved_at", &solvedAt) {
+		p.SolvedAt = solvedAt
+	}
+	var place json.RawMessage
+	if read("place", &place) && bound(len(place) <= maxPlace) {
+		p.Place = place
+	}
+	var checks map[string]json.RawMessage
+	if read("checks", &checks) && bound(len(checks) <= maxChecks) {
+		for id, raw := range checks {
+			var at time.Time
+			if bound(json.Unmarshal(raw, &at) == nil && !containsControl(id)) {
+				if p.Checks == nil {
+					p.Checks = map[string]time.Time{}
+				}
+				p.Checks[id] = at
+			}
 		}
 	}
-	if p.Steps == nil {
-		p.Steps = map[string]StepProgress{}
+	var hints int
+	if read("hints", &hints) && bound(hints >= 0 && hints <= maxHints) {
+		p.Hints = hints
 	}
-	return p, damaged, nil
+	var quiz map[int][]int
+	if read("quiz", &quiz) && bound(len(quiz) <= maxQuestions) {
+		for question, answers := range quiz {
+			if !bound(question >= 0 && question < maxQuestions) {
+				continue
+			}
+			for _, a := range answers {
+				if bound(a >= 0 && a < maxAnswers) {
+					p.Answer(question, a)
+				}
+			}
+		}
+	}
+	return p, whole
 }
 
 // UpdateProgress lets change work on the progress as it is on disk and saves
@@ -75,7 +234,7 @@ func (w *Workspace) LoadProgress() (p Progress, damaged string, err error) {
 // Where change fails nothing is saved.
 func (w *Workspace) UpdateProgress(change func(*Progress) error) error {
 	return w.alone(&w.progress, progressLock, func() error {
-		p, _, err := w.LoadProgress()
+		p, err := w.mendProgress()
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,6 @@ import (
 	"time"
 
 	"github.com/adrg/xdg"
-	"github.com/google/renameio/v2/maybe"
 )
 
 const (
@@ -42,7 +41,7 @@ const (
 // "sandbox": a folder of that name under the XDG state directory. It does not
 // make it.
 func DefaultDir(kind string) (string, error) {
-	if kind == "" || kind != filepath.Base(kind) || kind == "." || kind == ".." {
+	if !ValidName(kind) {
 		return "", fmt.Errorf("workspace for target %q: not a name for a folder", kind)
 	}
 	if xdg.StateHome == "" {
@@ -64,6 +63,9 @@ type Workspace struct {
 	journal  sync.Mutex
 	once     sync.Mutex // held while AppendUnless asks and writes
 	progress sync.Mutex // held while the progress is read, changed and saved
+
+	noting sync.Mutex // guards notes
+	notes  []string
 }
 
 // Open makes the workspace in dir, or brings an existing one up to date: bundled
@@ -86,7 +88,8 @@ func Open(dir string, bundled fs.FS) (*Workspace, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.id, err = readID(w.path(idFile))
+	w.noteMode()
+	w.id, err = w.readID()
 	fresh := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !fresh {
 		return nil, err
@@ -96,7 +99,7 @@ func Open(dir string, bundled fs.FS) (*Workspace, error) {
 		return nil, err
 	}
 	if !fresh && changes.empty() {
-		return w, nil
+		return w, w.checkProgress()
 	}
 
 	var wait time.Duration
@@ -106,7 +109,7 @@ func Open(dir string, bundled fs.FS) (*Workspace, error) {
 	lock, err := w.lock(wait)
 	var held *LockedError
 	if errors.As(err, &held) && !fresh {
-		return w, nil
+		return w, w.checkProgress()
 	}
 	if err != nil {
 		return nil, err
@@ -119,7 +122,10 @@ func Open(dir string, bundled fs.FS) (*Workspace, error) {
 	if changes, err = w.pending(files); err != nil {
 		return nil, err
 	}
-	return w, w.carryOut(changes)
+	if err := w.carryOut(changes); err != nil {
+		return nil, err
+	}
+	return w, w.checkProgress()
 }
 
 // Dir is the workspace's folder, an absolute path.
@@ -163,7 +169,7 @@ func (w *Workspace) pending(bundle map[string][]byte) (*change, error) {
 	}
 	for name, want := range bundle {
 		wrote, known := old[name]
-		got, err := os.ReadFile(filepath.Join(w.TerraformDir(), name))
+		got, err := w.readSource(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && known:
 			c.manifest[name] = wrote // removed by the learner
@@ -186,7 +192,7 @@ func (w *Workspace) pending(bundle map[string][]byte) (*change, error) {
 		if _, bundled := bundle[name]; bundled {
 			continue
 		}
-		got, err := os.ReadFile(filepath.Join(w.TerraformDir(), name))
+		got, err := w.readSource(name)
 		if err == nil && sum(got) == wrote {
 			c.remove = append(c.remove, name)
 			c.upgraded = append(c.upgraded, name)
@@ -199,13 +205,13 @@ func (w *Workspace) pending(bundle map[string][]byte) (*change, error) {
 
 func (w *Workspace) carryOut(c *change) error {
 	for name, data := range c.write {
-		if err := w.writeFile(filepath.Join(terraformFolder, name), data); err != nil {
+		if err := w.writeSource(name, data); err != nil {
 			return err
 		}
 	}
 	for _, name := range c.remove {
-		if err := os.Remove(filepath.Join(w.TerraformDir(), name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return w.writeError(err)
+		if err := w.removeSource(name); err != nil {
+			return err
 		}
 	}
 	w.Upgraded = c.upgraded
@@ -229,7 +235,7 @@ func (w *Workspace) Changed() ([]string, error) {
 	}
 	var changed []string
 	for _, name := range names {
-		got, err := os.ReadFile(filepath.Join(w.TerraformDir(), name))
+		got, err := w.readSource(name)
 		if err != nil {
 			return nil, fmt.Errorf("read the configuration: %w", err)
 		}
@@ -248,32 +254,47 @@ func (w *Workspace) Changed() ([]string, error) {
 // Reset restores the bundled configuration. What the learner changed or added
 // (.tf and .tfvars files) moves to backupDir, a folder named after the time;
 // changed has its names, those of restored files that were gone included. Where
-// nothing was changed both are empty. State, progress and journal stay. The
-// caller holds the Lock.
+// nothing was changed both are empty. State, progress and journal stay. Nothing
+// is restored before everything is kept. The caller holds the Lock.
 func (w *Workspace) Reset() (backupDir string, changed []string, err error) {
 	changed, err = w.Changed()
 	if err != nil || len(changed) == 0 {
 		return "", nil, err
 	}
-	backupDir = filepath.Join(w.path(backupFolder), time.Now().Format("2006-01-02T15.04.05.000"))
-	if err := os.MkdirAll(backupDir, dirMode); err != nil {
-		return "", nil, w.writeError(err)
-	}
-	for _, name := range changed {
-		err := os.Rename(filepath.Join(w.TerraformDir(), name), filepath.Join(backupDir, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return backupDir, nil, w.writeError(err)
-		}
-	}
 	files, err := readBundle(w.bundled)
 	if err != nil {
-		return backupDir, nil, err
+		return "", nil, err
 	}
 	c := &change{write: files, manifest: manifest{}}
 	for name, data := range files {
 		c.manifest[name] = sum(data)
 	}
-	return backupDir, changed, w.carryOut(c)
+	dir := newBackup()
+	for _, name := range changed {
+		if _, bundled := files[name]; !bundled {
+			c.remove = append(c.remove, name)
+		}
+		data, err := w.readSource(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", nil, fmt.Errorf("read the configuration: %w", err)
+		}
+		if err := w.writeFile(filepath.Join(dir, name), data); err != nil {
+			_ = within(w.dir, func(root *os.Root) error { return root.RemoveAll(dir) }) // half a copy helps nobody
+			return "", nil, err
+		}
+	}
+	if err := os.MkdirAll(w.path(dir), dirMode); err != nil { // where files were only missing
+		return "", nil, w.writeError(err)
+	}
+	return w.path(dir), changed, w.carryOut(c)
+}
+
+// newBackup names a folder in the workspace for copies made now.
+func newBackup() string {
+	return filepath.Join(backupFolder, time.Now().Format("2006-01-02T15.04.05.000"))
 }
 
 // configuration lists the files in the terraform folder that Terraform reads as
@@ -297,13 +318,26 @@ func (w *Workspace) configuration() ([]string, error) {
 }
 
 // readManifest is empty where there is none or it is damaged: then every file
-// that differs from the bundle counts as the learner's.
+// that differs from the bundle counts as the learner's. What cannot be an entry
+// of ours is left out: its name decides which file is removed.
 func (w *Workspace) readManifest() manifest {
-	m := manifest{}
-	data, err := os.ReadFile(w.path(manifestFile))
-	if err != nil || json.Unmarshal(data, &m) != nil {
+	data, err := w.readFile(manifestFile)
+	if err != nil {
 		return manifest{}
 	}
+	return parseManifest(data)
+}
+
+var validSum = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+func parseManifest(data []byte) manifest {
+	m := manifest{}
+	if json.Unmarshal(data, &m) != nil || m == nil {
+		return manifest{}
+	}
+	maps.DeleteFunc(m, func(name, sum string) bool {
+		return !ValidName(name) || filepath.Ext(name) != ".tf" || !validSum.MatchString(sum)
+	})
 	return m
 }
 
@@ -328,15 +362,15 @@ func readBundle(bundled fs.FS) (map[string][]byte, error) {
 
 var validID = regexp.MustCompile(`^[a-z0-9]{1,12}$`)
 
-func readID(path string) (string, error) {
-	data, err := os.ReadFile(path)
+func (w *Workspace) readID() (string, error) {
+	data, err := w.readFile(idFile)
 	if err != nil {
 		return "", fmt.Errorf("read the workspace's id: %w", err)
 	}
 	id := strings.TrimSpace(string(data))
 	if !validID.MatchString(id) {
 		return "", fmt.Errorf("%s does not hold the workspace's id (1 to 12 lowercase letters or digits). "+
-			"Write the id there that your AWS resources wear in their Workspace tag; with nothing deployed, delete the file", path)
+			"Write the id there that your AWS resources wear in their Workspace tag; with nothing deployed, delete the file", w.path(idFile))
 	}
 	return id, nil
 }
@@ -344,22 +378,13 @@ func readID(path string) (string, error) {
 // makeID is called under the lock.
 func (w *Workspace) makeID() error {
 	var err error
-	if w.id, err = readID(w.path(idFile)); !errors.Is(err, fs.ErrNotExist) {
+	if w.id, err = w.readID(); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	// Eight of rand.Text's base32 letters are 40 bits: enough for the workspaces
 	// of one account, short enough for a load balancer's 32 characters.
 	w.id = strings.ToLower(rand.Text()[:8])
 	return w.writeFile(idFile, []byte(w.id+"\n"))
-}
-
-// writeFile replaces a file of the workspace as a whole or not at all (on
-// Windows the system has no such promise).
-func (w *Workspace) writeFile(name string, data []byte) error {
-	if err := maybe.WriteFile(w.path(name), data, fileMode); err != nil {
-		return w.writeError(err)
-	}
-	return nil
 }
 
 // WriteError says that the workspace's folder cannot be written.
