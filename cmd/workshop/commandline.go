@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,8 +31,9 @@ var version = "dev"
 // they open.
 type commandLine struct {
 	in     io.Reader
-	out    io.Writer
-	errOut io.Writer
+	out    io.Writer // cleans what is written to it
+	errOut io.Writer // likewise
+	tty    *os.File  // what out writes to, for the screen; nil where that is no file
 
 	target    string
 	workspace string
@@ -50,7 +52,9 @@ type commandLine struct {
 }
 
 func newCommandLine(in io.Reader, out, errOut io.Writer) *commandLine {
-	return &commandLine{in: in, out: out, errOut: errOut, log: slog.New(slog.DiscardHandler)}
+	c := &commandLine{in: in, out: clean.NewWriter(out), errOut: clean.NewWriter(errOut), log: slog.New(slog.DiscardHandler)}
+	c.tty, _ = out.(*os.File)
+	return c
 }
 
 func (c *commandLine) root() *cobra.Command {
@@ -185,7 +189,7 @@ func (c *commandLine) close() error {
 
 // note tells the person something that is not the command's result.
 func (c *commandLine) note(format string, args ...any) {
-	fmt.Fprintln(c.errOut, clean.Text(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(c.errOut, format+"\n", args...)
 }
 
 func (c *commandLine) tell(notes []string) {
@@ -198,9 +202,14 @@ func (c *commandLine) printf(format string, args ...any) { fmt.Fprintf(c.out, fo
 
 // emit prints one JSON object on a line.
 func (c *commandLine) emit(v any) error {
-	enc := json.NewEncoder(c.out)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	err := enc.Encode(v)
+	if err == nil {
+		_, err = c.out.Write(clean.JSON(b.Bytes()))
+	}
+	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	return nil

@@ -79,7 +79,7 @@ func folder(what, dir string) error {
 }
 
 func configured(dir string) bool {
-	names, err := filepath.Glob(filepath.Join(dir, "*.tf"))
+	names, err := fs.Glob(os.DirFS(dir), "*.tf")
 	return err == nil && len(names) > 0
 }
 

@@ -27,8 +27,7 @@ const memoryLimit = 64 << 20
 
 // screen opens the TUI.
 func (c *commandLine) screen(ctx context.Context, o tui.Options) error {
-	out, ok := c.out.(*os.File)
-	if !ok || !term.IsTerminal(out.Fd()) || !c.terminal() {
+	if c.tty == nil || !term.IsTerminal(c.tty.Fd()) || !c.terminal() {
 		return usagef("the screen needs a terminal; without one use the commands, for example `workshop deploy --yes` and `workshop status`")
 	}
 	s, err := c.open()

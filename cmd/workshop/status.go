@@ -156,7 +156,7 @@ func (c *commandLine) showStatus(st status) error {
 	if c.json {
 		return c.emit(st)
 	}
-	c.printf("%s  account %s, %s  as of %s\n", st.Target, st.Account, st.Region, st.AsOf.Local().Format("15:04:05"))
+	c.printf("%s  account %s, %s  as of %s\n", st.Target, clean.Line(st.Account), clean.Line(st.Region), st.AsOf.Local().Format("15:04:05"))
 	switch st.Stack.State {
 	case "none":
 		c.printf("Nothing is deployed. `workshop deploy` shows a plan first.\n")
@@ -195,5 +195,5 @@ func rollout(state string) string {
 	case "FAILED":
 		return "roll-out FAILED"
 	}
-	return strings.ToLower(state)
+	return clean.Line(strings.ToLower(state))
 }

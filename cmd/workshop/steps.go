@@ -121,8 +121,8 @@ func (c *commandLine) step(name string) (*lesson.Step, func(string) (string, boo
 const textWidth = 92
 
 func (c *commandLine) width() int {
-	if f, ok := c.out.(*os.File); ok {
-		if w, _, err := term.GetSize(f.Fd()); err == nil && w > 0 {
+	if c.tty != nil {
+		if w, _, err := term.GetSize(c.tty.Fd()); err == nil && w > 0 {
 			return min(w, textWidth)
 		}
 	}

@@ -2,7 +2,8 @@
 //
 // Log lines, AWS messages, file names and Markdown may carry escape sequences
 // that move the cursor, set the title or write to the clipboard. Everything
-// that this program prints and did not write itself goes through here.
+// that this program prints and did not write itself goes through Text or Line
+// where it enters, and what leaves the program through JSON, Frame or a Writer.
 package clean
 
 import (
@@ -20,7 +21,9 @@ const tabWidth = 4
 // Text returns s without escape sequences and control characters, keeping
 // newlines; tabs become spaces and invalid UTF-8 becomes U+FFFD. It is safe for
 // concurrent use.
-func Text(s string) string {
+func Text(s string) string { return text(s, strings.Repeat(" ", tabWidth)) }
+
+func text(s, tab string) string {
 	if plain(s) {
 		return s
 	}
@@ -34,7 +37,7 @@ func Text(s string) string {
 		case r == '\n':
 			b.WriteRune(r)
 		case r == '\t':
-			b.WriteString(strings.Repeat(" ", tabWidth))
+			b.WriteString(tab)
 		case unicode.IsControl(r), bidi(r):
 		default:
 			b.WriteRune(r)
@@ -77,5 +80,5 @@ func plain(s string) bool {
 // bidi reports the characters that reorder the text around them; in a log line
 // they can make one thing look like another (CVE-2021-42574).
 func bidi(r rune) bool {
-	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+	return r >= 0x061c && unicode.Is(unicode.Bidi_Control, r)
 }

@@ -2,8 +2,8 @@ package session
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -15,17 +15,18 @@ import (
 // by its address without index. What cannot be read of a file is left out;
 // Terraform itself says what is wrong with it.
 func (s *Session) Sources() (map[string]stack.Source, error) {
-	files, err := filepath.Glob(filepath.Join(s.Workspace.TerraformDir(), "*.tf"))
+	dir := os.DirFS(s.Workspace.TerraformDir())
+	files, err := fs.Glob(dir, "*.tf")
 	if err != nil {
 		return nil, fmt.Errorf("looking for .tf files: %w", err)
 	}
 	out := map[string]stack.Source{}
 	for _, file := range files {
-		src, err := os.ReadFile(file)
+		src, err := fs.ReadFile(dir, file)
 		if err != nil {
 			return nil, fmt.Errorf("reading the configuration: %w", err)
 		}
-		f, _ := hclsyntax.ParseConfig(src, filepath.Base(file), hcl.InitialPos)
+		f, _ := hclsyntax.ParseConfig(src, file, hcl.InitialPos)
 		if f == nil {
 			continue
 		}
@@ -36,7 +37,7 @@ func (s *Session) Sources() (map[string]stack.Source, error) {
 		for _, b := range body.Blocks {
 			if b.Type == "resource" && len(b.Labels) == 2 {
 				out[b.Labels[0]+"."+b.Labels[1]] = stack.Source{
-					File: filepath.Base(file), Line: b.TypeRange.Start.Line,
+					File: file, Line: b.TypeRange.Start.Line,
 					Text: string(src[b.TypeRange.Start.Byte:b.CloseBraceRange.End.Byte]),
 				}
 			}

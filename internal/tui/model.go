@@ -94,7 +94,7 @@ func (m *model) opened(what any) tea.Cmd {
 		return tea.Quit
 	}
 	o := e.value.(Opening)
-	m.info, m.course = o.Info, o.Course
+	m.info, m.course = o.Info.clean(), o.Course
 	if m.course == nil {
 		m.course = &lesson.Course{}
 	}
@@ -124,7 +124,7 @@ func (m *model) getReady() {
 				return nil
 			}
 			m.ready.done = true
-			m.info = w.value.(Info)
+			m.info = w.value.(Info).clean()
 			if len(m.info.Notes) > 0 {
 				m.say(noteAttention, strings.Join(m.info.Notes, " "))
 			}
@@ -561,7 +561,7 @@ func (m *model) forget(then tea.Cmd) tea.Cmd {
 func (m *model) View() tea.View {
 	if m.stale {
 		m.stale = false
-		m.frame = m.draw()
+		m.frame = clean.Frame(m.draw())
 	}
 	v := tea.NewView(m.frame)
 	v.AltScreen = true

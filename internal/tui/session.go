@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"workshop/internal/check"
+	"workshop/internal/clean"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
 	"workshop/internal/stack"
@@ -127,6 +128,19 @@ type Info struct {
 	ReadOnly  bool     // another process holds the workspace
 	Holder    string   // who, in words, where ReadOnly
 	Notes     []string // what the learner should know about how the target was opened
+}
+
+// clean is the Info as a line of the screen may have it: an account's id comes
+// from whoever answers at the endpoint.
+func (i Info) clean() Info {
+	i.Account, i.Region = clean.Line(i.Account), clean.Line(i.Region)
+	i.Workspace, i.Holder = clean.Line(i.Workspace), clean.Line(i.Holder)
+	notes := make([]string, len(i.Notes))
+	for n, text := range i.Notes {
+		notes[n] = clean.Line(text)
+	}
+	i.Notes = notes
+	return i
 }
 
 // Progress is the learner's place in the workshop.

@@ -78,7 +78,7 @@ func (o Options) FromEnv(env func(string) string) Options {
 // Run shows the screens until the learner leaves or ctx ends. When Terraform
 // runs at that moment, it is asked to stop and waited for. Run returns nil when
 // the learner left, ctx's error when that ended, and else why the screen could
-// not go on.
+// not go on; that the learner's place could not be saved is an error as well.
 func Run(ctx context.Context, s Session, o Options) error {
 	jobs, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -109,22 +109,23 @@ func Run(ctx context.Context, s Session, o Options) error {
 	signal.Notify(interrupts, os.Interrupt)
 	m.close(cancel, out, interrupts)
 	signal.Stop(interrupts)
+	var unsaved error
 	if m.course != nil && !m.info.ReadOnly {
 		save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
 		defer cancel()
-		if serr := s.Save(save, m.guide.progress()); err == nil && serr != nil {
-			err = fmt.Errorf("your place could not be saved: %w", serr)
+		if err := s.Save(save, m.guide.progress()); err != nil {
+			unsaved = fmt.Errorf("your place could not be saved: %w", err)
 		}
 	}
 	switch {
 	case m.fatal != nil:
-		return m.fatal
+		return errors.Join(m.fatal, unsaved)
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return errors.Join(ctx.Err(), unsaved)
 	case err != nil && !errors.Is(err, tea.ErrInterrupted):
-		return fmt.Errorf("the screen could not go on: %w", err)
+		return errors.Join(fmt.Errorf("the screen could not go on: %w", err), unsaved)
 	}
-	return nil
+	return unsaved
 }
 
 func isTerminal(w io.Writer) bool {
