@@ -130,7 +130,7 @@ func (c *commandLine) prepare(ctx context.Context, s *session.Session, steps []*
 			if err != nil {
 				return 0, err
 			}
-			if t.Own() {
+			if t.Started() {
 				return ownRetries, nil
 			}
 			return 0, nil

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"sync"
@@ -42,8 +41,7 @@ type commandLine struct {
 	steps     string
 	speed     string
 	json      bool
-	port      int
-	log       *slog.Logger // the sandbox's
+	noSandbox bool // the command does not start one
 
 	draft   *kit.Draft // the workshop that is previewed, nil for none
 	session *session.Session
@@ -52,7 +50,7 @@ type commandLine struct {
 }
 
 func newCommandLine(in io.Reader, out, errOut io.Writer) *commandLine {
-	c := &commandLine{in: in, out: clean.NewWriter(out), errOut: clean.NewWriter(errOut), log: slog.New(slog.DiscardHandler)}
+	c := &commandLine{in: in, out: clean.NewWriter(out), errOut: clean.NewWriter(errOut)}
 	c.tty, _ = out.(*os.File)
 	return c
 }
@@ -65,7 +63,7 @@ func (c *commandLine) root() *cobra.Command {
 
 Without a command it opens the screen: a guide to read, a plan to approve, the
 service as it runs, its logs, and the way back to an empty account. It deploys
-into a sandbox inside this program; nothing costs money and no account is needed.
+into a sandbox on this machine; nothing costs money and no account is needed.
 With --target aws it does the same in your own AWS account.`,
 		Args:          noArgs,
 		SilenceUsage:  true,
@@ -143,7 +141,7 @@ func (c *commandLine) open() (*session.Session, error) {
 	}
 	o := session.Options{
 		Kind: kind, Workspace: dir, Region: c.region, Terraform: program,
-		Fast: c.speed == "fast", Port: c.port, Log: c.log,
+		Fast: c.speed == "fast", NoSandbox: c.noSandbox,
 		Configuration: what.terraform, Steps: what.steps,
 	}
 	if c.draft != nil {

@@ -14,6 +14,7 @@ import (
 	"workshop/internal/fargate"
 	"workshop/internal/session"
 	"workshop/internal/stack"
+	"workshop/internal/target"
 )
 
 func (c *commandLine) planCommand() *cobra.Command {
@@ -109,7 +110,7 @@ func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) 
 		c.printf("The service answers at %s\n", clean.Line(url))
 	}
 	if s.Sandbox() {
-		c.printf("The sandbox runs as long as a workshop command does: `workshop` or `workshop sandbox` keeps it running.\n")
+		c.printf("%s\n", target.KeepsRunning)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"workshop/internal/clean"
+	"workshop/internal/target"
 )
 
 func (c *commandLine) outputCommand() *cobra.Command {
@@ -76,18 +78,30 @@ func value(v any) string {
 }
 
 func (c *commandLine) envCommand() *cobra.Command {
-	return &cobra.Command{
+	var start bool
+	cmd := &cobra.Command{
 		Use:   "env",
 		Short: "Print what your own terraform, aws and curl need, for eval in a shell",
-		Args:  noArgs,
+		Long: `Prints what your own terraform, aws and curl need, for eval in a shell:
+
+	eval "$(workshop env --start)"
+
+It fails where no sandbox runs, unless --start is given.`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			c.noSandbox = !start
 			return c.showEnv(cmd.Context())
 		},
 	}
+	cmd.Flags().BoolVar(&start, "start", false, "start the sandbox where none runs")
+	return cmd
 }
 
 func (c *commandLine) showEnv(ctx context.Context) error {
 	s, t, err := c.reach(ctx)
+	if errors.Is(err, target.ErrNotRunning) {
+		return fmt.Errorf("%w, `workshop env --start` does both", err)
+	}
 	if err != nil {
 		return err
 	}

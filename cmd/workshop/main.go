@@ -14,6 +14,7 @@ import (
 	"workshop/internal/clean"
 	"workshop/internal/sandbox"
 	"workshop/internal/stack"
+	"workshop/internal/target"
 )
 
 // Exit codes: scripts rely on them.
@@ -27,7 +28,8 @@ const (
 
 func main() {
 	private()
-	sandbox.RunTask() // does not return in a process that is a task of the sandbox
+	sandbox.RunTask()   // does not return in a process that is a task of the sandbox
+	target.RunSandbox() // does not return in a process that is the sandbox
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

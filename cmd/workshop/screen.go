@@ -17,6 +17,7 @@ import (
 	"workshop/internal/lesson"
 	"workshop/internal/session"
 	"workshop/internal/stack"
+	"workshop/internal/target"
 	"workshop/internal/tui"
 	"workshop/internal/workspace"
 )
@@ -42,7 +43,19 @@ func (c *commandLine) screen(ctx context.Context, o tui.Options) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
-	return tui.Run(ctx, &screen{session: s, notes: c.notes}, o.FromEnv(os.Getenv))
+	err = tui.Run(ctx, &screen{session: s, notes: c.notes}, o.FromEnv(os.Getenv))
+	if s.Sandbox() && sandboxRuns(context.WithoutCancel(ctx), s) {
+		c.note("%s", target.KeepsRunning)
+	}
+	return err
+}
+
+// sandboxRuns reports whether the session leaves a sandbox behind.
+func sandboxRuns(ctx context.Context, s *session.Session) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	st, _ := target.SandboxStatus(ctx, s.Workspace.Dir()) // one that does not answer runs as well
+	return st.Running
 }
 
 // screen is the TUI's view of a session.

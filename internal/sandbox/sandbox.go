@@ -22,7 +22,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"github.com/google/renameio/v2/maybe"
 
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/autoscaling"
@@ -47,7 +47,15 @@ type Options struct {
 	Fast   bool // waits as short as they can be, instead of Fargate's feel in seconds
 	Port   int  // of the endpoint on loopback; 0 takes any that is free
 	Log    *slog.Logger
+	// Listener is the endpoint's, on loopback; nil opens Port. Start closes it,
+	// also when it fails.
+	Listener net.Listener
+	// Control answers signed requests for paths below ControlPath; nil for none.
+	Control http.Handler
 }
+
+// ControlPath begins the paths that Options.Control answers for.
+const ControlPath = wire.ControlPath
 
 // Info is what a client needs. The keys are made once for each Dir.
 type Info struct {
@@ -62,6 +70,9 @@ type Info struct {
 type Sandbox struct {
 	info   Info
 	server *wire.Server
+	store  *store.Store
+	lb     *elbv2.ELB
+	tagged []tagging.Source
 	notes  []string
 
 	cancel context.CancelFunc
@@ -80,11 +91,17 @@ func RunTask() { fargate.RunTask() }
 // and tasks run again. It serves when Start returns. The context bounds Start
 // alone; Close ends the sandbox.
 func Start(ctx context.Context, o Options) (*Sandbox, error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the sandbox's folder: %w", err)
-	}
 	s := &Sandbox{}
-	if err := s.start(ctx, o); err != nil {
+	err := os.MkdirAll(o.Dir, 0o700)
+	if err != nil {
+		err = fmt.Errorf("making the sandbox's folder: %w", err)
+	} else {
+		err = s.start(ctx, o)
+	}
+	if err != nil {
+		if o.Listener != nil {
+			_ = o.Listener.Close() // nothing was served on it
+		}
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -151,17 +168,22 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	}
 	metrics.OnAlarm(scaling.Triggered)
 
-	s.server = &wire.Server{Credentials: keys, Lock: st, Now: a.Now, Log: o.Log}
+	s.store, s.lb = st, lb
+	s.tagged = []tagging.Source{nw, lb, containers, roles, lg, metrics, scaling}
+	s.server = &wire.Server{Credentials: keys, Lock: st, Now: a.Now, Log: o.Log, Control: o.Control}
 	for _, svc := range []*wire.Service{
 		nw.Service(), lb.Service(), containers.Service(), roles.Service(), lg.Service(), metrics.Service(), scaling.Service(),
-		sts.Service(a, keys.AccessKeyID), tagging.Service(nw, lb, containers, roles, lg, metrics, scaling),
+		sts.Service(a, keys.AccessKeyID), tagging.Service(s.tagged...),
 	} {
 		s.server.Add(svc)
 	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)))
-	if err != nil {
-		return fmt.Errorf("opening the sandbox's endpoint: %w; another port may be free (--port)", err)
+	l := o.Listener
+	if l == nil {
+		var lc net.ListenConfig
+		l, err = lc.Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)))
+		if err != nil {
+			return fmt.Errorf("opening the sandbox's endpoint: %w; another port may be free (--port)", err)
+		}
 	}
 	s.info = Info{
 		Endpoint: "http://" + l.Addr().String(), Region: o.Region, Account: account.ID,
@@ -265,7 +287,7 @@ func credentials(path string) (wire.Credentials, error) {
 	c = wire.Credentials{AccessKeyID: "AKIA" + rand.Text()[:16], SecretAccessKey: (rand.Text() + rand.Text())[:40]}
 	b, err = json.Marshal(c)
 	if err == nil {
-		err = renameio.WriteFile(path, b, 0o600)
+		err = maybe.WriteFile(path, b, 0o600)
 	}
 	if err != nil {
 		return c, fmt.Errorf("keeping the sandbox's keys: %w", err)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,8 +30,7 @@ type Options struct {
 	Terraform string // path of the program; empty looks for it
 	Offline   bool   // fetch no Terraform
 	Fast      bool   // the sandbox's waits, for tests
-	Port      int    // of the sandbox's endpoint; 0 takes any that is free
-	Log       *slog.Logger
+	NoSandbox bool   // do not start a sandbox: Target returns target.ErrNotRunning instead
 
 	Configuration fs.FS // the bundled .tf files
 	Steps         fs.FS // the bundled steps
@@ -99,25 +97,49 @@ func (s *Session) Lock() error {
 	return nil
 }
 
-// Target reaches the target, once: it starts or finds the sandbox, or asks AWS
-// who the caller is.
+// Target reaches the target. It finds or starts the sandbox each time, which may
+// have ended since the last one; AWS is asked once who the caller is. Errors are
+// those of target.Open.
 func (s *Session) Target(ctx context.Context) (*target.Target, error) {
 	s.opening.Lock()
 	defer s.opening.Unlock()
-	if t := s.opened(); t != nil {
-		return t, nil
+	was := s.opened()
+	if was != nil && was.Kind != target.Sandbox {
+		return was, nil
 	}
 	t, err := target.Open(ctx, target.Options{
 		Kind: s.opts.Kind, Dir: s.Workspace.Dir(), Region: s.opts.Region,
-		Fast: s.opts.Fast, Port: s.opts.Port, Log: s.opts.Log,
+		Fast: s.opts.Fast, NoStart: s.opts.NoSandbox, InUse: s.lockedByAnother,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if was != nil && was.Endpoint == t.Endpoint && !t.Started() {
+		return was, nil
+	}
+	if was != nil && was.Endpoint != t.Endpoint {
+		s.stack = nil // its environment leads to where nobody is any more
+	}
 	s.target = t
 	return t, nil
+}
+
+// lockedByAnother reports whether another process may change the workspace now.
+func (s *Session) lockedByAnother() bool {
+	s.mu.Lock()
+	own := s.lock != nil
+	s.mu.Unlock()
+	if own {
+		return false
+	}
+	l, err := s.Workspace.Lock()
+	if err == nil {
+		err = l.Unlock()
+	}
+	var other *workspace.LockedError
+	return errors.As(err, &other)
 }
 
 func (s *Session) opened() *target.Target {
@@ -329,20 +351,15 @@ func (s *Session) Variable(name string) (string, bool) {
 	return fmt.Sprint(v), ok
 }
 
-// Close gives the workspace back and ends a sandbox that this session started.
+// Close gives the workspace back. A sandbox runs on.
 func (s *Session) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
-	if s.target != nil {
-		if err := s.target.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("closing the %s: %w", s.target.Kind, err))
-		}
-		s.target = nil
+	s.target = nil
+	if s.lock == nil {
+		return nil
 	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Unlock())
-		s.lock = nil
-	}
-	return errors.Join(errs...)
+	err := s.lock.Unlock()
+	s.lock = nil
+	return err
 }

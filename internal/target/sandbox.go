@@ -5,33 +5,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/gofrs/flock"
-	"github.com/google/renameio/v2"
-
-	"workshop/internal/sandbox"
+	"workshop/internal/clean"
+	"workshop/internal/detach"
 )
 
 // DefaultRegion is where the sandbox pretends to be.
 const DefaultRegion = "eu-west-1"
 
-// info is how another process finds a sandbox: the file is readable by its
-// owner alone, because it holds the keys.
-type info struct {
-	Endpoint        string `json:"endpoint"`
-	Region          string `json:"region"`
-	Account         string `json:"account"`
-	AccessKeyID     string `json:"access_key_id"`
-	SecretAccessKey string `json:"secret_access_key"`
-	PID             int    `json:"pid"`
-}
+// KeepsRunning is what a command says at its end where it leaves a sandbox behind.
+const KeepsRunning = "The sandbox and its tasks keep running; `workshop sandbox stop` ends them, and the next command that needs the sandbox brings them back."
 
 // elsewhere are the variables by which AWS's tools would leave the sandbox:
 // other credentials win over the two keys, and an endpoint of a service wins
@@ -42,90 +28,134 @@ var elsewhere = []string{
 	"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 }
 
+// openSandbox finds the workspace's sandbox, and starts it in the background
+// where none runs. Several commands may do so at once: each of the processes
+// that they start wants the lock, one gets it, and all commands find that one.
 func openSandbox(ctx context.Context, o Options) (*Target, error) {
-	file := filepath.Join(o.Dir, "sandbox.json")
-	if i, ok := running(ctx, file); ok {
-		t := sandboxTarget(i)
-		if o.Region != "" && o.Region != i.Region {
-			t.Notes = append(t.Notes, fmt.Sprintf("The sandbox that runs in this workspace is in %s; --region %s is ignored.", i.Region, o.Region))
-		}
-		return t, nil
+	f, err := filesOf(o.Dir)
+	if err != nil {
+		return nil, err
 	}
-
-	dir := filepath.Join(o.Dir, "sandbox")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the sandbox's folder: %w; choose another place with --workspace", err)
-	}
-	// Two commands that start at once: the second waits for the first's file.
-	start := flock.New(filepath.Join(dir, "lock"), flock.SetPermissions(0o600))
+	var started *detach.Process // by this command
+	restarted := false
+	begun := time.Now()
+	patience := answerTime
 	for {
-		held, err := start.TryLock()
-		if err != nil {
-			return nil, fmt.Errorf("locking the sandbox's folder: %w", err)
+		s, i, d, err := f.look(ctx)
+		switch {
+		case s == absent && err != nil:
+			return nil, err
+		case s == running:
+			if d.Build != build() && i.Background && !restarted && !o.NoStart && !inUse(o, d) {
+				restarted = true
+				if _, err := f.stop(ctx); err != nil {
+					return nil, err
+				}
+				begun = time.Now()
+				continue
+			}
+			own := started != nil && started.PID == i.PID
+			if started != nil && !own {
+				discard(started)
+			}
+			return found(o, i, d, own), nil
+		case s == absent && o.NoStart:
+			return nil, ErrNotRunning
+		case s == absent && started == nil:
+			if started, err = f.start(o); err != nil {
+				return nil, err
+			}
+			patience = startTime
+		case s == absent:
+			select {
+			case <-started.Done():
+				if started.ExitCode() != exitRunning {
+					return nil, startError(started)
+				}
+				started = nil // the process that it found has ended since
+			default: // it has not got as far as the lock
+			}
 		}
-		if held {
-			break
+		if after := time.Since(begun); after >= patience || ctx.Err() != nil {
+			e := &UnavailableError{PID: i.PID, For: "answer", After: after, Err: errors.Join(err, ctx.Err())}
+			if s != silent {
+				e.For = "start"
+			}
+			if e.PID == 0 && started != nil {
+				e.PID = started.PID
+			}
+			return nil, e
 		}
-		if i, ok := running(ctx, file); ok {
-			return sandboxTarget(i), nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("waiting for the sandbox that another process starts: %w", ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
+		pause(ctx, lookAgain)
 	}
-
-	region := o.Region
-	if region == "" {
-		region = DefaultRegion
-	}
-	log := o.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	sb, err := sandbox.Start(ctx, sandbox.Options{Dir: dir, Region: region, Fast: o.Fast, Port: o.Port, Log: log})
-	if err != nil {
-		return nil, errors.Join(err, start.Unlock())
-	}
-	si := sb.Info()
-	i := info{
-		Endpoint: si.Endpoint, Region: si.Region, Account: si.Account,
-		AccessKeyID: si.AccessKeyID, SecretAccessKey: si.SecretAccessKey, PID: os.Getpid(),
-	}
-	b, err := json.MarshalIndent(i, "", "  ")
-	if err == nil {
-		err = renameio.WriteFile(file, b, 0o600)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("telling other commands where the sandbox is: %w", err), sb.Close(), start.Unlock())
-	}
-	t := sandboxTarget(i)
-	t.Notes = append(t.Notes, sb.Notes()...)
-	t.close = func() error {
-		err := os.Remove(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		return errors.Join(err, sb.Close(), start.Unlock())
-	}
-	return t, nil
 }
 
-// running finds the sandbox that a file tells of, if it answers.
-func running(ctx context.Context, file string) (info, bool) {
-	b, err := os.ReadFile(file)
+// start starts a process that becomes the sandbox if it is the first.
+func (f files) start(o Options) (*detach.Process, error) {
+	if err := os.MkdirAll(f.folder, 0o700); err != nil {
+		return nil, fmt.Errorf("making the sandbox's folder: %w; choose another place with --workspace", err)
+	}
+	r, err := json.Marshal(request{Dir: o.Dir, Region: o.Region, Fast: o.Fast, Port: o.Port, Idle: o.Idle})
 	if err != nil {
-		return info{}, false
+		return nil, fmt.Errorf("starting the sandbox: %w", err)
 	}
-	var i info
-	if json.Unmarshal(b, &i) != nil || i.Endpoint == "" {
-		return info{}, false
+	p, err := detach.Start(detach.Command{
+		Args: []string{"sandbox", "--workspace", o.Dir}, // for the eyes of who reads `ps`
+		Env:  append(os.Environ(), processEnv+"="+string(r)),
+		Log:  f.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("starting the sandbox: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	_, err = sts.NewFromConfig(sandboxConfig(i)).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	return i, err == nil
+	return p, nil
+}
+
+// discard ends a process that did not become the sandbox, so that it does not
+// become one later.
+func discard(p *detach.Process) {
+	if child, err := os.FindProcess(p.PID); err == nil {
+		_ = child.Kill() // it may have ended by itself
+	}
+	<-p.Done()
+}
+
+// startError is why a sandbox that this command started has ended: the last line
+// that it printed.
+func startError(p *detach.Process) error {
+	out, err := p.Output()
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	reason := clean.Line(lines[len(lines)-1])
+	if err != nil || reason == "" {
+		reason = fmt.Sprintf("its process ended with exit code %d", p.ExitCode())
+	}
+	return fmt.Errorf("the sandbox could not start: %s (`workshop sandbox logs` shows more)", reason)
+}
+
+// quietTime is how long nobody must have used a sandbox of another build before
+// it is restarted.
+var quietTime = 10 * time.Second
+
+func inUse(o Options, d description) bool {
+	return time.Since(d.LastUse) < quietTime || o.InUse != nil && o.InUse()
+}
+
+// found is the target of a sandbox that runs.
+func found(o Options, i info, d description, started bool) *Target {
+	t := sandboxTarget(i)
+	t.started = started
+	if started {
+		t.Notes = append(t.Notes, i.Notes...)
+	}
+	if o.Region != "" && o.Region != i.Region {
+		t.Notes = append(t.Notes, fmt.Sprintf("The sandbox that runs in this workspace is in %s; --region %s is ignored.", i.Region, o.Region))
+	}
+	if d.Build != build() {
+		t.Notes = append(t.Notes, fmt.Sprintf("The sandbox (process %d) is of another build of workshop and stays while it is in use. `workshop sandbox stop` ends it; the next command starts this build's.", i.PID))
+	}
+	if d.Problem != "" {
+		t.Notes = append(t.Notes, fmt.Sprintf("The sandbox (process %d) does not work as it should: %s. `workshop sandbox logs` shows more.", i.PID, clean.Line(d.Problem)))
+	}
+	return t
 }
 
 func sandboxTarget(i info) *Target {

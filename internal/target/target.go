@@ -1,5 +1,6 @@
-// Package target says where the workshop deploys: the sandbox in this process,
-// or a real AWS account. Everything above it is the same for both.
+// Package target says where the workshop deploys: the sandbox, which is a process
+// of its own for each workspace, or a real AWS account. Everything above it is
+// the same for both.
 package target
 
 import (
@@ -37,8 +38,8 @@ func ParseKind(s string) (Kind, error) {
 	return "", fmt.Errorf("%q: %w", s, ErrUnknownKind)
 }
 
-// Target is a place to deploy to. It is immutable once opened, except that
-// Close ends it, and safe for concurrent use.
+// Target is a place to deploy to. It is immutable once opened and safe for
+// concurrent use.
 type Target struct {
 	Kind    Kind
 	Account string // twelve digits
@@ -55,19 +56,12 @@ type Target struct {
 	// Notes are things that the learner should know about how it was opened.
 	Notes []string
 
-	close func() error
+	started bool
 }
 
-// Own reports whether Open started the sandbox, so that Close ends it.
-func (t *Target) Own() bool { return t.close != nil }
-
-// Close ends what Open started; a sandbox that another process runs goes on.
-func (t *Target) Close() error {
-	if t.close == nil {
-		return nil
-	}
-	return t.close()
-}
+// Started reports whether Open started the sandbox, whose tasks may then need
+// some seconds more until they run again.
+func (t *Target) Started() bool { return t.started }
 
 // Environ returns base, which is like os.Environ, with the target's variables
 // set and those that would lead elsewhere left out.
@@ -96,13 +90,28 @@ type Options struct {
 	Region string // empty: the sandbox's default, or what AWS's own configuration says
 	// Fast makes the sandbox's waits as short as they can be: for tests.
 	Fast bool
-	Port int // of the sandbox's endpoint; 0 takes any that is free
-	Log  *slog.Logger
+	// Port is that of a sandbox's endpoint; 0 takes the one that the workspace had
+	// before.
+	Port int
+	// Idle is how long a background sandbox with resources may be unused before it
+	// ends: 0 is what WORKSHOP_SANDBOX_IDLE says, else DefaultIdle; below 0 is for
+	// ever.
+	Idle time.Duration
+	// NoStart has Open return ErrNotRunning instead of starting a sandbox.
+	NoStart bool
+	// InUse reports whether another process works in the workspace, so that its
+	// sandbox must not be restarted; nil says no.
+	InUse func() bool
+	Log   *slog.Logger // of Serve's sandbox
 }
 
 // Open reaches the target. For the sandbox it finds the one that runs in the
-// workspace, or starts it in this process. For AWS it asks who the caller is, so
-// that a wrong credential is found before anything else is tried.
+// workspace, or starts it in the background, where it outlives this process; a
+// sandbox of another build is restarted when nobody uses it. It waits 10 s for an
+// answer and 30 s for a start; after that the error is an *UnavailableError. A
+// program that opens a sandbox must call RunSandbox in its main. For AWS it asks
+// who the caller is, so that a wrong credential is found before anything else is
+// tried.
 func Open(ctx context.Context, o Options) (*Target, error) {
 	switch o.Kind {
 	case Sandbox:

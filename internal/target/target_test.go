@@ -2,82 +2,31 @@ package target
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-func openFast(t *testing.T, dir, region string) *Target {
+// serveFast runs a sandbox in this process until the test ends.
+func serveFast(t *testing.T, dir, region string) *Target {
 	t.Helper()
-	tg, err := Open(t.Context(), Options{Kind: Sandbox, Dir: dir, Region: region, Fast: true})
+	s, err := Serve(t.Context(), Options{Kind: Sandbox, Dir: dir, Region: region, Fast: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := tg.Close(); err != nil {
+		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return tg
-}
-
-func TestSandboxIsFoundByASecondProcess(t *testing.T) {
-	dir := t.TempDir()
-	first := openFast(t, dir, "")
-	if first.Region != DefaultRegion || !first.Own() {
-		t.Errorf("the first: %+v", first)
-	}
-	if info, err := os.Stat(filepath.Join(dir, "sandbox.json")); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the file with the keys: %v, %v", info, err)
-	}
-	if _, err := ecs.NewFromConfig(first.Config).CreateCluster(t.Context(), &ecs.CreateClusterInput{}); err != nil {
-		t.Fatal(err)
-	}
-	second := openFast(t, dir, "us-east-1")
-	if second.Endpoint != first.Endpoint || second.Own() || len(second.Notes) != 1 {
-		t.Errorf("the second: %+v", second)
-	}
-	out, err := ecs.NewFromConfig(second.Config).ListClusters(t.Context(), &ecs.ListClustersInput{})
-	if err != nil || len(out.ClusterArns) != 1 {
-		t.Errorf("what the second sees: %+v, %v", out, err)
-	}
-}
-
-func TestSandboxOutlivesItsProcess(t *testing.T) {
-	dir := t.TempDir()
-	first := openFast(t, dir, "")
-	if _, err := ecs.NewFromConfig(first.Config).CreateCluster(t.Context(), &ecs.CreateClusterInput{}); err != nil {
-		t.Fatal(err)
-	}
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	first.close = nil
-	if _, err := os.Stat(filepath.Join(dir, "sandbox.json")); err == nil {
-		t.Error("a sandbox that ended still tells where it is")
-	}
-	// A file that a crash left behind leads nobody astray.
-	if err := os.WriteFile(filepath.Join(dir, "sandbox.json"), []byte(`{"endpoint":"http://127.0.0.1:1"}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	again := openFast(t, dir, "")
-	if !slices.Equal(first.Env[1:3], again.Env[1:3]) {
-		t.Error("the keys changed, so the learner's shell would lose its access")
-	}
-	out, err := ecs.NewFromConfig(again.Config).ListClusters(t.Context(), &ecs.ListClustersInput{})
-	if err != nil || len(out.ClusterArns) != 1 {
-		t.Errorf("after a restart: %+v, %v", out, err)
-	}
+	return s.Target
 }
 
 func TestEnviron(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL_ECS", "http://elsewhere")
-	tg := openFast(t, t.TempDir(), "")
+	tg := serveFast(t, t.TempDir(), "")
 	env := tg.Environ([]string{"PATH=/bin", "AWS_PROFILE=mine", "AWS_REGION=us-west-2", "AWS_ENDPOINT_URL_ECS=http://elsewhere", "AWS_SESSION_TOKEN=x"})
 	for _, kv := range env {
 		k, v, _ := strings.Cut(kv, "=")
@@ -107,7 +56,7 @@ func TestAWS(t *testing.T) {
 	if _, err := Open(t.Context(), Options{Kind: AWS, Region: "eu-west-1"}); err == nil || !strings.Contains(err.Error(), "asking AWS who you are") {
 		t.Errorf("without credentials: %v", err)
 	}
-	sb := openFast(t, t.TempDir(), "eu-west-3")
+	sb := serveFast(t, t.TempDir(), "eu-west-3")
 	for _, kv := range sb.Env {
 		k, v, _ := strings.Cut(kv, "=")
 		t.Setenv(k, v)
@@ -116,7 +65,7 @@ func TestAWS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tg.Kind != AWS || tg.Region != "eu-west-3" || tg.Account != sb.Account || tg.Own() {
+	if tg.Kind != AWS || tg.Region != "eu-west-3" || tg.Account != sb.Account || tg.Started() {
 		t.Errorf("%+v", tg)
 	}
 	if len(tg.Notes) != 1 || !strings.Contains(tg.Notes[0], sb.Endpoint) {

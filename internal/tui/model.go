@@ -522,7 +522,7 @@ func (m *model) quit() tea.Cmd {
 	case m.stack.Exists:
 		body := []string{"It stays as it is until you delete it. While it stands: " + m.cost.Whole + "."}
 		if m.info.Sandbox {
-			body = []string{"The sandbox keeps it on disk: its tasks stop with this program and start again with the next. It costs nothing here."}
+			body = []string{"The sandbox and its tasks keep running after you quit. `workshop sandbox stop` ends them; the next start brings them back. It costs nothing here."}
 		}
 		m.leaving = true
 		m.dialog = &dialog{

@@ -24,6 +24,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -121,14 +122,27 @@ type Server struct {
 	Lock        Locker
 	Now         func() time.Time
 	Log         *slog.Logger
+	// Control answers signed requests for paths below ControlPath, which are about
+	// the sandbox itself; nil for none. It runs without the sandbox's lock.
+	Control http.Handler
 
 	byName   map[string]*Service
 	byTarget map[string]*Service
 	byRPC    map[string]*Service
 
+	calls, open atomic.Int64 // of AWS operations
+
 	mu      sync.Mutex
 	unknown map[string]int
 }
+
+// ControlPath begins the paths that Server.Control answers for; AWS has none like
+// it.
+const ControlPath = "/_workshop/"
+
+// Calls returns how many requests with a valid signature asked for an AWS
+// operation, and how many of them are being answered.
+func (s *Server) Calls() (total, open int64) { return s.calls.Load(), s.open.Load() }
 
 // Add registers a service; it must not be called once the server serves.
 func (s *Server) Add(svc *Service) {
@@ -214,6 +228,13 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 	if err != nil {
 		return nil, err
 	}
+	if s.Control != nil && strings.HasPrefix(r.URL.Path, ControlPath) {
+		s.Control.ServeHTTP(w, r)
+		return nil, errStreamed
+	}
+	s.calls.Add(1)
+	s.open.Add(1)
+	defer s.open.Add(-1)
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		if body, err = unzip(bytes.NewReader(body)); err != nil {
 			return nil, err
