@@ -225,14 +225,20 @@ func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, os.Interrupt)
 }
 
-// stopping lets Ctrl-C and SIGTERM stop Terraform in two stages while f runs.
+// stopping lets Ctrl-C and SIGTERM stop the operation in two stages while f runs.
+// When the terminal goes away (SIGHUP) the command ends, and the operation goes on.
 func (c *commandLine) stopping(ctx context.Context, s *session.Session, f func(context.Context) error) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	// SIGTERM ends ctx as well; Terraform has to outlive that to save its state.
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	// SIGTERM ends ctx as well; the end of the operation is waited for all the same.
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), tui.ErrHungUp) {
+			cancel(tui.ErrHungUp)
+		}
+	})()
 
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -252,12 +258,12 @@ func (c *commandLine) stopping(ctx context.Context, s *session.Session, f func(c
 			mu.Unlock()
 			switch {
 			case !s.Busy():
-				cancel()
+				cancel(nil)
 			case n == 1:
-				c.note("Stopping: Terraform finishes what it has begun and saves its state. Ctrl-C again stops at once; what AWS is making right now could then be missing from the state, and cost money unseen.")
+				c.note("Stopping: Terraform starts nothing new and saves its state; what was half made is replaced by the next apply. Ctrl-C again stops at once: what AWS is making right now could then be missing from the state.")
 				s.Stop(false)
 			default:
-				c.note("Stopping at once. When this is over, run `workshop destroy`: it also looks for what the state does not know.")
+				c.note("Stopping at once. `workshop destroy` also finds what the state has lost.")
 				s.Stop(true)
 			}
 		}
@@ -266,8 +272,10 @@ func (c *commandLine) stopping(ctx context.Context, s *session.Session, f func(c
 	mu.Lock()
 	defer mu.Unlock()
 	switch {
+	case errors.Is(context.Cause(work), tui.ErrHungUp):
+		return tui.ErrHungUp
 	case interrupted && errors.Is(err, stack.ErrStopped) && s.Exists():
-		return fmt.Errorf("%w: what was made so far is in Terraform's state. `workshop deploy` goes on from there, `workshop destroy` removes it", errInterrupted)
+		return fmt.Errorf("%w: Terraform's state lists what was made. `workshop deploy` goes on from there, `workshop destroy` deletes it", errInterrupted)
 	case interrupted && err != nil:
 		return errInterrupted
 	}

@@ -116,7 +116,7 @@ func TestCourseByWhatItsTextOffers(t *testing.T) {
 	l.types("x")
 	l.sees(soon, "Type destroy to go on")
 	l.types("destroy" + enter)
-	l.sees(long, "Everything is gone", "left     nothing")
+	l.sees(long, "Everything has been deleted", "left     nothing")
 	l.types("1")
 	l.passes()
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -12,9 +13,11 @@ import (
 
 	"workshop/internal/clean"
 	"workshop/internal/fargate"
+	operations "workshop/internal/operation"
 	"workshop/internal/session"
 	"workshop/internal/stack"
 	"workshop/internal/target"
+	"workshop/internal/tui"
 )
 
 func (c *commandLine) planCommand() *cobra.Command {
@@ -34,7 +37,7 @@ func (c *commandLine) planCommand() *cobra.Command {
 					return err
 				}
 				if !c.json {
-					c.showPlan(s, s.Details(ctx, p))
+					c.showPlan(s, p)
 				}
 				return nil
 			})
@@ -90,7 +93,7 @@ func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) 
 			return c.nothing(s, p)
 		}
 		if !c.json {
-			c.showPlan(s, s.Details(ctx, p))
+			c.showPlan(s, p)
 		}
 		if ok, err := c.ask(ctx, "Apply this plan? Only \"yes\" does it: ", "yes"); err != nil || !ok {
 			return c.declined(err)
@@ -161,7 +164,7 @@ func (c *commandLine) explain(ctx context.Context, s *session.Session) (stop fun
 		for snap := range w.Updates() {
 			if snap.Service.Rollout == "FAILED" && !gaveUp {
 				gaveUp = true
-				c.note("ECS has given up starting tasks, but Terraform goes on waiting for some minutes. Press Ctrl-C, mend the cause and deploy again.")
+				c.note("ECS has given up starting tasks, but Terraform goes on waiting for some minutes. Press Ctrl-C, fix the cause and deploy again.")
 			}
 		}
 	})
@@ -192,12 +195,14 @@ func (c *commandLine) destroyCommand() *cobra.Command {
 	return cmd
 }
 
+// destroy plans, asks, deletes, and ends with the receipt, whatever happened.
 func (c *commandLine) destroy(ctx context.Context, s *session.Session, yes bool) error {
-	p, err := s.Plan(ctx, true, c.events())
-	if err != nil {
+	events := c.events()
+	if err := c.endRunning(ctx, s, yes); err != nil {
 		return err
 	}
-	if !p.Empty() {
+	p, err := s.Plan(ctx, true, events)
+	if err == nil && !p.Empty() {
 		if !c.json {
 			c.showPlan(s, p)
 		}
@@ -206,25 +211,58 @@ func (c *commandLine) destroy(ctx context.Context, s *session.Session, yes bool)
 				return c.declined(err)
 			}
 		}
-		if _, err := s.Apply(ctx, p, c.events()); err != nil {
-			return err
-		}
+		_, err = s.Apply(ctx, p, events)
 	}
+	if errors.Is(err, tui.ErrHungUp) {
+		return err // nobody reads a receipt; the operation goes on and writes its own
+	}
+	// The answer is owed after a failure and after Ctrl-C as well.
+	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), receiptTime)
+	defer cancel()
 	if !c.json {
 		c.printf("\nAsking %s what is left...\n", account(s))
 	}
-	r, err := s.Sweep(ctx)
-	if err != nil {
-		return err
+	r, rerr := s.Receipt(ask)
+	if rerr != nil {
+		rerr = c.noReceipt(rerr)
+	} else {
+		rerr = c.showReceipt(s, r)
 	}
-	if err := c.showReceipt(r); err != nil {
-		return err
-	}
-	if r.Left > 0 || !r.Proven {
+	if err = errors.Join(err, rerr); err == nil && (r.Left > 0 || !r.Proven) {
 		return errReported
+	}
+	return err
+}
+
+// endRunning makes room for a destroy: another one that runs is followed to its
+// end, and a deployment is stopped, after asking where the person can be asked.
+func (c *commandLine) endRunning(ctx context.Context, s *session.Session, yes bool) error {
+	o := s.Running()
+	if o == nil {
+		return nil
+	}
+	began := o.Started.Local().Format("15:04:05")
+	if o.Kind == operations.Apply || o.Kind == operations.Deploy {
+		if !yes {
+			c.printf("%s has been running since %s.", o.Kind, began)
+			if ok, err := c.ask(ctx, "Stop it and go on with the destroy? Only \"yes\" does it: ", "yes"); err != nil || !ok {
+				return c.declined(err)
+			}
+		}
+		c.note("Stopping the %s that has been running since %s: it saves its state first.", o.Kind, began)
+		s.Stop(false)
+	} else {
+		c.note("Waiting for the %s that has been running since %s.", o.Kind, began)
+	}
+	// How it ended is part of what the destroy finds.
+	if _, err := s.Attach(ctx, c.events()); err != nil && ctx.Err() != nil {
+		return err
 	}
 	return nil
 }
+
+// receiptTime bounds the question what is left after a destroy.
+const receiptTime = 3 * time.Minute
 
 func account(s *session.Session) string {
 	if s.Sandbox() {

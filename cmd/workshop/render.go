@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,8 +31,11 @@ type textEvents struct {
 	last  int                      // the download's last tenth
 }
 
-// sayEvery is how often a resource that takes long is spoken of.
-const sayEvery = 20 * time.Second
+// sayAgain is when a resource that takes long is spoken of again: soon at first,
+// then ever less often, because the words are the same.
+func sayAgain(after time.Duration) time.Duration {
+	return max(20*time.Second, after*2)
+}
 
 func (t *textEvents) event(e stack.Event) {
 	switch e.Type {
@@ -49,8 +53,12 @@ func (t *textEvents) event(e stack.Event) {
 	case stack.EventStarted:
 		t.c.printf("  %s  %s %s\n", t.at(), verb(e.Action), e.Resource)
 	case stack.EventProgress:
-		if e.Elapsed-t.said[e.Resource] >= sayEvery {
+		if e.Elapsed >= sayAgain(t.said[e.Resource]) {
 			t.said[e.Resource] = e.Elapsed
+			if e.Op == stack.OpRemove {
+				t.c.printf("  %s  still deleting %s after %s: %s\n", t.at(), clean.Line(e.Resource), clock(e.Elapsed), clean.Line(e.Message))
+				return
+			}
 			what, usually := stack.Waits(resourceType(e.Resource), e.Action)
 			t.c.printf("  %s  still %s %s after %s: %s\n", t.at(), verb(e.Action), e.Resource, clock(e.Elapsed), strings.TrimSpace(what+" "+usually))
 		}
@@ -59,6 +67,11 @@ func (t *textEvents) event(e stack.Event) {
 		t.c.printf("  %s  done %s in %s\n", t.at(), e.Resource, clock(e.Elapsed))
 	case stack.EventFailed:
 		t.c.printf("  %s  FAILED %s\n", t.at(), e.Resource)
+		if e.Op == stack.OpRemove {
+			t.c.note("%s", e.Message)
+		}
+	case stack.EventHeld:
+		t.c.note("%s", e.Message)
 	case stack.EventDiagnostic:
 		if d := e.Diagnostic; d.Severity == "warning" {
 			t.c.note("Warning: %s %s", d.Summary, d.Detail)
@@ -121,6 +134,7 @@ var meaning = map[stack.Group]string{
 	stack.GroupPermissions:   "what the tasks may do",
 	stack.GroupService:       "the copies of the app, kept alive",
 	stack.GroupObservability: "what you can see of it",
+	stack.GroupLost:          "left by a run that did not end; workshop deletes these before Terraform starts",
 }
 
 // showPlan prints a plan as a tree by what it is for.
@@ -156,24 +170,37 @@ func (c *commandLine) showPlan(s *session.Session, p *stack.Plan) {
 	}
 }
 
-// receipt is the last line of destroy --json.
+// receipt is the last line of destroy --json, however the destroy ended. Where the
+// account could not be asked, Proven is false and Error says why.
 type receipt struct {
 	Type string    `json:"type"`
 	Time time.Time `json:"time"`
 	session.Receipt
+	Error string `json:"error,omitempty"`
 }
 
-func (c *commandLine) showReceipt(r session.Receipt) error {
+// noReceipt says that it is not known what is left.
+func (c *commandLine) noReceipt(err error) error {
 	if c.json {
-		return c.emit(receipt{"receipt", time.Now().UTC(), r})
+		return errors.Join(err, c.emit(receipt{Type: "receipt", Time: time.Now().UTC(), Error: clean.Text(err.Error())}))
+	}
+	return fmt.Errorf("it is not known what is left: %w", err)
+}
+
+func (c *commandLine) showReceipt(s *session.Session, r session.Receipt) error {
+	if c.json {
+		return c.emit(receipt{Type: "receipt", Time: time.Now().UTC(), Receipt: r})
 	}
 	switch {
 	case r.Left > 0:
-		c.printf("%d things are still there:\n", r.Left)
+		c.printf("%s still there:\n", things(r.Left))
 		for _, l := range r.Report.Left {
 			c.printf("  %s %s %s %s\n", clean.Line(l.Kind), clean.Line(l.ID), clean.Line(l.Name), clean.Line(l.Note))
 		}
-		c.printf("Run `workshop destroy` again in a minute; what stays then, delete in the AWS console.\n")
+		c.printf("Run `workshop destroy` again in a minute: it lists and deletes these.\n")
+		if !s.Sandbox() {
+			c.printf("What stays then can be deleted in the AWS console.\n")
+		}
 	case !r.Proven:
 		c.printf("Nothing was found, but not every question was answered:\n")
 		for _, p := range r.Report.Places {
@@ -182,7 +209,7 @@ func (c *commandLine) showReceipt(r session.Receipt) error {
 			}
 		}
 	default:
-		c.printf("Everything is gone. Asked at %s, in %d places.\n", r.Report.AsOf.Local().Format("15:04:05"), len(r.Report.Places))
+		c.printf("Everything has been deleted. Asked at %s, in %d places.\n", r.Report.AsOf.Local().Format("15:04:05"), len(r.Report.Places))
 	}
 	if r.From != nil {
 		c.printf("  created  %d resources at %s, removed %d at %s\n", r.Created, r.From.Local().Format("15:04"), r.Removed, r.To.Local().Format("15:04"))
@@ -192,4 +219,11 @@ func (c *commandLine) showReceipt(r session.Receipt) error {
 	}
 	c.printf("  cost     %s\n", r.Cost)
 	return nil
+}
+
+func things(n int) string {
+	if n == 1 {
+		return "1 thing is"
+	}
+	return fmt.Sprintf("%d things are", n)
 }

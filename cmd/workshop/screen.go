@@ -15,6 +15,7 @@ import (
 	"workshop/internal/clean"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
+	operations "workshop/internal/operation"
 	"workshop/internal/session"
 	"workshop/internal/stack"
 	"workshop/internal/target"
@@ -204,6 +205,13 @@ func (s *screen) Stack(context.Context) (tui.Stack, error) {
 		}
 	}
 	out.URL, _ = outputs["url"].(string)
+	if last, ok := s.session.LastOperation(); ok && last.State != operations.StateRunning {
+		out.Last = &tui.LastRun{
+			Destroy: last.Kind == operations.Destroy, Interrupted: last.State == operations.StateInterrupted,
+			Stopped: last.State == operations.StateStopped, Failed: last.State == operations.StateFailed,
+			Done: last.Done, Total: last.Total, Ended: last.Ended,
+		}
+	}
 	if out.Exists {
 		if l := s.session.Life(); l.To.IsZero() {
 			out.Created = l.From
@@ -213,11 +221,38 @@ func (s *screen) Stack(context.Context) (tui.Stack, error) {
 }
 
 func (s *screen) Plan(ctx context.Context, destroy bool, emit func(stack.Event)) (*stack.Plan, error) {
-	p, err := s.session.Plan(ctx, destroy, emit)
-	if err != nil {
-		return nil, err
+	return s.session.Plan(ctx, destroy, emit)
+}
+
+// awaitEvery is how often the screen looks for operations of other processes.
+const awaitEvery = 500 * time.Millisecond
+
+func (s *screen) Await(ctx context.Context) (tui.Operation, error) {
+	for {
+		if o := s.session.Running(); o != nil && !s.session.Busy() {
+			out := tui.Operation{Op: stack.OpApply, By: o.By, Started: o.Started}
+			p, err := o.Plan()
+			if err == nil {
+				out.Plan = p
+			}
+			switch o.Kind {
+			case operations.Plan:
+				out.Op = stack.OpPlan
+			case operations.Destroy:
+				out.Op, out.Destroy = stack.OpDestroy, true
+			}
+			return out, nil
+		}
+		select {
+		case <-ctx.Done():
+			return tui.Operation{}, ctx.Err()
+		case <-time.After(awaitEvery):
+		}
 	}
-	return s.session.Details(ctx, p), nil
+}
+
+func (s *screen) Attach(ctx context.Context, emit func(stack.Event)) (*stack.Plan, error) {
+	return s.session.Attach(ctx, emit)
 }
 
 func (s *screen) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) error {
@@ -400,7 +435,7 @@ func (s *screen) Scale(ctx context.Context, desired int) error {
 func (s *screen) Redeploy(ctx context.Context) error { return s.poke(s.session.Redeploy(ctx)) }
 
 func (s *screen) Receipt(ctx context.Context) (tui.Receipt, error) {
-	r, err := s.session.Sweep(ctx)
+	r, err := s.session.Receipt(ctx)
 	if err != nil {
 		return tui.Receipt{}, err
 	}

@@ -137,7 +137,7 @@ func TestScreenFromFirstFrameToCleanUp(t *testing.T) {
 	s.types("x")
 	s.sees(soon, "Type destroy to go on")
 	s.types("destroy" + enter)
-	s.sees(long, "Everything is gone", "nothing deployed")
+	s.sees(long, "Everything has been deleted", "nothing deployed")
 	s.types("q")
 	if code := s.ends(soon); code != 0 {
 		t.Errorf("the program exited with %d", code)

@@ -11,21 +11,25 @@ import (
 
 	"workshop/internal/clean"
 	"workshop/internal/fargate"
+	operations "workshop/internal/operation"
 	"workshop/internal/session"
 	"workshop/internal/target"
 )
 
 // status is the contract of `status --json`.
 type status struct {
-	Target  target.Kind            `json:"target"`
-	Account string                 `json:"account"`
-	Region  string                 `json:"region"`
-	Stack   stackStatus            `json:"stack"`
-	Service fargate.Service        `json:"service"`
-	Tasks   []fargate.Task         `json:"tasks"`
-	Events  []fargate.ServiceEvent `json:"events"`
-	URL     string                 `json:"url"`
-	AsOf    time.Time              `json:"as_of"`
+	Target  target.Kind `json:"target"`
+	Account string      `json:"account"`
+	Region  string      `json:"region"`
+	Stack   stackStatus `json:"stack"`
+	// Operation is the newest run of Terraform that changed something or was to;
+	// nil where there was none.
+	Operation *operations.Status     `json:"operation,omitempty"`
+	Service   fargate.Service        `json:"service"`
+	Tasks     []fargate.Task         `json:"tasks"`
+	Events    []fargate.ServiceEvent `json:"events"`
+	URL       string                 `json:"url"`
+	AsOf      time.Time              `json:"as_of"`
 }
 
 type stackStatus struct {
@@ -77,6 +81,9 @@ func (c *commandLine) statusCommand() *cobra.Command {
 func (c *commandLine) status(s *session.Session, t *target.Target) (status, fargate.Ref, error) {
 	st := status{Target: t.Kind, Account: t.Account, Region: t.Region, Tasks: []fargate.Task{}, Events: []fargate.ServiceEvent{}}
 	st.Stack.State = "none"
+	if last, ok := s.LastOperation(); ok {
+		st.Operation = &last
+	}
 	tf, err := s.State()
 	if err != nil {
 		return st, fargate.Ref{}, err
@@ -157,6 +164,11 @@ func (c *commandLine) showStatus(st status) error {
 		return c.emit(st)
 	}
 	c.printf("%s  account %s, %s  as of %s\n", st.Target, clean.Line(st.Account), clean.Line(st.Region), st.AsOf.Local().Format("15:04:05"))
+	if o := st.Operation; o != nil {
+		if text := operationText(*o); text != "" {
+			c.printf("%s\n", text)
+		}
+	}
 	switch st.Stack.State {
 	case "none":
 		c.printf("Nothing is deployed. `workshop deploy` shows a plan first.\n")
@@ -184,6 +196,28 @@ func (c *commandLine) showStatus(st status) error {
 		c.printf("event   %s  %s\n", e.Time.Local().Format("15:04:05"), clean.Line(e.Message))
 	}
 	return nil
+}
+
+// operationText says in a sentence how the newest operation is; empty for one
+// that ended well.
+func operationText(o operations.Status) string {
+	at := o.Started.Local().Format("15:04:05")
+	so := ""
+	if o.Total > 0 {
+		so = fmt.Sprintf(" at %d of %d resources", o.Done, o.Total)
+	}
+	switch o.State {
+	case operations.StateRunning:
+		return fmt.Sprintf("%s is running%s, started at %s by %q", o.Kind, so, at, o.By)
+	case operations.StateInterrupted:
+		return fmt.Sprintf("The last %s, started at %s, was interrupted%s. The next plan also looks in the account for what Terraform's state has lost.", o.Kind, at, so)
+	case operations.StateStopped:
+		return fmt.Sprintf("The last %s, started at %s, was stopped%s.", o.Kind, at, so)
+	case operations.StateFailed:
+		first, _, _ := strings.Cut(o.Err.Error(), "\n")
+		return fmt.Sprintf("The last %s, started at %s, failed%s: %s", o.Kind, at, so, clean.Line(first))
+	}
+	return ""
 }
 
 func rollout(state string) string {

@@ -17,6 +17,7 @@ import (
 
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
+	"workshop/internal/operation"
 	"workshop/internal/stack"
 	"workshop/internal/target"
 	"workshop/internal/workspace"
@@ -49,8 +50,15 @@ type Session struct {
 	target *target.Target
 	stack  *stack.Stack
 	lock   *workspace.Lock
+	// current is the operation that this session follows, nil while it follows none.
+	current *operation.Operation
 	// applying is the plan whose apply runs, nil while none does.
-	applying *stack.Plan
+	applying  *stack.Plan
+	receipt   *Receipt // of the last destroy, until it was asked for
+	operating int      // operations that are being started or followed
+
+	found   *stack.Terraform    // what to use instead of looking for one; may be nil
+	started func(stack.Process) // called with each Terraform that starts; may be nil
 
 	service *serviceLog
 	opening sync.Mutex // held while the target or Terraform is being found
@@ -128,6 +136,9 @@ func (s *Session) Target(ctx context.Context) (*target.Target, error) {
 
 // lockedByAnother reports whether another process may change the workspace now.
 func (s *Session) lockedByAnother() bool {
+	if s.Running() != nil {
+		return true
+	}
 	s.mu.Lock()
 	own := s.lock != nil
 	s.mu.Unlock()
@@ -164,9 +175,11 @@ func (s *Session) Stack(ctx context.Context, emit func(stack.Event)) (*stack.Sta
 		return st, nil
 	}
 	cache := cacheDir()
-	tf, err := stack.Find(ctx, stack.FindOptions{Path: s.opts.Terraform, CacheDir: cache, Offline: s.opts.Offline}, emit)
-	if err != nil {
-		return nil, err
+	tf := s.found
+	if tf == nil {
+		if tf, err = stack.Find(ctx, stack.FindOptions{Path: s.opts.Terraform, CacheDir: cache, Offline: s.opts.Offline}, emit); err != nil {
+			return nil, err
+		}
 	}
 	if st, err = s.open(t, tf, cache); err != nil {
 		return nil, err
@@ -183,7 +196,7 @@ func cacheDir() string { return filepath.Join(xdg.CacheHome, "fargate-workshop")
 func (s *Session) open(t *target.Target, tf *stack.Terraform, cache string) (*stack.Stack, error) {
 	o := stack.Options{
 		Dir: s.Workspace.TerraformDir(), DataDir: s.Workspace.Dir(), CacheDir: cache, Terraform: tf,
-		Vars: map[string]string{"workspace_id": s.Workspace.ID()},
+		Vars: map[string]string{"workspace_id": s.Workspace.ID()}, Started: s.started,
 	}
 	if t != nil {
 		o.Env = t.Env
@@ -310,13 +323,6 @@ func (s *Session) Environ(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	return append(s.opened().Environ(os.Environ()), exports...), nil
-}
-
-// Busy reports whether Terraform runs an operation.
-func (s *Session) Busy() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stack != nil && s.stack.Running() != ""
 }
 
 // Variable gives the value of a variable in the text of a step, such as

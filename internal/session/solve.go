@@ -117,14 +117,15 @@ func (s *Session) do(ctx context.Context, a lesson.Action, h Helper) error {
 	case lesson.Deploy:
 		return s.apply(ctx, a, h)
 	case lesson.Destroy:
-		if err := s.apply(ctx, a, h); err != nil {
+		err := s.apply(ctx, a, h)
+		if errors.Is(err, ErrDeclined) {
 			return err
 		}
-		r, err := s.Sweep(ctx)
-		if err == nil && h.Receipt != nil {
+		r, rerr := s.Receipt(ctx)
+		if rerr == nil && h.Receipt != nil {
 			h.Receipt(r)
 		}
-		return err
+		return errors.Join(err, rerr)
 	case lesson.Run:
 		code, err := s.Run(ctx, a.Command, h.Line)
 		if err == nil && code != 0 {

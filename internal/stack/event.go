@@ -133,7 +133,7 @@ const (
 )
 
 // Groups lists the groups in the order in which screens show them.
-var Groups = []Group{GroupNetwork, GroupLoadBalancer, GroupPermissions, GroupService, GroupObservability}
+var Groups = []Group{GroupNetwork, GroupLoadBalancer, GroupPermissions, GroupService, GroupObservability, GroupLost}
 
 // Summary is how an operation ended.
 type Summary struct {

@@ -543,7 +543,9 @@ func (s *Stack) stream(ctx context.Context, o *operation, args []string, handle 
 	}
 	return s.run(ctx, o, o.op, s.environ(cli), args, func(m message, e Event) {
 		handle(m)
-		e.Op = o.op // ApplyAll's handle changes it
+		if e.Op != o.op { // ApplyAll's handle has changed it: what was planned is applied now
+			e = m.event(o.op)
+		}
 		send(o.emit, e)
 	})
 }

@@ -27,6 +27,18 @@ type cleanup struct {
 func newCleanup(s *shared) *cleanup {
 	c := &cleanup{run: run{shared: s, destroy: true}}
 	c.applied = func() tea.Cmd { c.ask(); return nil }
+	c.failed = c.ask // what is left is asked whatever happened
+	c.after = func(w int) []string {
+		switch {
+		case c.jobs.alive(c.asking):
+			return []string{"   " + c.theme.Accent.Render(c.spinner()) + " Asking " + c.where() + " what is left"}
+		case c.rerr != nil:
+			return indent(3, paragraphs(min(w-6, readWidth), c.theme.Attention, "It is not known what is left: "+clean.Line(c.rerr.Error())))
+		case c.receipt != nil:
+			return c.viewReceipt(w)
+		}
+		return nil
+	}
 	return c
 }
 
@@ -64,10 +76,10 @@ func (c *cleanup) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	key := k.String()
 	switch c.phase {
 	case phaseIdle:
-		if key == "enter" && c.stack.Exists {
-			return c.begin(), true
+		if key == "enter" {
+			return c.begin(), true // what the state has lost is in the plan as well
 		}
-		if (key == "r" || key == "enter") && !c.stack.Exists && c.ready.done && !c.jobs.alive(c.asking) {
+		if key == "r" && !c.stack.Exists && c.ready.done && !c.jobs.alive(c.asking) {
 			c.ask()
 			return nil, true
 		}
@@ -98,6 +110,10 @@ func (c *cleanup) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 				c.ask()
 			}
 			return nil, true
+		case "enter":
+			if c.receipt != nil && c.receipt.Left() {
+				return c.begin(), true
+			}
 		}
 		return nil, c.scroll.key(k)
 	}
@@ -128,8 +144,12 @@ func (c *cleanup) view(w, h int) []string {
 	}
 	if c.phase == phasePlanned {
 		if c.plan.Empty() {
+			if len(c.diags) > 0 { // warnings: something could not be asked
+				lines := []string{"", " " + t.Attention.Bold(true).Render(t.Signs.Warn+" Nothing to delete was found, but not everything could be asked"), ""}
+				return append(lines, c.diagnosticLines(w-4, 0)...)
+			}
 			return []string{"", " " + t.Good.Bold(true).Render(t.Signs.Done+" Nothing to delete"), "",
-				"   Terraform's state is empty."}
+				"   Terraform's state lists nothing, and " + c.where() + " has nothing of this workspace."}
 		}
 		head := " " + t.Strong.Render("Clean up") + "   " + counts(c.plan, t)
 		lines := []string{cut(head, w, t), ""}
@@ -140,7 +160,7 @@ func (c *cleanup) view(w, h int) []string {
 			"    " + t.Dim.Render(cut("Not Terraform's state, the account itself: each kind of thing, one question.", w-6, t))}
 	}
 	if c.rerr != nil {
-		lines := []string{"", " " + t.Attention.Bold(true).Render(t.Signs.Warn+" It is not proven that nothing is left"), ""}
+		lines := []string{"", " " + t.Attention.Bold(true).Render(t.Signs.Warn+" It is not known what is left"), ""}
 		lines = append(lines, indent(3, paragraphs(min(w-6, readWidth), t.Text, clean.Line(c.rerr.Error())))...)
 		return append(lines, "", "   "+t.Key.Render("r")+" asks again")
 	}
@@ -150,7 +170,7 @@ func (c *cleanup) view(w, h int) []string {
 		return lines[from:to]
 	}
 	if c.stack.Exists {
-		lines := []string{"", " " + t.Heading.Render("The stack is up"), ""}
+		lines := append([]string{"", " " + t.Heading.Render("The stack is up"), ""}, c.lastRun(w)...)
 		up := count(c.stack.Resources, "resource")
 		if !c.stack.Created.IsZero() {
 			up += fmt.Sprintf(", for %s now", span(c.now().Sub(c.stack.Created)))
@@ -168,8 +188,9 @@ func (c *cleanup) view(w, h int) []string {
 		return append(lines, indent(3, paragraphs(min(w-6, readWidth), t.Text,
 			"Press "+t.Key.Render("enter")+" to see what would be deleted. Nothing goes before you have typed the word."))...)
 	}
-	return []string{"", " " + t.Good.Bold(true).Render(t.Signs.Done+" Nothing is up, so there is nothing to clean up"), "",
-		"   Press " + t.Key.Render("2") + " to deploy, or " + t.Key.Render("r") + " to ask " + c.where() + " whether something is left."}
+	lines := append([]string{"", " " + t.Heading.Render("Terraform's state lists nothing"), ""}, c.lastRun(w)...)
+	return append(lines, indent(3, paragraphs(min(w-6, readWidth), t.Text,
+		"Press "+t.Key.Render("r")+" to ask "+c.where()+" whether something is left, or "+t.Key.Render("enter")+" to find and delete it."))...)
 }
 
 func (c *cleanup) viewReceipt(w int) []string {
@@ -190,7 +211,7 @@ func (c *cleanup) viewReceipt(w int) []string {
 	case len(unproven) > 0:
 		head = t.Attention.Bold(true).Render(t.Signs.Warn + " Nothing found, but not everything could be asked")
 	default:
-		head = t.Good.Bold(true).Render(t.Signs.Done + " Everything is gone.")
+		head = t.Good.Bold(true).Render(t.Signs.Done + " Everything has been deleted.")
 	}
 	lines := []string{"", ends(" "+head, t.Dim.Render(asked)+" ", w, t)}
 	if width(head)+width(asked)+4 > w {
@@ -259,12 +280,15 @@ func (c *cleanup) hints() []hint {
 	case phaseFailed:
 		return []hint{{"r", "plan again"}, {"l", "log"}}
 	case phaseDone:
+		if c.receipt != nil && c.receipt.Left() {
+			return []hint{{"enter", "delete what is left"}, {"r", "ask again"}, {"1", "guide"}}
+		}
 		return []hint{{"r", "ask again"}, {"1", "guide"}, {"q", "quit"}}
 	}
 	if c.stack.Exists {
 		return []hint{{"enter", "see what would be deleted"}}
 	}
-	return []hint{{"r", "ask what is left"}}
+	return []hint{{"r", "ask what is left"}, {"enter", "find and delete it"}}
 }
 
 var _ page = (*cleanup)(nil)

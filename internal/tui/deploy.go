@@ -204,12 +204,14 @@ func (d *deploy) view(w, h int) []string {
 		}
 		lines := []string{"", " " + t.Good.Bold(true).Render(t.Signs.Running+" The stack is up") +
 			t.Dim.Render(fmt.Sprintf("   %s%s", count(d.stack.Resources, "resource"), since)), ""}
+		lines = append(lines, d.lastRun(w)...)
 		lines = append(lines, d.viewOutputs(w)...)
 		lines = append(lines, "")
 		return append(lines, indent(3, paragraphs(min(w-6, readWidth), t.Text,
 			"Changed something in the configuration? "+t.Key.Render("p")+" makes a new plan: it shows what is different before anything is done."))...)
 	}
 	lines := []string{"", " " + t.Heading.Render("Nothing is deployed yet"), ""}
+	lines = append(lines, d.lastRun(w)...)
 	lines = append(lines, indent(1, paragraphs(min(w-4, readWidth), t.Text,
 		"Terraform first makes a plan: a list of everything it would create, and why. Nothing is created until you have read that list and said yes."))...)
 	lines = append(lines, "", " Press "+t.Key.Render("enter")+" to make the plan. It takes a few seconds.", "")

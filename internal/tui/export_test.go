@@ -23,7 +23,7 @@ func NewModel(ctx context.Context, s Session, o Options) *Model {
 }
 
 // Close is what Run does after the event loop.
-func (m *model) Close(cancel context.CancelFunc) { m.close(cancel, discard{}, nil) }
+func (m *model) Close(cancel context.CancelFunc) { m.close(cancel, discard{}, nil, true) }
 
 type discard struct{}
 

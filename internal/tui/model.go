@@ -33,6 +33,7 @@ type model struct {
 	helpAt  view
 
 	watching, tailing int // generations of the jobs
+	awaiting          int // of the job that waits for operations of other processes
 	asking            int // of the job that asks what is up
 	again             bool
 
@@ -42,7 +43,12 @@ type model struct {
 	frame   string
 	fatal   error
 	leaving bool
+	// stopFirst: the operation is stopped before the program ends.
+	stopFirst bool
 }
+
+// stoppingText says what happens after Terraform was asked to stop.
+const stoppingText = "Stopping: Terraform starts nothing new and saves its state. What was half made is replaced by the next apply."
 
 var errWatchEnded = errors.New("watching the service ended; r begins again")
 
@@ -103,8 +109,34 @@ func (m *model) opened(what any) tea.Cmd {
 	m.getReady()
 	m.stackMovedNow()
 	m.follow()
+	m.await()
 	return nil
 }
+
+// await waits for an operation that another process starts or has started, and
+// shows it on its page.
+func (m *model) await() {
+	m.awaiting = m.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
+		return m.session.Await(ctx)
+	}, func(what any) tea.Cmd {
+		e := what.(ended)
+		if e.err != nil || m.op != nil {
+			return nil // stackMoved waits for the next one
+		}
+		o := e.value.(Operation)
+		page, r := deployPage, &m.deploy.run
+		if o.Destroy {
+			page, r = cleanupPage, &m.cleanup.run
+		}
+		r.attach(o)
+		if !m.typing() {
+			m.say(noteAttention, fmt.Sprintf("%s is running, started by %s: page %d shows it", capital(string(o.Op)), clean.Line(o.By), page+1))
+		}
+		return nil
+	})
+}
+
+func (m *model) typing() bool { return m.pages[m.page].typing() }
 
 func (m *model) getReady() {
 	m.ready = readiness{says: m.ready.says}
@@ -145,6 +177,9 @@ type standing struct {
 
 // stackMovedNow looks at what is up, and watches it where something is.
 func (m *model) stackMovedNow() tea.Cmd {
+	if m.course != nil && m.op == nil && !m.jobs.alive(m.awaiting) {
+		m.await()
+	}
 	if m.jobs.alive(m.asking) {
 		m.again = true
 		return nil
@@ -477,17 +512,17 @@ func (m *model) stopOperation() tea.Cmd {
 		m.say(noteAttention, "Terraform is asked to stop planning; nothing was changed")
 	case m.op.stops == 1:
 		m.session.Stop(false)
-		m.say(noteAttention, "Terraform is asked to stop: it ends what it has begun and keeps its state. This may take a minute")
+		m.say(noteAttention, stoppingText)
 	default:
 		gen := m.op.gen
 		m.op.stops = 1
 		m.dialog = &dialog{
-			title:  "Stop Terraform the hard way?",
+			title:  "Stop Terraform at once?",
 			danger: true,
 			body: []string{
-				"Terraform was asked to stop and is ending what it has begun. That is the safe way, and it may take a minute.",
+				"Terraform was asked to stop and is saving its state. That is the safe way, and it may take a minute.",
 				"",
-				"Stopped the hard way, it may not get to write down what it has just created. That would stay in " + m.where() + " with nobody to remember it, and would have to be found and deleted by hand.",
+				"Stopped at once, it may not save what it has just created. That would stay in " + m.where() + " until a clean-up finds it by its tags.",
 			},
 			choices: []choice{
 				{label: "Wait for it", key: "n"},
@@ -495,7 +530,7 @@ func (m *model) stopOperation() tea.Cmd {
 					if m.op != nil && m.op.gen == gen {
 						m.op.stops = 2
 						m.session.Stop(true)
-						m.say(noteBad, "Terraform was stopped the hard way; page 5 can look for what is left")
+						m.say(noteBad, "Terraform is stopped at once. The next plan looks in the account for what its state has lost")
 					}
 					return nil
 				}},
@@ -513,10 +548,12 @@ func (m *model) quit() tea.Cmd {
 	case m.op != nil:
 		m.dialog = &dialog{
 			title: "Terraform is at work",
-			body:  []string{"Leaving now asks it to stop safely: it ends what it has begun, keeps its state, and then the workshop closes. You can go on from there the next time."},
+			body: []string{"Terraform runs on its own: leave, and it goes on. `workshop` shows it again, and so does `workshop status`.",
+				"", "Or stop it before you leave: it starts nothing new and saves its state. The next plan goes on from there."},
 			choices: []choice{
 				{label: "Stay", key: "n"},
-				{label: "Stop safely and leave", key: "y", do: func(*dialog) tea.Cmd { return m.leave() }},
+				{label: "Leave, it goes on", key: "l", do: func(*dialog) tea.Cmd { return m.leave() }},
+				{label: "Stop it and leave", key: "y", do: func(*dialog) tea.Cmd { m.stopFirst = true; return m.leave() }},
 			},
 		}
 	case m.stack.Exists:

@@ -216,6 +216,7 @@ type operation struct {
 	op      stack.Op
 	destroy bool
 	began   time.Time
+	by      string        // the command of another process that started it; empty for this one
 	stops   int           // how often it was asked to stop
 	stop    chan struct{} // closed then; nil where nobody waits for it
 }

@@ -46,7 +46,10 @@ type run struct {
 	log     opLog
 	showLog bool
 	gen     int
-	applied func() tea.Cmd // after a good apply
+	held    []string             // what keeps deletions from coming to their end
+	applied func() tea.Cmd       // after a good apply
+	failed  func()               // after one that failed or was stopped; nil for nothing
+	after   func(w int) []string // what is shown below a failure; nil for nothing
 }
 
 // complaint is a diagnostic with what to do about it.
@@ -85,7 +88,7 @@ func (r *run) begin() tea.Cmd {
 		r.phase = phaseWaiting
 		return nil
 	}
-	r.phase, r.plan, r.story, r.diags, r.err, r.summary = phasePlanning, nil, nil, nil, nil, nil
+	r.phase, r.plan, r.story, r.diags, r.err, r.summary, r.held = phasePlanning, nil, nil, nil, nil, nil, nil
 	r.says, r.part, r.showLog = "Terraform reads the configuration", 0, false
 	r.log.reset()
 	r.gen = r.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
@@ -165,11 +168,45 @@ func (r *run) apply() tea.Cmd {
 
 // follow shows an apply that another page began.
 func (r *run) follow(p *stack.Plan) {
-	r.phase, r.plan, r.diags, r.err, r.summary, r.showLog = phaseApplying, p, nil, nil, nil, false
-	r.log.reset()
-	r.story = newStory(r.shared, p)
+	r.showApply(p)
 	r.gen = r.op.gen
 	r.watchNow()
+}
+
+func (r *run) showApply(p *stack.Plan) {
+	r.phase, r.plan, r.diags, r.err, r.summary, r.showLog, r.held = phaseApplying, p, nil, nil, nil, false, nil
+	r.log.reset()
+	r.story = newStory(r.shared, p)
+}
+
+// attach shows an operation that another process started, from its beginning.
+func (r *run) attach(o Operation) {
+	hear := r.hearApply
+	if o.Op == stack.OpPlan {
+		r.phase, r.plan, r.story, r.diags, r.err, r.summary, r.held = phasePlanning, nil, nil, nil, nil, nil, nil
+		r.says, r.part, r.showLog = "Terraform reads the configuration", 0, false
+		r.log.reset()
+		hear = r.hearPlan
+	} else {
+		p := o.Plan
+		if p == nil { // it is planned first, in the same run of Terraform
+			p = &stack.Plan{Destroy: r.destroy}
+		}
+		r.showApply(p)
+		r.story.begun = o.Started
+	}
+	r.gen = r.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
+		p, err := r.session.Attach(ctx, r.relay(say))
+		if err != nil || p == nil {
+			return nil, err
+		}
+		return priced{p, r.session.Cost(p)}, nil
+	}, hear)
+	r.op.set(r.shared, r.gen, o.Op, r.destroy)
+	r.op.began, r.op.by = o.Started, o.By
+	if o.Op != stack.OpPlan {
+		r.watchNow()
+	}
 }
 
 // followed ends what follow began.
@@ -199,6 +236,9 @@ func (r *run) hearApply(m any) tea.Cmd {
 		moved := r.stackMoved()
 		if m.err != nil {
 			r.fail(m.err)
+			if r.failed != nil {
+				r.failed()
+			}
 			return moved
 		}
 		r.story.end()
@@ -213,6 +253,14 @@ func (r *run) hear(e stack.Event) {
 		r.log.add(e.Time, clean.Line(e.Message))
 	}
 	switch e.Type {
+	case stack.EventPlanned:
+		if r.phase == phaseApplying && e.Plan != nil && r.story != nil && len(r.plan.Changes) == 0 {
+			begun := r.story.begun
+			r.plan, r.story = e.Plan, newStory(r.shared, e.Plan)
+			r.story.begun = begun
+		}
+	case stack.EventHeld:
+		r.held = append(r.held, clean.Line(e.Message))
 	case stack.EventSummary:
 		r.summary = e.Summary
 	case stack.EventDownload:
@@ -325,12 +373,15 @@ func (r *run) viewCommon(w, h int) (lines []string, ok bool) {
 		return lines, true
 	case phaseApplying:
 		lines = append(lines, r.story.head(w))
-		if r.op != nil && r.op.stops > 0 {
-			lines = append(lines, t.Attention.Render("   Terraform is asked to stop: it finishes what it has begun and keeps its state."))
-		} else {
+		switch {
+		case r.op != nil && r.op.stops > 0:
+			lines = append(lines, t.Attention.Render("   "+stoppingText))
+		case r.op != nil && r.op.by != "":
+			lines = append(lines, t.Dim.Render(cut("   Started by "+clean.Line(r.op.by)+" at "+r.op.began.Local().Format("15:04:05"), w, t)))
+		default:
 			lines = append(lines, "")
 		}
-		diags := r.diagnosticLines(w-4, 6)
+		diags := append(r.heldLines(w-4), r.diagnosticLines(w-4, 6)...)
 		lines = append(lines, r.story.view(w, h-len(lines)-len(diags))...)
 		return append(lines, diags...), true
 	case phaseFailed:
@@ -352,10 +403,10 @@ func (r *run) viewFailed(w, h int) []string {
 	next := "Nothing was created or changed. Press " + t.Key.Render("r") + " to plan again."
 	if r.story != nil {
 		what = fmt.Sprintf("The apply stopped after %d of %d", r.story.reading().Done, r.story.reading().Total)
-		next = "What was made is kept in Terraform's state: nothing is lost. Press " + t.Key.Render("r") + " to plan the rest."
+		next = "The next plan starts from what Terraform's state knows, and looks in the account for what it may have lost. Press " + t.Key.Render("r") + " to plan the rest."
 		if r.destroy {
 			what = fmt.Sprintf("The clean-up stopped after %d of %d", r.story.reading().Done, r.story.reading().Total)
-			next = "Terraform's state still knows what is left. Press " + t.Key.Render("r") + " to plan the rest."
+			next = "Press " + t.Key.Render("r") + " to plan the rest: the plan has what Terraform's state knows and what the account still has."
 		}
 	}
 	mark := t.Bad.Bold(true).Render(t.Signs.Failed + " " + what)
@@ -377,6 +428,9 @@ func (r *run) viewFailed(w, h int) []string {
 	if r.story != nil && len(body)+len(head) < h-4 {
 		body = append(body, "")
 		body = append(body, r.story.view(w, h-len(head)-len(body)-1)...)
+	}
+	if r.after != nil {
+		body = append(body, r.after(w)...)
 	}
 	from, to := r.errs.window(len(body), h-len(head))
 	return append(head, body[from:to]...)
@@ -430,8 +484,8 @@ func (r *run) diagnosticLines(w, most int) []string {
 			}
 		}
 		advice := d.advice
-		if advice == "" && d.File != "" {
-			advice = "Mend that line in " + r.info.Workspace + " and plan again, or leave and run `workshop reset` to get the bundled files back (yours are kept)."
+		if advice == "" && d.File != "" && !stopped(r.err) {
+			advice = "Fix that line in " + r.info.Workspace + " and plan again, or leave and run `workshop reset` to get the bundled files back (yours are kept)."
 		}
 		if advice != "" {
 			for i, l := range wrap(clean.Line(advice), min(w-6, readWidth)) {
@@ -448,6 +502,59 @@ func (r *run) diagnosticLines(w, most int) []string {
 		out = append(out[:most-1], t.Bad.Render(fmt.Sprintf("  and %d more", len(out)-most+1)))
 	}
 	return indent(1, out)
+}
+
+// heldLines say what keeps deletions from coming to their end.
+func (r *run) heldLines(w int) []string {
+	t := r.theme
+	var out []string
+	for _, h := range r.held {
+		for i, l := range wrap(h, min(w-4, readWidth)) {
+			lead := t.Attention.Render(t.Signs.Warn) + " "
+			if i > 0 {
+				lead = strings.Repeat(" ", width(lead))
+			}
+			out = append(out, " "+lead+l)
+		}
+	}
+	return out
+}
+
+// lastRun says how the operation before ended, where it did not end well.
+func (s *shared) lastRun(w int) []string {
+	l := s.stack.Last
+	if l == nil {
+		return nil
+	}
+	var how string
+	switch {
+	case l.Interrupted:
+		how = "was interrupted"
+	case l.Stopped:
+		how = "was stopped"
+	case l.Failed:
+		how = "failed"
+	default:
+		return nil
+	}
+	what := "apply"
+	if l.Destroy {
+		what = "clean-up"
+	}
+	text := fmt.Sprintf("Your last %s %s", what, how)
+	if l.Total > 0 {
+		text += fmt.Sprintf(" at %d of %s", l.Done, count(l.Total, "resource"))
+	}
+	text += ", " + l.Ended.Local().Format("2 January 15:04") + ". The next plan also looks in the account for what Terraform's state may have lost."
+	lines := indent(3, wrap(text, min(w-6, readWidth)))
+	for i, line := range lines {
+		mark := "  "
+		if i == 0 {
+			mark = s.theme.Signs.Warn + " "
+		}
+		lines[i] = " " + s.theme.Attention.Render(mark+strings.TrimSpace(line))
+	}
+	return append(lines, "")
 }
 
 func indent(n int, lines []string) []string {

@@ -40,9 +40,15 @@ type Session interface {
 	Plan(ctx context.Context, destroy bool, emit func(stack.Event)) (*stack.Plan, error)
 	// Apply does what that plan says, ending with EventSummary.
 	Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) error
-	// Stop asks the running Plan or Apply to stop and to keep its state; hard
-	// ends it at once. It does not block.
+	// Stop asks the operation that runs to stop and to keep its state; hard ends it
+	// at once. It does not block.
 	Stop(hard bool)
+	// Await returns an operation that runs in the workspace and that another
+	// process started. It waits for one until ctx ends.
+	Await(ctx context.Context) (Operation, error)
+	// Attach follows that operation from its beginning to its end. For a plan it
+	// returns the plan.
+	Attach(ctx context.Context, emit func(stack.Event)) (*stack.Plan, error)
 	// Sources says where each resource is written down, by its address without
 	// index.
 	Sources(ctx context.Context) (map[string]stack.Source, error)
@@ -197,9 +203,29 @@ type Help struct {
 	Approve func(p *stack.Plan) bool // whether to apply it; it blocks until that is known
 }
 
+// Operation is a run of Terraform that another process started.
+type Operation struct {
+	Op      stack.Op // OpPlan, OpApply or OpDestroy
+	Destroy bool
+	By      string // the command that started it
+	Started time.Time
+	Plan    *stack.Plan // that it applies; nil while it makes one
+}
+
+// LastRun is how the newest operation ended that changed something or was to.
+type LastRun struct {
+	Destroy     bool
+	Interrupted bool // its process ended without saying how
+	Stopped     bool // on request
+	Failed      bool
+	Done, Total int // resources
+	Ended       time.Time
+}
+
 // Stack is what is up.
 type Stack struct {
-	Exists    bool // Terraform's state holds resources
+	Last      *LastRun // nil where there was none
+	Exists    bool     // Terraform's state holds resources
 	Resources int
 	Addresses []string       // theirs
 	Network   string         // the VPC's range of addresses; empty where unknown
@@ -227,3 +253,6 @@ type Receipt struct {
 	To      time.Time // when the last was removed
 	Cost    string    // one sentence: "$0.00 in the sandbox (on AWS this would have been $0.04)"
 }
+
+// Left reports whether the account has something left.
+func (r *Receipt) Left() bool { return len(r.Report.Left) > 0 }

@@ -29,7 +29,7 @@ func TestTheWholeWay(t *testing.T) {
 				st.press("4")
 				st.sees("Nothing runs yet")
 				st.press("5")
-				st.sees("nothing to clean up")
+				st.sees("Terraform's state lists nothing")
 				st.golden("cleanup-nothing")
 				st.press("1", "n", "n", "n")
 				st.sees("Terraform now makes what the plan promised")
@@ -108,7 +108,7 @@ func TestTheWholeWay(t *testing.T) {
 				st.sees("Deleting", "of 28")
 				st.golden("cleanup-deleting")
 				st.wait(60 * time.Second)
-				st.sees("Everything is gone.", "in 9 places", "left", "nothing", "(on AWS this would have been $0.04)")
+				st.sees("Everything has been deleted.", "in 9 places", "left", "nothing", "(on AWS this would have been $0.04)")
 				st.golden("cleanup-receipt")
 
 				st.press("?")
@@ -166,15 +166,16 @@ func TestInterruptAnApply(t *testing.T) {
 		st.press("a", "y")
 		st.wait(20 * time.Second)
 		st.press("ctrl+c")
-		st.sees("Terraform is asked to stop", "keeps its state")
+		st.sees("Terraform starts nothing new and saves its state")
 		st.called("plan destroy=false", "apply 28", "stop hard=false")
 		st.press("ctrl+c")
-		st.sees("Stop Terraform the hard way?", "Wait for it", "it may not get to write down what it has")
+		st.sees("Stop Terraform at once?", "Wait for it", "it may not save what it has just created")
 		st.press("enter") // the safe answer
 		st.called("plan destroy=false", "apply 28", "stop hard=false")
 		st.golden("deploy-stopping")
 		st.wait(60 * time.Second)
-		st.sees("The apply stopped after", "because you stopped it", "nothing is lost")
+		st.sees("The apply stopped after", "because you stopped it", "looks in the account for what it may have lost")
+		st.seesNot("nothing is lost")
 		st.golden("deploy-stopped")
 		st.press("r")
 		st.wait(3 * time.Second)
@@ -203,7 +204,7 @@ func TestQuitWhileTerraformWorks(t *testing.T) {
 		st.press("a", "y")
 		st.wait(5 * time.Second)
 		st.press("q")
-		st.sees("Terraform is at work", "Stay", "Stop safely and leave")
+		st.sees("Terraform is at work", "Stay", "Leave, it goes on", "Stop it and leave")
 		st.press("esc")
 		if st.quit {
 			t.Fatal("esc quit")
@@ -216,10 +217,83 @@ func TestQuitWhileTerraformWorks(t *testing.T) {
 	})
 }
 
+func TestLeaveWhileTerraformWorks(t *testing.T) {
+	play(t, tuitest.New, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.press("enter")
+		st.wait(3 * time.Second)
+		st.press("a", "y")
+		st.wait(5 * time.Second)
+		st.press("q", "l")
+		if !st.quit {
+			t.Fatal("l did not quit")
+		}
+		st.called("plan destroy=false", "apply 28")
+	})
+}
+
+// Another process applies: this screen shows it too, with who started it.
+func TestAnApplyOfAnotherProcess(t *testing.T) {
+	elsewhere := func() *tuitest.Session {
+		s := tuitest.New()
+		s.Elsewhere = &tui.Operation{Op: stack.OpApply, By: "workshop deploy --yes", Started: time.Now()}
+		return s
+	}
+	play(t, elsewhere, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.wait(10 * time.Second)
+		st.sees("Applying", "Started by workshop deploy --yes at")
+		st.press("ctrl+c")
+		st.sees("Terraform starts nothing new and saves its state")
+		st.called("apply 28", "stop hard=false")
+	})
+}
+
+func TestTheLastRunDidNotEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		last tui.LastRun
+		sees string
+	}{
+		"killed":            {tui.LastRun{Interrupted: true, Done: 26, Total: 31}, "Your last apply was interrupted at 26 of 31 resources"},
+		"stopped":           {tui.LastRun{Stopped: true, Done: 3, Total: 31}, "Your last apply was stopped at 3 of 31 resources"},
+		"a destroy, failed": {tui.LastRun{Destroy: true, Failed: true, Done: 30, Total: 31}, "Your last clean-up failed at 30 of 31 resources"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := func() *tuitest.Session {
+				s := tuitest.NewUp()
+				c.last.Ended = time.Now()
+				s.Last = &c.last
+				return s
+			}
+			play(t, session, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+				st.wait(time.Second)
+				st.sees(c.sees)
+				st.press("5")
+				st.sees(c.sees)
+			})
+		})
+	}
+}
+
+// What the state has lost stands in the plan, in a group of its own.
+func TestThePlanHasWhatTheStateLost(t *testing.T) {
+	session := func() *tuitest.Session {
+		s := tuitest.New()
+		s.PlanAs = &stack.Plan{Destroy: true}
+		s.PlanAs.Add(stack.Change{Address: "arn:aws:elasticloadbalancing:1:lb", Type: "load balancers", Action: stack.ActionDelete, Group: stack.GroupLost, Title: "load balancers: workshop-x"})
+		return s
+	}
+	play(t, session, 120, 40, tui.Options{Page: "cleanup"}, func(st *stage) {
+		st.wait(time.Second)
+		st.press("enter")
+		st.wait(3 * time.Second)
+		st.sees("1 to delete", "Not in Terraform's state", "left by a run that did not end", "load balancers: workshop-x")
+		st.golden("cleanup-lost")
+	})
+}
+
 func TestQuitWithAStackUp(t *testing.T) {
 	play(t, tuitest.NewUp, 80, 24, tui.Options{}, func(st *stage) {
 		st.press("q")
-		st.sees("Your stack is still up", "costs nothing here", "Clean up first")
+		st.sees("Your stack is still up", "Clean up first")
 		st.golden("quit")
 		st.press("enter")
 		if st.quit {
@@ -267,7 +341,7 @@ func TestAFailedApply(t *testing.T) {
 		st.wait(3 * time.Second)
 		st.press("a", "y")
 		st.wait(30 * time.Second)
-		st.sees("The apply stopped after", "nothing is lost", "EntityAlreadyExists", "permissions.tf, line 17", "Something of that name is there from before")
+		st.sees("The apply stopped after", "looks in the account", "EntityAlreadyExists", "permissions.tf, line 17", "Something of that name is there from before")
 		st.golden("deploy-failed")
 	})
 }
@@ -477,13 +551,13 @@ func TestALeftoverIsNotAReceiptForNothing(t *testing.T) {
 		st.press("r")
 		st.wait(2 * time.Second)
 		st.sees("1 thing still there", "/aws/ecs/containerinsights/x/performance", "AWS makes this one by itself")
-		st.seesNot("Everything is gone")
+		st.seesNot("Everything has been deleted")
 		st.golden("cleanup-left")
 		st.s.Left, st.s.Unasked = nil, "roles"
 		st.press("r")
 		st.wait(2 * time.Second)
 		st.sees("not proven", "roles could not be asked", "AccessDenied")
-		st.seesNot("Everything is gone")
+		st.seesNot("Everything has been deleted")
 	})
 }
 

@@ -75,10 +75,15 @@ func (o Options) FromEnv(env func(string) string) Options {
 	return o
 }
 
-// Run shows the screens until the learner leaves or ctx ends. When Terraform
-// runs at that moment, it is asked to stop and waited for. Run returns nil when
-// the learner left, ctx's error when that ended, and else why the screen could
-// not go on; that the learner's place could not be saved is an error as well.
+// ErrHungUp is the cause of a context that ended because the terminal has gone.
+var ErrHungUp = errors.New("the terminal has gone")
+
+// Run shows the screens until the learner leaves or ctx ends. When an operation
+// runs at that moment, it is asked to stop and waited for where the learner said
+// so or ctx ended; it goes on where the learner left it or the cause of ctx's end
+// is ErrHungUp. Run returns nil when the learner left, ctx's cause when that
+// ended, and else why the screen could not go on; that the learner's place could
+// not be saved is an error as well.
 func Run(ctx context.Context, s Session, o Options) error {
 	jobs, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -107,7 +112,8 @@ func Run(ctx context.Context, s Session, o Options) error {
 	// The terminal is the shell's again: ctrl+c is a signal from here on.
 	interrupts := make(chan os.Signal, 2)
 	signal.Notify(interrupts, os.Interrupt)
-	m.close(cancel, out, interrupts)
+	hungUp := errors.Is(context.Cause(ctx), ErrHungUp)
+	m.close(cancel, out, interrupts, !hungUp && (m.stopFirst || ctx.Err() != nil))
 	signal.Stop(interrupts)
 	var unsaved error
 	if m.course != nil && !m.info.ReadOnly {
@@ -121,7 +127,7 @@ func Run(ctx context.Context, s Session, o Options) error {
 	case m.fatal != nil:
 		return errors.Join(m.fatal, unsaved)
 	case ctx.Err() != nil:
-		return errors.Join(ctx.Err(), unsaved)
+		return errors.Join(context.Cause(ctx), unsaved)
 	case err != nil && !errors.Is(err, tea.ErrInterrupted):
 		return errors.Join(fmt.Errorf("the screen could not go on: %w", err), unsaved)
 	}
@@ -133,17 +139,22 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(f.Fd())
 }
 
-// close ends every job; the event loop is over, so the model may be touched.
-func (m *model) close(cancel context.CancelFunc, out io.Writer, interrupts <-chan os.Signal) {
+// close ends every job; the event loop is over, so the model may be touched. With
+// stop an operation that runs is stopped and waited for.
+func (m *model) close(cancel context.CancelFunc, out io.Writer, interrupts <-chan os.Signal, stop bool) {
+	stop = stop && m.op != nil
 	for gen := range m.jobs.running {
-		if m.op == nil || gen != m.op.gen {
+		if !stop || gen != m.op.gen {
 			m.jobs.drop(gen)
 		}
 	}
 	done := make(chan struct{})
 	go func() { m.jobs.wg.Wait(); close(done) }()
-	if m.op != nil {
-		fmt.Fprintln(out, "Terraform is asked to stop; it ends what it has begun and keeps its state...")
+	if m.op != nil && !stop {
+		fmt.Fprintln(out, "Terraform goes on. `workshop` shows it again; `workshop status` says how it is.")
+	}
+	if stop {
+		fmt.Fprintln(out, stoppingText)
 		m.session.Stop(false)
 		late := time.After(stopTime)
 		for told, over := false, false; !over; {
@@ -153,7 +164,7 @@ func (m *model) close(cancel context.CancelFunc, out io.Writer, interrupts <-cha
 			case <-interrupts:
 				if !told {
 					told = true
-					fmt.Fprintln(out, "It is stopping. Stopped the hard way, it may not get to write down what it has just created, and nobody would remember to delete that. ctrl+c once more does it all the same.")
+					fmt.Fprintln(out, "It is stopping. Stopped at once, it may not save what it has just created; `workshop destroy` would find that by its tags. Ctrl-C once more stops it at once.")
 					continue
 				}
 				m.session.Stop(true)

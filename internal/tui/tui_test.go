@@ -81,7 +81,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	if s.Saved().Step != "welcome" {
 		t.Errorf("the place was not saved: %+v", s.Saved())
 	}
-	if !out.has("Terraform is asked to stop") {
+	if !out.has("Terraform starts nothing new and saves its state") {
 		t.Error("nobody was told what Run waits for")
 	}
 }

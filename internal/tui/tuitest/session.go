@@ -44,6 +44,8 @@ type Session struct {
 	LogBatch  int                // lines at once; 0 is 1
 	Files     map[string]string  // of the configuration, by name
 	OwnEditor []string           // the learner's editor, as an argument list; empty for none
+	Elsewhere *tui.Operation     // runs already, started by another process
+	Last      *tui.LastRun       // how the operation before ended
 
 	mu      sync.Mutex
 	saved   []tui.Progress
@@ -148,7 +150,7 @@ func (s *Session) Save(_ context.Context, p tui.Progress) error {
 func (s *Session) Stack(context.Context) (tui.Stack, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := tui.Stack{Exists: len(s.created) > 0, Resources: len(s.created), Created: s.from}
+	st := tui.Stack{Last: s.Last, Exists: len(s.created) > 0, Resources: len(s.created), Created: s.from}
 	for a := range s.created {
 		st.Addresses = append(st.Addresses, a)
 	}
@@ -189,6 +191,25 @@ func (s *Session) Stop(hard bool) {
 			shut(s.hard)
 		}
 	}
+}
+
+// Await returns Elsewhere once.
+func (s *Session) Await(ctx context.Context) (tui.Operation, error) {
+	s.mu.Lock()
+	o := s.Elsewhere
+	s.Elsewhere = nil
+	s.mu.Unlock()
+	if o != nil {
+		return *o, nil
+	}
+	<-ctx.Done()
+	return tui.Operation{}, ctx.Err()
+}
+
+// Attach plays the operation as if this session had started it.
+func (s *Session) Attach(ctx context.Context, emit func(stack.Event)) (*stack.Plan, error) {
+	p := s.plan(false)
+	return nil, s.Apply(ctx, p, emit)
 }
 
 func (s *Session) Plan(ctx context.Context, destroy bool, emit func(stack.Event)) (*stack.Plan, error) {

@@ -1,0 +1,264 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"workshop/internal/operation"
+	"workshop/internal/stack"
+	"workshop/internal/target"
+)
+
+// leftoverTime bounds the end of a Terraform whose operation died: it has a
+// minute to save its state.
+const leftoverTime = 90 * time.Second
+
+// input is what an operation's process needs to work as this session would.
+type input struct {
+	Target    target.Kind      `json:"target"`
+	Workspace string           `json:"workspace"`
+	Region    string           `json:"region,omitempty"`
+	Path      string           `json:"path,omitempty"`      // of the terraform that was asked for
+	Terraform *stack.Terraform `json:"terraform,omitempty"` // found already
+	Offline   bool             `json:"offline,omitempty"`
+	Fast      bool             `json:"fast,omitempty"`
+
+	Destroy bool `json:"destroy,omitempty"` // of a plan
+}
+
+func (s *Session) input() input {
+	in := input{
+		Target: s.opts.Kind, Workspace: s.Workspace.Dir(), Region: s.opts.Region, Path: s.opts.Terraform,
+		Offline: s.opts.Offline, Fast: s.opts.Fast,
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stack != nil {
+		in.Terraform = s.stack.Terraform()
+	}
+	return in
+}
+
+// operations is the folder of the workspace's operations.
+func (s *Session) operations() string { return filepath.Join(s.Workspace.Dir(), "operations") }
+
+// operate starts an operation in a process of its own and follows it. The
+// operation goes on when ctx ends. What the work returned is decoded into result,
+// also of an operation that failed.
+func (s *Session) operate(ctx context.Context, kind operation.Kind, in input, p *stack.Plan, emit func(stack.Event), result any) (*operation.Operation, error) {
+	if err := s.Lock(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.operating++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.operating--
+		s.mu.Unlock()
+	}()
+	if err := s.endLeftover(ctx); err != nil {
+		return nil, err
+	}
+	o, err := operation.Start(ctx, s.operations(), kind, commandName(), in, p)
+	if err != nil {
+		return nil, err
+	}
+	return o, s.follow(ctx, o, emit, result)
+}
+
+// commandName is this process as its user typed it, without the program's folder.
+func commandName() string {
+	return strings.Join(append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...), " ")
+}
+
+func (s *Session) follow(ctx context.Context, o *operation.Operation, emit func(stack.Event), result any) error {
+	s.mu.Lock()
+	s.current = o
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.current = nil
+		s.mu.Unlock()
+		s.setApplying(nil)
+	}()
+	if o.Kind == operation.Apply {
+		if p, err := o.Plan(); err == nil {
+			s.setApplying(p)
+		}
+	}
+	data, err := o.Follow(ctx, func(e stack.Event) {
+		if e.Type == stack.EventPlanned && o.Kind == operation.Deploy {
+			s.setApplying(e.Plan)
+		}
+		if emit != nil {
+			emit(e)
+		}
+	})
+	if len(data) > 0 && result != nil {
+		if jerr := json.Unmarshal(data, result); jerr != nil {
+			err = errors.Join(err, fmt.Errorf("read what %s returned: %w", o.Kind, jerr))
+		}
+	}
+	return err
+}
+
+// Attach follows the operation that runs in the workspace, whoever started it,
+// from its beginning to its end. Of a plan it returns the plan. Where none runs
+// any more it follows the one that ended last.
+func (s *Session) Attach(ctx context.Context, emit func(stack.Event)) (*stack.Plan, error) {
+	o := operation.Running(s.operations())
+	if o == nil {
+		o = operation.Latest(s.operations(), func(*operation.Operation) bool { return true })
+	}
+	if o == nil {
+		return nil, errors.New("no operation has run in this workspace")
+	}
+	var c changed
+	err := s.follow(ctx, o, emit, &c)
+	s.mu.Lock()
+	s.receipt = c.Receipt
+	s.mu.Unlock()
+	if err != nil || o.Kind != operation.Plan {
+		return nil, err
+	}
+	return o.Plan()
+}
+
+// Running is the operation that runs in the workspace, nil where none does.
+func (s *Session) Running() *operation.Operation { return operation.Running(s.operations()) }
+
+// LastOperation is the newest operation that changed something or was to, running
+// or over; ok is false where there was none.
+func (s *Session) LastOperation() (st operation.Status, ok bool) {
+	o := operation.Latest(s.operations(), func(o *operation.Operation) bool { return o.Kind != operation.Plan })
+	if o == nil {
+		return operation.Status{}, false
+	}
+	return o.Status(), true
+}
+
+// endLeftover ends what operations whose process died have left running, and
+// journals what they had done.
+func (s *Session) endLeftover(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, leftoverTime)
+	defer cancel()
+	for _, o := range operation.List(s.operations()) {
+		if o.Running() {
+			continue
+		}
+		processes := readProcesses(o)
+		for _, p := range processes {
+			if _, err := stack.EndLeftover(ctx, p); err != nil {
+				return err
+			}
+		}
+		if st := o.Status(); st.State == operation.StateInterrupted && len(processes) > 0 {
+			// That it cannot be journalled must not keep anybody from deleting.
+			_ = s.applied(&st.Summary)
+		}
+		if err := os.Remove(filepath.Join(o.Dir(), processesFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("forget the processes of an operation that is over: %w", err)
+		}
+	}
+	return nil
+}
+
+// Stop asks the operation that runs to stop, or tells it to leave at once where
+// hard is set. It does not wait for the end.
+func (s *Session) Stop(hard bool) {
+	s.mu.Lock()
+	o := s.current
+	s.mu.Unlock()
+	if o == nil {
+		if o = s.Running(); o == nil {
+			return
+		}
+	}
+	// Where the process cannot be reached it has ended, or the operation's end
+	// says what happened.
+	_ = o.Stop()
+	if hard {
+		_ = o.Stop()
+	}
+}
+
+// Busy reports whether an operation runs that this session follows.
+func (s *Session) Busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current != nil || s.operating > 0
+}
+
+func (s *Session) setApplying(p *stack.Plan) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.applying = p
+}
+
+// Plan initialises Terraform and makes a plan, for a destroy where destroy is
+// set. A plan to deploy knows the values that only Terraform knows. Things of this
+// workspace that Terraform's state has lost are part of a plan as deletions of the
+// group stack.GroupLost. It takes the workspace's lock.
+func (s *Session) Plan(ctx context.Context, destroy bool, emit func(stack.Event)) (*stack.Plan, error) {
+	in := s.input()
+	in.Destroy = destroy
+	o, err := s.operate(ctx, operation.Plan, in, nil, emit, nil)
+	if err != nil {
+		return nil, err
+	}
+	return o.Plan()
+}
+
+// Apply does what the plan says. A destroy ends with the question what is left;
+// Receipt has the answer. It takes the workspace's lock.
+func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) (*stack.Summary, error) {
+	kind := operation.Apply
+	if p.Destroy {
+		kind = operation.Destroy
+	}
+	return s.change(ctx, kind, p, emit)
+}
+
+// Deploy plans and applies without asking, in one run of Terraform. It takes the
+// workspace's lock.
+func (s *Session) Deploy(ctx context.Context, emit func(stack.Event)) (*stack.Summary, error) {
+	return s.change(ctx, operation.Deploy, nil, emit)
+}
+
+// changed is what an operation that changes something returns.
+type changed struct {
+	Summary *stack.Summary `json:"summary,omitempty"`
+	Receipt *Receipt       `json:"receipt,omitempty"` // of a destroy
+}
+
+func (s *Session) change(ctx context.Context, kind operation.Kind, p *stack.Plan, emit func(stack.Event)) (*stack.Summary, error) {
+	s.mu.Lock()
+	s.receipt = nil
+	s.mu.Unlock()
+	var c changed
+	_, err := s.operate(ctx, kind, s.input(), p, emit, &c)
+	s.mu.Lock()
+	s.receipt = c.Receipt
+	s.mu.Unlock()
+	return c.Summary, err
+}
+
+// Receipt says what is left in the account: the answer with which the last
+// destroy of this session ended, once, else a new one.
+func (s *Session) Receipt(ctx context.Context) (Receipt, error) {
+	s.mu.Lock()
+	r := s.receipt
+	s.receipt = nil
+	s.mu.Unlock()
+	if r != nil {
+		return *r, nil
+	}
+	return s.Sweep(ctx)
+}
