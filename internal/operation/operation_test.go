@@ -24,7 +24,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(Variable); dir != "" {
 		stops := make(chan struct{}, 8)
 		err := Serve(dir, Work{
-			Run:  func(ctx context.Context, o *Operation, emit func(stack.Event)) (any, error) { return play(o, emit, stops) },
+			Run: func(ctx context.Context, o *Operation, emit func(stack.Event)) (any, error) {
+				return play(o, emit, stops)
+			},
 			Stop: func() { stops <- struct{}{} },
 		})
 		if err != nil {
