@@ -127,7 +127,7 @@ func Start(ctx context.Context, root string, kind Kind, by string, input any, p 
 		// A failed preparation leaves nothing that looks like an operation.
 		return nil, errors.Join(fmt.Errorf("start %s: %w", kind, err), os.RemoveAll(o.dir))
 	}
-	proc, err := detach.Start(detach.Command{Env: append(os.Environ(), Variable+"="+o.dir), Log: o.path(outputFile), Keep: root})
+	proc, err := detach.Start(detach.Command{Args: []string{"operation", string(kind)}, Env: append(os.Environ(), Variable+"="+o.dir), Log: o.path(outputFile), Keep: root})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", kind, err), os.RemoveAll(o.dir))
 	}

@@ -92,7 +92,7 @@ func (c *cleanup) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case phasePlanned:
 		switch key {
 		case "x":
-			if !c.plan.Empty() {
+			if !c.plan.Empty() && c.mayChange() {
 				c.confirm()
 			}
 			return nil, true

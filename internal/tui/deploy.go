@@ -56,7 +56,7 @@ func (d *deploy) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 	case phasePlanned:
 		switch key {
 		case "a":
-			if !d.plan.Empty() {
+			if !d.plan.Empty() && d.mayChange() {
 				d.confirm()
 			}
 			return nil, true

@@ -80,8 +80,7 @@ func (r *run) begin() tea.Cmd {
 		r.say(noteAttention, "Terraform is at work already; wait until it is done")
 		return nil
 	}
-	if r.info.ReadOnly {
-		r.say(noteAttention, "You can look but not change: "+clean.Line(r.info.Holder))
+	if !r.mayChange() {
 		return nil
 	}
 	if !r.ready.done {
@@ -100,6 +99,14 @@ func (r *run) begin() tea.Cmd {
 	}, r.hearPlan)
 	r.op.set(r.shared, r.gen, stack.OpPlan, r.destroy)
 	return nil
+}
+
+// mayChange reports whether this screen may change anything, and says why not.
+func (r *run) mayChange() bool {
+	if r.info.ReadOnly {
+		r.say(noteAttention, "You can look but not change: "+clean.Line(r.info.Holder))
+	}
+	return !r.info.ReadOnly
 }
 
 // set makes this operation the running one.
