@@ -27,15 +27,15 @@ func BenchmarkDeployAgainstBare(b *testing.B) {
 	var deploy, bare time.Duration
 	for b.Loop() {
 		p := newPlace(b)
-		sb := p.sandbox()
+		p.sandbox()
 		begun := time.Now()
 		p.run(0, "deploy", "--yes")
 		deploy += time.Since(begun)
 		p.run(0, "destroy", "--yes")
-		stop(b, sb)
+		p.run(0, "sandbox", "stop")
 
 		q := newPlace(b)
-		sb = q.sandbox()
+		q.sandbox()
 		env := append([]string{}, q.env...)
 		for l := range strings.Lines(q.run(0, "env")) {
 			if kv, ok := strings.CutPrefix(strings.TrimSpace(l), "export "); ok {
@@ -57,7 +57,7 @@ func BenchmarkDeployAgainstBare(b *testing.B) {
 		terraform("apply", "-input=false", "-auto-approve")
 		bare += time.Since(begun)
 		terraform("destroy", "-input=false", "-auto-approve")
-		stop(b, sb)
+		q.run(0, "sandbox", "stop")
 	}
 	n := float64(b.N)
 	b.ReportMetric(deploy.Seconds()/n, "deploy-s")

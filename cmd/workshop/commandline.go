@@ -159,7 +159,7 @@ func (c *commandLine) open() (*session.Session, error) {
 }
 
 // reach opens the workspace and its target, and says what the learner should
-// know about it.
+// know about it. The session is there also where only the target fails.
 func (c *commandLine) reach(ctx context.Context) (*session.Session, *target.Target, error) {
 	s, err := c.open()
 	if err != nil {
@@ -167,7 +167,7 @@ func (c *commandLine) reach(ctx context.Context) (*session.Session, *target.Targ
 	}
 	t, err := s.Target(ctx)
 	if err != nil {
-		return nil, nil, err
+		return s, nil, err
 	}
 	c.tell(t.Notes)
 	return s, t, nil

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -75,8 +74,25 @@ func newPlace(t testing.TB) *place {
 			p.env = append(p.env, kv)
 		}
 	}
-	p.env = append(p.env, "HOME="+p.home, "WORKSHOP_SANDBOX_SPEED=fast")
+	p.env = append(p.env, "HOME="+p.home, "WORKSHOP_SANDBOX_SPEED=fast", "WORKSHOP_SANDBOX_IDLE="+sandboxIdle)
+	t.Cleanup(func() { stopSandbox(t, p.env) })
 	return p
+}
+
+// sandboxIdle ends a sandbox that a killed test leaves behind.
+const sandboxIdle = "5m"
+
+// stopSandbox ends the background sandbox of a home, if one runs.
+func stopSandbox(t interface{ Errorf(string, ...any) }, env []string) {
+	bin, err := binary()
+	if err != nil {
+		return // and nothing was started
+	}
+	cmd := exec.Command(bin, "sandbox", "stop")
+	cmd.Env = env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("workshop sandbox stop: %v\n%s", err, out)
+	}
 }
 
 // command is one call of the program; it is killed when the test's time is up.
@@ -111,54 +127,14 @@ func tail(s string) string {
 	return s
 }
 
-// sandbox starts the sandbox in the background until the test ends.
-func (p *place) sandbox() *exec.Cmd {
+// sandbox starts the sandbox in the background and returns its process id.
+func (p *place) sandbox() int {
 	p.t.Helper()
-	cmd := p.command(context.WithoutCancel(p.t.Context()), "sandbox")
-	r, err := cmd.StderrPipe()
-	if err != nil {
-		p.t.Fatal(err)
+	var st struct{ PID int }
+	if err := json.Unmarshal([]byte(p.run(0, "sandbox", "start", "--json")), &st); err != nil || st.PID == 0 {
+		p.t.Fatalf("sandbox start --json names no process: %v", err)
 	}
-	if err := cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(func() {
-		if cmd.ProcessState == nil {
-			stop(p.t, cmd)
-		}
-	})
-	in := bufio.NewScanner(r)
-	ready := make(chan bool, 1)
-	go func() {
-		for in.Scan() {
-			if strings.Contains(in.Text(), "The sandbox runs at") {
-				ready <- true
-			}
-		}
-		ready <- false
-	}()
-	select {
-	case ok := <-ready:
-		if !ok {
-			p.t.Fatal("the sandbox ended before it was ready")
-		}
-	case <-time.After(30 * time.Second):
-		p.t.Fatal("the sandbox is not ready after 30 s")
-	}
-	return cmd
-}
-
-func stop(t testing.TB, cmd *exec.Cmd) {
-	t.Helper()
-	cmd.Process.Signal(os.Interrupt)
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
-	select {
-	case <-done:
-	case <-time.After(30 * time.Second):
-		cmd.Process.Kill()
-		t.Error("the program did not end within 30 s of Ctrl-C")
-	}
+	return st.PID
 }
 
 type statusSeen struct {
@@ -227,14 +203,6 @@ func TestDeployToDestroy(t *testing.T) {
 	if st := p.status(); st.Stack.State != "none" || st.Target != "sandbox" {
 		t.Errorf("before anything: %+v", st)
 	}
-	sb := p.sandbox()
-	stopped := false
-	defer func() {
-		if !stopped {
-			stop(t, sb)
-		}
-	}()
-
 	deployed := lines(p.run(0, "deploy", "--yes", "--json"))
 	last := deployed[len(deployed)-1]
 	if last["type"] != "summary" {
@@ -276,7 +244,7 @@ func TestDeployToDestroy(t *testing.T) {
 
 	t.Run("a killed task is replaced", func(t *testing.T) {
 		before := p.status().running()
-		pids := children(t, sb.Process.Pid)
+		pids := children(t, p.sandbox())
 		if len(pids) < 2 {
 			t.Fatalf("the sandbox has the child processes %v, want one for each task", pids)
 		}
@@ -311,9 +279,23 @@ func TestDeployToDestroy(t *testing.T) {
 		t.Error("plan --json printed no plan")
 	})
 
-	t.Run("everything comes back after a restart", func(t *testing.T) {
-		stop(t, sb)
-		sb = p.sandbox()
+	t.Run("everything comes back after the sandbox was killed", func(t *testing.T) {
+		pid := p.sandbox()
+		tasks := children(t, pid)
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the tasks ended with the sandbox", func() bool {
+			for _, task := range tasks {
+				if runs(task) {
+					return false
+				}
+			}
+			return true
+		})
+		if now := p.sandbox(); now == pid {
+			t.Errorf("process %d is still said to be the sandbox", pid)
+		}
 		eventually(t, "the service runs again at its URL", func() bool {
 			res, err := http.Get(url)
 			if err != nil {
@@ -335,8 +317,6 @@ func TestDeployToDestroy(t *testing.T) {
 	if _, err := http.Get(url); err == nil {
 		t.Error("the URL still answers")
 	}
-	stop(t, sb)
-	stopped = true
 }
 
 func get(t *testing.T, url string) string {
@@ -351,6 +331,13 @@ func get(t *testing.T, url string) string {
 		t.Fatalf("GET %s: %d %s %v", url, res.StatusCode, b, err)
 	}
 	return string(b)
+}
+
+// runs reports whether a process has not ended; a zombie has.
+func runs(pid int) bool {
+	out, err := exec.Command("ps", "-o", "stat=", "-p", fmt.Sprint(pid)).Output()
+	state := strings.TrimSpace(string(out))
+	return err == nil && state != "" && !strings.HasPrefix(state, "Z")
 }
 
 // children lists the child processes of a process, oldest first.

@@ -37,9 +37,7 @@ them: start, stop, status and logs are about that one.`,
 		Args:              noArgs,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return c.sandboxOnly() },
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := interruptible(cmd.Context())
-			defer stop()
-			return c.foreground(ctx, port)
+			return c.foreground(cmd.Context(), port)
 		},
 	}
 	cmd.Flags().IntVar(&port, "port", 0, "port of the endpoint on loopback (default: the same as the last time)")
@@ -54,7 +52,9 @@ func (c *commandLine) sandboxOnly() error {
 	return nil
 }
 
-func (c *commandLine) foreground(ctx context.Context, port int) error {
+func (c *commandLine) foreground(whole context.Context, port int) error {
+	ctx, stop := interruptible(whole)
+	defer stop()
 	s, err := c.open()
 	if err != nil {
 		return err
@@ -70,7 +70,8 @@ func (c *commandLine) foreground(ctx context.Context, port int) error {
 	for _, n := range sb.Target.Notes {
 		c.note("%s", n)
 	}
-	if err := c.showEnv(ctx); err != nil {
+	if err := c.showEnv(whole); err != nil { // an early Ctrl-C ends the sandbox, in good order
+
 		return err
 	}
 	c.note("The sandbox runs at %s until you press Ctrl-C. Other workshop commands use it.", sb.Target.Endpoint)

@@ -139,6 +139,7 @@ func TestScreenFromFirstFrameToCleanUp(t *testing.T) {
 	s.types("destroy" + enter)
 	s.sees(long, "Everything has been deleted", "nothing deployed")
 	s.types("q")
+	s.sees(soon, "The sandbox and its tasks keep running", "workshop sandbox stop")
 	if code := s.ends(soon); code != 0 {
 		t.Errorf("the program exited with %d", code)
 	}

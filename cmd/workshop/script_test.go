@@ -34,7 +34,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", home)
 			env.Setenv("PATH", filepath.Dir(bin)+string(os.PathListSeparator)+os.Getenv("PATH"))
 			env.Setenv("WORKSHOP_SANDBOX_SPEED", "fast")
+			env.Setenv("WORKSHOP_SANDBOX_IDLE", sandboxIdle)
 			env.Setenv("TF_CLI_CONFIG_FILE", filepath.Join(home, "is-not-there"))
+			env.Defer(func() { stopSandbox(t, env.Vars) })
 			return os.Mkdir(home, 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exit-code": exitCode, "call": call},

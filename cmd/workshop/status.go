@@ -47,6 +47,10 @@ func (c *commandLine) statusCommand() *cobra.Command {
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
 			s, t, err := c.reach(ctx)
+			var gone *target.UnavailableError
+			if errors.As(err, &gone) && !c.json {
+				return errors.Join(err, c.showState(s))
+			}
 			if err != nil {
 				return err
 			}
@@ -75,6 +79,20 @@ func (c *commandLine) statusCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "go on until interrupted, showing every change")
 	return cmd
+}
+
+// showState shows what Terraform's state says, where the sandbox does not answer.
+func (c *commandLine) showState(s *session.Session) error {
+	st, _, err := c.status(s, &target.Target{Kind: s.Kind()})
+	if err != nil && !errors.Is(err, session.ErrNothingDeployed) {
+		return err
+	}
+	c.printf("Terraform's state has %s.", plural(st.Stack.Resources, "resource"))
+	if st.URL != "" {
+		c.printf(" The service's address is %s", clean.Line(st.URL))
+	}
+	c.printf("\n")
+	return nil
 }
 
 // status is what is known without asking AWS.

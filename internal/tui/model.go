@@ -559,7 +559,7 @@ func (m *model) quit() tea.Cmd {
 	case m.stack.Exists:
 		body := []string{"It stays as it is until you delete it. While it stands: " + m.cost.Whole + "."}
 		if m.info.Sandbox {
-			body = []string{"The sandbox and its tasks keep running after you quit. `workshop sandbox stop` ends them; the next start brings them back. It costs nothing here."}
+			body = []string{"It costs nothing here. The sandbox and its tasks keep running after you quit; `workshop sandbox stop` ends them, and the next start brings them back."}
 		}
 		m.leaving = true
 		m.dialog = &dialog{

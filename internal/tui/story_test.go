@@ -293,7 +293,7 @@ func TestThePlanHasWhatTheStateLost(t *testing.T) {
 func TestQuitWithAStackUp(t *testing.T) {
 	play(t, tuitest.NewUp, 80, 24, tui.Options{}, func(st *stage) {
 		st.press("q")
-		st.sees("Your stack is still up", "Clean up first")
+		st.sees("Your stack is still up", "costs nothing here", "tasks keep running", "workshop sandbox stop", "Clean up first")
 		st.golden("quit")
 		st.press("enter")
 		if st.quit {
