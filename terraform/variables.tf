@@ -24,6 +24,17 @@ variable "workspace_id" {
   }
 }
 
+variable "room" {
+  description = "The room of a guided session that this deployment belongs to. It is the Room tag; empty is none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._-]{0,64}$", var.room))
+    error_message = "The room must be up to 64 letters, digits, dots, underscores or hyphens."
+  }
+}
+
 variable "region" {
   description = "AWS region, such as eu-west-1. Without one, AWS_REGION or your AWS profile decides."
   type        = string

@@ -19,10 +19,13 @@ provider "aws" {
 
   # These tags go on everything below, so that you can find it all again.
   default_tags {
-    tags = {
-      Workshop  = "fargate-with-terraform"
-      Workspace = var.workspace_id
-      ManagedBy = "terraform"
-    }
+    tags = merge(
+      {
+        Workshop  = "fargate-with-terraform"
+        Workspace = var.workspace_id
+        ManagedBy = "terraform"
+      },
+      var.room == "" ? {} : { Room = var.room },
+    )
   }
 }

@@ -45,7 +45,7 @@ type question struct {
 }
 
 // Sweep asks AWS for everything that the scope's stack is made of: what carries
-// both tags, and by its exact name what can carry none. It asks in twenty
+// both tags, and by its exact name what can carry none. It asks in 21
 // places, some at the same time, each with a deadline; a question that AWS does
 // not answer is in its Place's Err, with the reason, and leaves the report
 // incomplete. The error is for a scope that names nothing and for a context
@@ -68,7 +68,7 @@ func (c *cloud) sweep(ctx context.Context) (Report, error) {
 		{[]string{roles}, c.roles},
 		{[]string{policies}, c.policies},
 	}
-	for _, place := range []string{vpcs, subnets, securityGroups, internetGateways, routeTables, natGateways, elasticIPs, endpoints} {
+	for _, place := range []string{vpcs, subnets, securityGroups, internetGateways, routeTables, networkACLs, natGateways, elasticIPs, endpoints} {
 		questions = append(questions, question{[]string{place}, c.ec2Tagged(place)})
 	}
 	questions = append(questions, question{[]string{interfaces}, c.interfaces}, question{[]string{tagged}, c.tagged})

@@ -12,6 +12,7 @@ import (
 // Somebody has put a network interface, and a security group that names one of
 // ours, into our VPC. Holders names both, and what of ours is in the way.
 func TestHolders(t *testing.T) {
+	t.Parallel()
 	cfg := startSandbox(t)
 	s := build(t, cfg, tagsOf("k3x9")).stack("shop-k3x9")
 	r := settled(t, cfg, shop)
@@ -93,6 +94,7 @@ func TestHolders(t *testing.T) {
 
 // What nothing is about to let go of is waited for only shortly.
 func TestRemoveGivesUpOnWhatStays(t *testing.T) {
+	t.Parallel()
 	cfg := startSandbox(t)
 	s := build(t, cfg, tagsOf("k3x9")).stack("shop-k3x9")
 	r := settled(t, cfg, shop)
@@ -142,6 +144,7 @@ func TestRemoveWaitsForWhatPasses(t *testing.T) {
 }
 
 func TestRemoveStopsBetweenDeletions(t *testing.T) {
+	t.Parallel()
 	cfg := startSandbox(t)
 	build(t, cfg, tagsOf("k3x9")).stack("shop-k3x9")
 	r := settled(t, cfg, shop)
@@ -161,6 +164,7 @@ func TestRemoveStopsBetweenDeletions(t *testing.T) {
 }
 
 func TestHoldersOfSomethingElse(t *testing.T) {
+	t.Parallel()
 	cfg := startSandbox(t)
 	if _, err := Holders(t.Context(), cfg, shop, "eni-1"); err == nil || !strings.Contains(err.Error(), "eni-1") {
 		t.Errorf("got %v", err)

@@ -10,8 +10,7 @@ import (
 	"workshop/internal/clean"
 )
 
-// Names of the kinds of resources: of the places that are asked, and of what only
-// the tagging service finds.
+// Names of the kinds of resources, which are the places that are asked.
 const (
 	loadBalancers    = "load balancers"
 	targetGroups     = "target groups"
@@ -22,20 +21,21 @@ const (
 	scalingTargets   = "scaling targets"
 	logGroups        = "log groups"
 	roles            = "IAM roles"
+	policies         = "IAM policies"
 	vpcs             = "VPCs"
 	subnets          = "subnets"
 	securityGroups   = "security groups"
 	internetGateways = "internet gateways"
 	routeTables      = "route tables"
+	networkACLs      = "network ACLs"
 	natGateways      = "NAT gateways"
 	elasticIPs       = "Elastic IPs"
 	endpoints        = "VPC endpoints"
 	interfaces       = "network interfaces"
 	tagged           = "anything else with the workspace's tag"
 
-	alarms      = "CloudWatch alarms"
-	policies    = "IAM policies"
-	networkACLs = "network ACLs"
+	// Alarms have no place of their own: the tagging service finds them.
+	alarms = "CloudWatch alarms"
 )
 
 // kind is one kind of resource: how AWS's ARNs name it, what it costs, how it is

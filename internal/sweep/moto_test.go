@@ -122,4 +122,17 @@ func TestAgainstMoto(t *testing.T) {
 	if want := []string{clusters, roles, vpcs, logGroups, taskDefinitions}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+
+	// Another emulation of AWS takes the same calls for removing it all.
+	removed, err := connect(cfg, scope).remove(ctx, after.Left, nil, quick)
+	must(err)
+	if !removed.Clean() {
+		t.Errorf("failed %+v, skipped %+v", removed.Failed, removed.Skipped)
+	}
+	if empty, err := Sweep(ctx, cfg, scope); err != nil || len(empty.Left) != 0 {
+		t.Errorf("left %+v, %v", empty.Left, err)
+	}
+	if others, err := Sweep(ctx, cfg, Scope{WorkspaceID: "other", Name: "shop"}); err != nil || len(others.Left) != 5 {
+		t.Errorf("somebody else's: %+v, %v", others.Left, err)
+	}
 }

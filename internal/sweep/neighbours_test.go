@@ -106,6 +106,7 @@ func neighbours(t *testing.T, cfg aws.Config) int {
 // the same names or tags. None of them is claimed, and none is touched when the
 // stack is removed.
 func TestNeighbours(t *testing.T) {
+	t.Parallel()
 	cfg := startSandbox(t)
 	team1 := Scope{WorkspaceID: "team1", Name: "shop"}
 	c := connect(cfg, team1)
@@ -137,6 +138,7 @@ func TestNeighbours(t *testing.T) {
 // What Remove is given is not believed: what was named ours and is somebody's
 // at the moment of its deletion stays.
 func TestRemoveLooksAgain(t *testing.T) {
+	t.Parallel()
 	cfg := startSandbox(t)
 	b := build(t, cfg, tagsOf("team1"))
 	b.stack("shop-team1")

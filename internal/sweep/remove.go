@@ -151,15 +151,18 @@ type heldError struct {
 	err      error
 }
 
+// Error names what is somebody's; what is ours, where that is all.
 func (e *heldError) Error() string {
-	s := "could not delete " + e.resource.String()
+	var by []string
 	for _, h := range e.holders {
-		s += ": " + h.String()
+		if h.Ours == e.holders[0].Ours { // somebody's come first
+			by = append(by, h.String())
+		}
 	}
-	if len(e.holders) == 0 {
-		s = diagnose.Explain("delete "+e.resource.String(), e.err).Error()
+	if len(by) == 0 {
+		return diagnose.Explain("delete "+e.resource.String(), e.err).Error()
 	}
-	return s
+	return "could not delete " + e.resource.String() + ": " + strings.Join(by, "; ")
 }
 
 func (e *heldError) Unwrap() error { return e.err }

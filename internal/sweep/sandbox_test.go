@@ -179,13 +179,13 @@ func (b builder) stack(name string) stack {
 	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"ecs-tasks.amazonaws.com"}}]}`
 	role, err := b.c.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String(name + "-execution"), AssumeRolePolicyDocument: &trust, Tags: iamTags})
 	b.must(err)
-	own, err := b.c.iam.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String(name), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`), Tags: iamTags})
+	own, err := b.c.iam.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String(name), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket","Resource":"*"}]}`), Tags: iamTags})
 	b.must(err)
 	for _, p := range []string{"arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy", *own.Policy.Arn} {
 		_, err = b.c.iam.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: role.Role.RoleName, PolicyArn: &p})
 		b.must(err)
 	}
-	_, err = b.c.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: role.Role.RoleName, PolicyName: aws.String("inline"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`)})
+	_, err = b.c.iam.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: role.Role.RoleName, PolicyName: aws.String("inline"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket","Resource":"*"}]}`)})
 	b.must(err)
 
 	cluster, err := b.c.ecs.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: &name, Tags: ecsTags})
@@ -351,6 +351,7 @@ func inventory(t *testing.T, c *cloud) []string {
 }
 
 func TestRemoveEmptiesTheAccount(t *testing.T) {
+	t.Parallel()
 	cfg := startSandbox(t)
 	c := connect(cfg, shop)
 	before := inventory(t, c)

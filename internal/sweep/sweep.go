@@ -25,7 +25,8 @@ const (
 type Scope struct {
 	// WorkspaceID is the value of the tag Workspace. It must not be empty.
 	WorkspaceID string
-	// Workshop is the value of the tag Workshop; empty is the constant Workshop.
+	// Workshop is the value of the tag Workshop, as WorkshopOf reads it; empty is
+	// the constant Workshop, the bundled configuration's.
 	Workshop string
 	// Name is what names begin with: the configuration's variable name. It must
 	// not be empty.
