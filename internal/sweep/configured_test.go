@@ -12,7 +12,7 @@ func TestWorkshopOf(t *testing.T) {
 		t.Errorf("the bundled configuration: %q, %v", got, ok)
 	}
 	for text, want := range map[string]string{
-		`provider "aws" { default_tags { tags = { Workshop = "mine" } } }`:                                  "mine",
+		"provider \"aws\" {\n default_tags { tags = { Workshop = \"mine\" } }\n}":                           "mine",
 		"provider \"aws\" {\n default_tags {\n tags = merge({ \"Workshop\" : \"mine\" }, var.more)\n}\n}":   "mine",
 		"provider \"aws\" {\n default_tags {\n tags = { Workshop = \"mine\" }\n}\n}\nresource \"broken\" {": "mine",
 		"provider \"aws\" {\n default_tags { tags = { Workshop = var.name } }\n}":                           "",
