@@ -83,13 +83,19 @@ func (c *commandLine) sweep(ctx context.Context, s *session.Session, t *target.T
 	if !c.json {
 		c.showStacks(s, t, f, found)
 	}
-	if len(out.Stacks) > 0 && !yes && !c.json && c.terminal() {
-		if yes, err = c.ask(ctx, fmt.Sprintf("Delete %s? Type \"sweep\" to do it: ", all(len(out.Stacks))), "sweep"); err != nil {
+	deletable := 0
+	for _, st := range out.Stacks {
+		if !st.IAMOnly {
+			deletable++
+		}
+	}
+	if deletable > 0 && !yes && !c.json && c.terminal() {
+		if yes, err = c.ask(ctx, fmt.Sprintf("Delete %s? Type \"sweep\" to do it: ", all(deletable)), "sweep"); err != nil {
 			return err
 		}
 	}
-	if len(out.Stacks) == 0 || !yes {
-		if len(out.Stacks) > 0 && !c.json {
+	if deletable == 0 || !yes {
+		if deletable > 0 && !c.json {
 			c.note("Nothing was deleted. `workshop sweep --yes`, with the same flags, deletes what is listed.")
 		}
 		return c.sweepEnd(out)
@@ -125,6 +131,9 @@ func (c *commandLine) removeStacks(ctx context.Context, s *session.Session, t *t
 	}
 	for i := range out.Stacks {
 		st := &out.Stacks[i]
+		if st.IAMOnly {
+			continue
+		}
 		if !c.json {
 			c.printf("\nDeleting deployment %s:\n", clean.Line(st.Workspace))
 		}
@@ -146,6 +155,9 @@ func (c *commandLine) removeStacks(ctx context.Context, s *session.Session, t *t
 	}
 	out.Left, out.Proven, out.Places, out.AsOf = 0, after.Complete(), after.Places, after.AsOf
 	for i := range out.Stacks {
+		if out.Stacks[i].IAMOnly {
+			continue
+		}
 		out.Stacks[i].Left = []sweep.Leftover{}
 		for _, left := range after.Stacks {
 			if left.Workspace == out.Stacks[i].Workspace {
@@ -168,6 +180,9 @@ func (c *commandLine) sweepEnd(out sweepResult) error {
 		case out.Left > 0:
 			c.printf("\n%d resources are still there:\n", out.Left)
 			for _, st := range out.Stacks {
+				if st.IAMOnly {
+					continue
+				}
 				for _, l := range st.Left {
 					c.printf("  %s  %s  %s\n", clean.Line(st.Workspace), l, clean.Line(l.Note))
 				}
@@ -225,6 +240,9 @@ func (c *commandLine) showStacks(s *session.Session, t *target.Target, f sweep.F
 			c.printf(" (this workspace)")
 		}
 		c.printf("\n")
+		if st.IAMOnly {
+			c.printf("  only IAM roles and policies, which are in all Regions: what uses them may be in another Region, so sweep does not delete them\n")
+		}
 		for _, l := range st.Costly() {
 			c.printf("  %s: %s\n", l, clean.Line(l.Note))
 		}

@@ -27,8 +27,9 @@ import (
 
 const (
 	questionTimeout = 30 * time.Second
-	atOnce          = 6 // questions under way at the same time
-	attempts        = 3 // of one call
+	callTimeout     = 20 * time.Second // of one attempt
+	atOnce          = 6                // questions under way at the same time
+	attempts        = 3                // of one call
 
 	// tagsAtMost is the number of ARNs that elbv2's DescribeTags takes, and
 	// describeAtMost of clusters or tasks that ECS describes at once;
@@ -36,6 +37,8 @@ const (
 	tagsAtMost     = 20
 	describeAtMost = 100
 	servicesAtMost = 10
+	// valuesAtMost is the number of values that a filter of EC2 takes.
+	valuesAtMost = 200
 )
 
 // question asks about one place, or about several that need one another.
@@ -556,18 +559,19 @@ func (c *cloud) interfaces(ctx context.Context) ([]Leftover, error) {
 	if err != nil {
 		return nil, err
 	}
-	inside := filter{name: "vpc-id"}
+	var ours []string
 	for i := range networks {
 		if c.owner(networks[i].tags()) != "" {
-			inside.values = append(inside.values, networks[i].VPC)
+			ours = append(ours, networks[i].VPC)
 		}
 	}
-	if len(inside.values) == 0 {
-		return left, nil
-	}
-	found, err := c.ec2.describe(ctx, "DescribeNetworkInterfaces", inside)
-	if err != nil {
-		return nil, err
+	var found []resource
+	for batch := range slices.Chunk(ours, valuesAtMost) {
+		inside, err := c.ec2.describe(ctx, "DescribeNetworkInterfaces", filter{"vpc-id", batch})
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, inside...)
 	}
 	u := &users{cloud: c}
 	for i := range found {

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	scaling "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	scalingtypes "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -39,14 +39,21 @@ type cloud struct {
 	ec2    *ec2
 }
 
+// patient is the client of configurations that have none: shared, so that
+// connections are used again.
+var patient = awshttp.NewBuildableClient().WithTimeout(callTimeout)
+
 func connect(cfg aws.Config, scope Scope) *cloud {
 	cfg = cfg.Copy()
 	cfg.RetryMaxAttempts = attempts
 	if scope.Region != "" {
 		cfg.Region = scope.Region
 	}
-	if cfg.HTTPClient == nil {
-		cfg.HTTPClient = http.DefaultClient
+	switch client := cfg.HTTPClient.(type) {
+	case nil:
+		cfg.HTTPClient = patient
+	case *awshttp.BuildableClient: // what the SDK's default configuration has
+		cfg.HTTPClient = client.WithTimeout(callTimeout)
 	}
 	scope.Workshop = cmp.Or(scope.Workshop, Workshop)
 	return &cloud{

@@ -216,12 +216,10 @@ func (u *users) interfaces(ctx context.Context, id string, filters ...filter) ([
 func (u *users) of(ctx context.Context, r *resource) (Holder, error) {
 	self := u.holder(interfaces, r, "")
 	self.Attached = cmp.Or(r.Attachment.Instance, r.Attachment.InstanceOwner)
-	if r.RequesterManaged {
-		self.Owner = cmp.Or(r.Requester, r.Owner)
-	}
-	if self.Ours || !r.RequesterManaged && r.Attachment.InstanceOwner == r.Owner {
+	if self.Ours || !r.byAWS() { // anybody can write any description
 		return self, nil
 	}
+	self.Owner = cmp.Or(r.Requester, r.Owner)
 	// What AWS made says in its description for what.
 	if path, ok := strings.CutPrefix(r.Description, "ELB "); ok {
 		return u.balancer(ctx, self, path, r.VPC)

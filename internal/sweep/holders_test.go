@@ -22,12 +22,19 @@ func TestHolders(t *testing.T) {
 		"IpPermissions.1.IpProtocol", "-1", "IpPermissions.1.Groups.1.GroupId", s.groups[1]))
 	eni := by.create("CreateNetworkInterface", "network-interface", "SubnetId", s.subnets[0], "SecurityGroupId.1", s.groups[0], "Description", "by hand").Interface
 
+	// A description does not make it the load balancer's.
+	forged := by.create("CreateNetworkInterface", "network-interface", "SubnetId", s.subnets[1], "SecurityGroupId.1", foreign, "Description", "ELB app/shop-k3x9/0123456789abcdef").Interface
+	if slices.ContainsFunc(swept(t, cfg, shop).Left, func(l Leftover) bool { return l.ID == forged || l.ID == eni }) {
+		t.Error("network interfaces made by hand are claimed")
+	}
+
 	hand := func(uses string) string {
 		return eni + ` "by hand", made outside this workshop, uses ` + uses + `: delete it, then continue`
 	}
 	group := foreign + ` "theirs", made outside this workshop, uses `
 	for id, want := range map[string][]string{
 		s.subnets[0]: {hand(s.subnets[0]), "load balancer shop-k3x9, made by this workshop, uses " + s.subnets[0]},
+		s.subnets[1]: {forged + ` "ELB app/shop-k3x9/0123456789abcdef", made outside this workshop, uses ` + s.subnets[1] + `: delete it, then continue`},
 		s.groups[0]:  {hand(s.groups[0]), "load balancer shop-k3x9, made by this workshop, uses " + s.groups[0]},
 		s.groups[1]:  {group + s.groups[1]},
 		s.gateway:    {"load balancer shop-k3x9, made by this workshop, uses " + s.gateway},
@@ -58,7 +65,8 @@ func TestHolders(t *testing.T) {
 			theirs = append(theirs, h.ID)
 		}
 	}
-	if want := []string{eni, foreign}; !slices.Equal(theirs, want) {
+	slices.Sort(theirs)
+	if want := slices.Sorted(slices.Values([]string{eni, forged, foreign})); !slices.Equal(theirs, want) {
 		t.Errorf("somebody's in the VPC: %v, want %v", theirs, want)
 	}
 
@@ -73,15 +81,17 @@ func TestHolders(t *testing.T) {
 	for _, f := range out.Failed {
 		failed[f.Resource.ID] = f
 	}
-	for _, id := range []string{s.subnets[0], s.groups[0], s.groups[1], s.vpc} {
+	for _, id := range []string{s.subnets[0], s.subnets[1], s.groups[0], s.groups[1], s.vpc} {
 		if f := failed[id]; !strings.Contains(f.Reason, "made outside this workshop") || len(f.Holders) == 0 {
 			t.Errorf("%s: %+v", id, f)
 		}
 	}
-	if len(failed) != 4 {
+	if len(failed) != 5 {
 		t.Errorf("failed: %+v", out.Failed)
 	}
-	by.must(by.c.ec2.do(t.Context(), "DeleteNetworkInterface", "NetworkInterfaceId", eni))
+	for _, id := range []string{eni, forged} {
+		by.must(by.c.ec2.do(t.Context(), "DeleteNetworkInterface", "NetworkInterfaceId", id))
+	}
 	by.must(by.c.ec2.do(t.Context(), "DeleteSecurityGroup", "GroupId", foreign))
 	out, err = c.remove(t.Context(), swept(t, cfg, shop).Left, nil, quick)
 	if err != nil || !out.Clean() {

@@ -222,13 +222,18 @@ func (k ec2Kind) leftover(r *resource) Leftover {
 		l.ByAWS, l.Note = true, "AWS is deleting it"
 	case r.GroupName == "default" && k.name == securityGroups, k.name == networkACLs && r.Default, r.main():
 		l.ByAWS, l.Note = true, "AWS deletes it with its VPC"
-	case r.RequesterManaged:
+	case r.byAWS():
 		l.ByAWS, l.Note = true, "AWS deletes it, within minutes, with what it belongs to"
 	}
 	return l
 }
 
 func (r *resource) deleting() bool { return strings.EqualFold(r.State, "deleting") }
+
+// byAWS reports a network interface that AWS made for one of its services.
+func (r *resource) byAWS() bool {
+	return r.RequesterManaged || r.Attachment.InstanceOwner != "" && r.Attachment.InstanceOwner != r.Owner
+}
 
 // gone reports a NAT gateway or endpoint that is listed for a while after its end.
 func (r *resource) gone() bool { return strings.EqualFold(r.State, "deleted") }

@@ -45,6 +45,10 @@ type Stack struct {
 	// AWS tells it of none. Networks have no such time.
 	Oldest time.Time  `json:"oldest,omitzero"`
 	Left   []Leftover `json:"left"`
+	// IAMOnly is set where nothing but IAM's roles and policies was found. They
+	// belong to no Region: what uses them may run in another one, so they must not
+	// be deleted on the strength of this list.
+	IAMOnly bool `json:"iam_only,omitempty"`
 }
 
 // Scope is the deployment's, for Remove and Holders.
@@ -77,10 +81,11 @@ func (f Filter) selected(r Report) []Stack {
 	for _, l := range r.Left {
 		s := byID[l.Workspace]
 		if s == nil {
-			s = &Stack{Workspace: l.Workspace}
+			s = &Stack{Workspace: l.Workspace, IAMOnly: true}
 			byID[l.Workspace] = s
 		}
 		s.Left = append(s.Left, l)
+		s.IAMOnly = s.IAMOnly && (l.Kind == roles || l.Kind == policies)
 		s.Room = cmp.Or(s.Room, l.Room)
 		if !l.Created.IsZero() && (s.Oldest.IsZero() || l.Created.Before(s.Oldest)) {
 			s.Oldest = l.Created.UTC()

@@ -4,6 +4,10 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
 
 func TestEverything(t *testing.T) {
@@ -69,5 +73,17 @@ func TestEverything(t *testing.T) {
 	}
 	if got := list(Filter{}); !slices.Equal(got, []string{"bob"}) {
 		t.Errorf("left: %v", got)
+	}
+
+	// Roles belong to no Region: theirs may be another's.
+	_, err = ann.c.iam.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("shop-abroad"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`),
+		Tags: []iamtypes.Tag{{Key: aws.String(WorkshopTag), Value: aws.String(Workshop)}, {Key: aws.String(Tag), Value: aws.String("abroad")}}})
+	ann.must(err)
+	a, err = Everything(t.Context(), cfg, Filter{Name: "shop"})
+	ann.must(err)
+	for _, s := range a.Stacks {
+		if s.IAMOnly != (s.Workspace == "abroad") {
+			t.Errorf("%+v", s)
+		}
 	}
 }

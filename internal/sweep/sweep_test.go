@@ -388,7 +388,7 @@ func TestServerThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range r.Places {
-		if !strings.Contains(p.Err, "does not answer") {
+		if !strings.Contains(p.Err, "Nothing answers") {
 			t.Errorf("%s: %q", p.Name, p.Err)
 		}
 	}
