@@ -10,7 +10,8 @@ terraform {
 }
 
 provider "aws" {
-  # What carries these tags is what `workshop destroy` looks for afterwards.
+  # What carries both tags is what `workshop destroy` looks for in the account.
+  # Give Workshop a name that no other workshop has.
   default_tags {
     tags = {
       Workshop  = "my-workshop"
