@@ -108,7 +108,7 @@ func (c *commandLine) sweep(ctx context.Context, s *session.Session, t *target.T
 		if c.json {
 			_ = c.emit(out)
 		}
-		return fmt.Errorf("%w: %d resources were not deleted; `workshop sweep` lists them", errInterrupted, out.Left)
+		return fmt.Errorf("%w: %s not deleted; `workshop sweep` lists what is left", errInterrupted, plural(out.Left, "resource"))
 	}
 	return c.sweepEnd(out)
 }
@@ -178,7 +178,7 @@ func (c *commandLine) sweepEnd(out sweepResult) error {
 	} else if out.Deleting {
 		switch {
 		case out.Left > 0:
-			c.printf("\n%d resources are still there:\n", out.Left)
+			c.printf("\nStill there: %s\n", plural(out.Left, "resource"))
 			for _, st := range out.Stacks {
 				if st.IAMOnly {
 					continue
@@ -188,7 +188,11 @@ func (c *commandLine) sweepEnd(out sweepResult) error {
 				}
 			}
 		case out.Proven:
-			c.printf("\nEverything that was listed has been deleted. Asked at %s, in %d places.\n", out.AsOf.Local().Format("15:04:05"), len(out.Places))
+			what := "Everything"
+			if slices.ContainsFunc(out.Stacks, func(st sweptStack) bool { return st.IAMOnly }) {
+				what = "Everything else"
+			}
+			c.printf("\n%s that was listed has been deleted. Asked at %s, in %d places.\n", what, out.AsOf.Local().Format("15:04:05"), len(out.Places))
 		}
 		if !out.Proven {
 			c.showUnanswered(out.Places)
