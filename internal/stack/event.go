@@ -97,7 +97,9 @@ type Plan struct {
 	Update  int      `json:"update"`
 	Replace int      `json:"replace"`
 	Delete  int      `json:"delete"`
-	Drift   []Change `json:"drift,omitempty"` // what changed outside Terraform
+	// Drift is what changed outside Terraform since the last apply and bears on
+	// this plan. Only Details finds it out: Terraform's stream reports much else.
+	Drift []Change `json:"drift,omitempty"`
 }
 
 // Empty reports whether applying the plan would change nothing.
@@ -112,6 +114,8 @@ type Change struct {
 	Title   string   `json:"title"`            // plain English, e.g. "public subnet in eu-west-1a"
 	Fields  []string `json:"fields,omitempty"` // names of changed attributes, for update and replace
 	Reason  string   `json:"reason,omitempty"` // why a replace is needed
+	// Drifted are the values before and after, in Plan.Drift only.
+	Drifted []FieldChange `json:"drifted,omitempty"`
 	// Needs are the addresses (without index) that this one waits for, so that a
 	// screen can say what a waiting resource waits for.
 	Needs []string `json:"needs,omitempty"`

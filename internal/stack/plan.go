@@ -119,7 +119,8 @@ func (c *configuration) order(p *Plan) {
 }
 
 // Details is p with what only Terraform knows: values in titles, the names of
-// changed attributes, why something is replaced. It emits EventPlanned again.
+// changed attributes, why something is replaced, and what changed outside
+// Terraform. It emits EventPlanned again.
 // It asks Terraform, which takes about two seconds, and may run beside Apply of
 // the same plan if it has begun before Apply ends.
 func (s *Stack) Details(ctx context.Context, p *Plan, emit func(Event)) (*Plan, error) {
@@ -181,7 +182,7 @@ func decodePlan(line []byte) (*tfjson.Plan, error) {
 func (c *configuration) detailed(p *Plan, shown *tfjson.Plan) *Plan {
 	out := *p
 	out.Changes = enrich(c, p.Changes, shown.ResourceChanges)
-	out.Drift = enrich(c, p.Drift, shown.ResourceDrift)
+	out.Drift = c.drift(shown)
 	return &out
 }
 

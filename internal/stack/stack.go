@@ -346,15 +346,8 @@ func (s *Stack) planOnce(ctx context.Context, o *operation, destroy bool) (*Plan
 	p := &Plan{File: file, Destroy: destroy}
 	conf := s.configuration()
 	err = s.stream(ctx, o, args, func(m message) {
-		if m.Change == nil {
-			return
-		}
-		c := conf.change(m)
-		switch m.Type {
-		case "planned_change":
-			p.add(c)
-		case "resource_drift":
-			p.Drift = append(p.Drift, c)
+		if m.Type == "planned_change" && m.Change != nil { // drift: see Details
+			p.add(conf.change(m))
 		}
 	})
 	if err != nil {
@@ -483,8 +476,6 @@ func (s *Stack) applyAll(ctx context.Context, o *operation, sum *Summary) error 
 			if c.Action == ActionReplace {
 				replaced[c.Address] = false
 			}
-		case m.Type == "resource_drift" && m.Change != nil:
-			p.Drift = append(p.Drift, conf.change(m))
 		case m.Type == "change_summary" && m.Changes != nil && m.Changes.Operation == "plan":
 			conf.order(p)
 			send(o.emit, Event{Type: EventPlanned, Op: OpPlan, Plan: p})

@@ -59,8 +59,7 @@ func newPlanTree(p *stack.Plan) planTree {
 		}
 	}
 	if len(p.Drift) > 0 {
-		t.groups = append(t.groups, planGroup{driftGroup, "Changed outside Terraform",
-			"someone or something else changed these since the last apply", p.Drift, true})
+		t.groups = append(t.groups, planGroup{driftGroup, "Changed outside Terraform", "since the last apply", p.Drift, true})
 	}
 	add := func(g stack.Group, means string) {
 		if len(byGroup[g]) > 0 {
@@ -113,7 +112,10 @@ func (t *planTree) fill() {
 func details(c stack.Change) []string {
 	var out []string
 	out = append(out, clean.Line(c.Address))
-	if len(c.Fields) > 0 {
+	for _, f := range c.Drifted {
+		out = append(out, clean.Line(f.Name)+" was "+clean.Line(f.Old)+", is "+clean.Line(f.New))
+	}
+	if len(c.Fields) > 0 && len(c.Drifted) == 0 {
 		out = append(out, "changes "+clean.Line(strings.Join(c.Fields, ", ")))
 	}
 	if c.Reason != "" {
