@@ -35,6 +35,7 @@ var sentinels = map[string]error{
 	"state_unwritable":     ErrStateUnwritable,
 	"lock_file":            ErrLockFile,
 	"temp_dir":             ErrTempDir,
+	"disk_full":            ErrDiskFull,
 	"canceled":             context.Canceled,
 }
 

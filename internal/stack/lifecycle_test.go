@@ -216,8 +216,14 @@ func TestApplyAll(t *testing.T) {
 	if planned == nil || planned.Create != 3 || len(planned.Changes) != 3 {
 		t.Errorf("the plan is %+v", planned)
 	}
-	if got := rec.types(); got[len(got)-1] != EventSummary {
+	got := rec.types()
+	if got[len(got)-1] != EventSummary {
 		t.Errorf("the events were %v", got)
+	}
+	for _, typ := range []EventType{EventStarted, EventDone} {
+		if n := len(slices.DeleteFunc(slices.Clone(got), func(e EventType) bool { return e != typ })); n != 3 {
+			t.Errorf("%d resources are said to be %s, want 3: %v", n, typ, got)
+		}
 	}
 	private(t, filepath.Join(s.opts.Dir, "terraform.tfstate"))
 

@@ -99,6 +99,25 @@ kill -KILL $$`)
 	}
 }
 
+// TestKilledInApplyAll: what ApplyAll says depends on how far it was.
+func TestKilledInApplyAll(t *testing.T) {
+	for planned, want := range map[bool]string{false: "Nothing was created or changed", true: "may be missing"} {
+		script := "kill -KILL $$"
+		if planned {
+			script = `echo '{"@message":"Plan: 1 to add","type":"change_summary","changes":{"operation":"plan"}}'
+` + script
+		}
+		tf := fake(t, script)
+		s, err := Open(Options{Dir: filepath.Dir(tf.Path), DataDir: t.TempDir(), Terraform: tf})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.ApplyAll(t.Context(), nil); !errors.Is(err, ErrKilled) || !strings.Contains(err.Error(), want) {
+			t.Errorf("with a plan %v: %v", planned, err)
+		}
+	}
+}
+
 // owner starts a process that runs the script as its Terraform.
 func owner(t *testing.T, script string) (cmd *exec.Cmd, terraform Process, dir string) {
 	t.Helper()

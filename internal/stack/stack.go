@@ -235,14 +235,15 @@ func (s *Stack) init(ctx context.Context, o *operation, force bool) error {
 	if !s.opts.Terraform.Tofu && s.opts.Terraform.atLeast(initJSON) {
 		args = append(args, "-json")
 	}
-	err = s.run(ctx, o, OpInit, env, args, func(m message, e Event) {
+	err = s.run(ctx, o, func() Op { return OpInit }, env, args, func(m message) Event {
+		e := m.event(OpInit)
 		switch {
 		case e.Type == EventDownload && cli.local:
 			e.Type = EventLog // a link, made in no time
 		case e.Diagnostic != nil && e.Diagnostic.Summary == mirrorWarning && cli.local:
 			e.Type, e.Diagnostic = EventLog, nil
 		}
-		send(o.emit, e)
+		return e
 	})
 	if err != nil {
 		return err
@@ -532,17 +533,15 @@ func (s *Stack) stream(ctx context.Context, o *operation, args []string, handle 
 	if err != nil {
 		return err
 	}
-	return s.run(ctx, o, o.op, s.environ(cli), args, func(m message, e Event) {
+	return s.run(ctx, o, func() Op { return o.op }, s.environ(cli), args, func(m message) Event {
 		handle(m)
-		if e.Op != o.op { // ApplyAll's handle has changed it: what was planned is applied now
-			e = m.event(o.op)
-		}
-		send(o.emit, e)
+		return m.event(o.op)
 	})
 }
 
-// run runs one Terraform command as part of an operation.
-func (s *Stack) run(ctx context.Context, o *operation, op Op, env, args []string, handle func(message, Event)) error {
+// run runs one Terraform command as part of an operation, whose phase may change
+// meanwhile: ApplyAll's does. Handle makes each message an event.
+func (s *Stack) run(ctx context.Context, o *operation, op func() Op, env, args []string, handle func(message) Event) error {
 	if err := checkTemp(); err != nil {
 		return err
 	}
@@ -553,12 +552,12 @@ func (s *Stack) run(ctx context.Context, o *operation, op Op, env, args []string
 	var out outcome
 	err := proc.run(ctx, s.opts.Terraform, s.opts.Dir, env, args, func(line []byte) {
 		m := decode(line)
-		e := m.event(op)
+		e := handle(m)
 		if e.Diagnostic != nil {
 			e.Diagnostic.Stopped = s.stopping(ctx, o) && followsStop(e.Diagnostic)
 		}
 		out.take(m, e)
-		handle(m, e)
+		send(o.emit, e)
 	})
 	s.mu.Lock()
 	o.proc = nil
@@ -566,10 +565,10 @@ func (s *Stack) run(ctx context.Context, o *operation, op Op, env, args []string
 	s.protect()
 	if len(out.state) > 0 {
 		out.kept = s.keepState(out.state)
-		send(o.emit, Event{Type: EventStateKept, Op: op, File: out.kept.Path, Message: out.kept.String()})
+		send(o.emit, Event{Type: EventStateKept, Op: op(), File: out.kept.Path, Message: out.kept.String()})
 	}
 	if err != nil {
-		return s.failure(ctx, o, op, &out, err)
+		return s.failure(ctx, o, op(), &out, err)
 	}
 	return nil
 }
