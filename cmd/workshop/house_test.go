@@ -2,7 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -82,5 +87,33 @@ func TestHouse(t *testing.T) {
 				t.Errorf("%s imports %s: the screens are given what they need", own, target)
 			}
 		}
+	}
+}
+
+// TestNoPatternsWithFolders holds that no program calls filepath.Glob: a folder
+// whose name has a bracket or a star would be read as a pattern. fs.Glob takes
+// the folder apart from the pattern.
+func TestNoPatternsWithFolders(t *testing.T) {
+	files := token.NewFileSet()
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		f, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "Glob" {
+				if pkg, ok := s.X.(*ast.Ident); ok && pkg.Name == "filepath" {
+					t.Errorf("%s: filepath.Glob takes the folder for a pattern: use fs.Glob with os.DirFS", files.Position(s.Pos()))
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -61,11 +61,15 @@ func (t *teach) load(p Progress) {
 				o.results[c.ID] = check.Result{ID: c.ID, Title: c.Title, OK: true}
 			}
 		}
-		if o.hints = min(p.Hints[s.ID], len(s.Hints)); o.hints > 0 {
+		if o.hints = min(max(p.Hints[s.ID], 0), len(s.Hints)); o.hints > 0 {
 			o.hint = s.Hints[o.hints-1]
 		}
-		for q, a := range p.Answers[s.ID] {
-			o.answers[q] = a
+		for i, q := range s.Quiz { // which may have been longer, or have had other answers
+			for _, a := range p.Answers[s.ID][i] {
+				if a >= 0 && a < len(q.Answers) {
+					o.answers[i] = append(o.answers[i], a)
+				}
+			}
 		}
 	}
 }
@@ -538,7 +542,7 @@ func (t *teach) lines(w int) []string {
 	if n := len(s.Quiz); n > 0 {
 		right := 0
 		for q := range s.Quiz {
-			if a := o.answers[q]; len(a) > 0 && s.Quiz[q].Answers[min(a[len(a)-1], len(s.Quiz[q].Answers)-1)].Right {
+			if a := o.answers[q]; len(a) > 0 && s.Quiz[q].Answers[a[len(a)-1]].Right {
 				right++
 			}
 		}

@@ -5,6 +5,7 @@ package cleantest
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -20,17 +21,20 @@ const Mark = "h0stile"
 const Text = "\x1b[2J\x1b]52;c;aDBzdGlsZQ==\x07\x1b]8;;http://x\x1b\\\x1bP1$q\x1b\\\x1b_G\x1b\\" +
 	"\u009b31m\u009d52;c;x\u009c\u0090\x7f\u202e\u2066\u200f\u061c\a\b\r\x00\x9b2J" + Mark
 
+// paging are fields that say that a list goes on, beside NextToken and the like.
+var paging = []string{"Marker", "IsTruncated", "PaginationToken"}
+
 // depth bounds Fill in types that contain themselves.
 const depth = 12
 
 // Fill sets every exported field that v points to, however deep: strings to
 // Text, except for those of the fields that as names; numbers to 1, times to
-// noon, and one element in every slice and map. Fields whose names begin with
-// "Next" stay empty, so that no list is endless.
+// noon, and one element in every slice and map. Fields that say that a list goes
+// on stay empty.
 func Fill(v any, as map[string]string) { fill(reflect.ValueOf(v).Elem(), "", as, depth) }
 
 func fill(v reflect.Value, name string, as map[string]string, left int) {
-	if left == 0 || !v.CanSet() || strings.HasPrefix(name, "Next") || name == "ResultMetadata" {
+	if left == 0 || !v.CanSet() || strings.HasPrefix(name, "Next") || slices.Contains(paging, name) || name == "ResultMetadata" {
 		return
 	}
 	switch v.Kind() {
