@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,7 @@ import (
 
 	"workshop/internal/clean"
 	"workshop/internal/lesson"
+	"workshop/internal/workspace"
 )
 
 // maxFile bounds a file that is edited in the workshop, in bytes; a file of a
@@ -79,7 +81,7 @@ type Fault struct {
 // means as the file is now.
 func (s *Session) ReadFile(a lesson.Action) (File, error) {
 	f := File{Name: a.File, Path: filepath.Join(s.Workspace.TerraformDir(), a.File), Line: max(a.At, 1)}
-	if a.File != filepath.Base(a.File) || a.File == "." || a.File == ".." {
+	if !workspace.ValidName(a.File) {
 		return f, fmt.Errorf("%s is not the name of a file in the configuration's folder", clean.Line(a.File))
 	}
 	switch info, err := os.Stat(f.Path); {
@@ -161,15 +163,27 @@ func (s *Session) Editor(f File) *exec.Cmd {
 	return cmd
 }
 
+// shellSpecial are the characters for which a shell has to read an editor's
+// command, as git decides it too.
+const shellSpecial = "|&;<>()$`\\\"'\n*?[#~=%"
+
 // editor is an editor's command line with the line to go to, in the way that the
 // editor is known to take it.
 func editor(env func(string) string, path string, line int) []string {
-	args := strings.Fields(cmp.Or(strings.TrimSpace(env("VISUAL")), strings.TrimSpace(env("EDITOR"))))
+	command := cmp.Or(strings.TrimSpace(env("VISUAL")), strings.TrimSpace(env("EDITOR")))
+	args := strings.Fields(command)
 	if len(args) == 0 {
 		return nil
 	}
+	program := args[0]
+	if runtime.GOOS != "windows" && strings.ContainsAny(command, shellSpecial) {
+		if q := command[0]; q == '"' || q == '\'' {
+			program, _, _ = strings.Cut(command[1:], string(q))
+		}
+		args = []string{"sh", "-c", command + ` "$@"`, program}
+	}
 	at := strconv.Itoa(line)
-	switch strings.TrimSuffix(filepath.Base(args[0]), ".exe") {
+	switch strings.TrimSuffix(filepath.Base(program), ".exe") {
 	case "vi", "vim", "nvim", "nano", "emacs", "emacsclient", "micro":
 		return append(args, "+"+at, path)
 	case "hx", "helix":

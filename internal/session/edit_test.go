@@ -2,6 +2,7 @@ package session
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -112,4 +113,57 @@ func TestEditor(t *testing.T) {
 			t.Errorf("VISUAL=%q EDITOR=%q: %q, not %q", c.visual, c.editor, got, c.want)
 		}
 	}
+}
+
+// An editor with quotes, variables or a path with spaces is for a shell to read.
+func TestEditorThroughAShell(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no sh on this machine")
+	}
+	dir := filepath.Join(t.TempDir(), "my editors")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"vim", "subl"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\nprintf '<%s>' \"$@\"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("EDITORS", dir)
+	const path = "/w/it's [mine] $HOME.tf"
+	for editing, want := range map[string]string{
+		`"` + dir + `/subl" -w`:         "<-w><" + path + ">",
+		`'` + dir + `/vim' -R "a b"`:    "<-R><a b><+12><" + path + ">",
+		`"$EDITORS/vim"`:                "<+12><" + path + ">",
+		`A=1 "$EDITORS/subl"`:           "<" + path + ">",
+		dir[:len(dir)-1] + `\s/subl -n`: "",
+	} {
+		args := editor(func(string) string { return editing }, path, 12)
+		got, err := exec.Command(args[0], args[1:]...).Output()
+		if want == "" { // a space that is not quoted: the shell says so
+			if err == nil {
+				t.Errorf("%s: %s", editing, got)
+			}
+			continue
+		}
+		if err != nil || string(got) != want {
+			t.Errorf("%s: %s, %v, want %s", editing, got, err, want)
+		}
+	}
+}
+
+func FuzzEditor(f *testing.F) {
+	f.Add("vi", "", 1)
+	f.Add(`"a b" -w`, "nano", -1)
+	f.Add(`'`, " ", 0)
+	f.Fuzz(func(t *testing.T, visual, other string, line int) {
+		const path = "/w/a.tf"
+		args := editor(func(name string) string { return map[string]string{"VISUAL": visual, "EDITOR": other}[name] }, path, line)
+		if (args == nil) != (strings.TrimSpace(visual)+strings.TrimSpace(other) == "") {
+			t.Fatalf("VISUAL=%q EDITOR=%q: %q", visual, other, args)
+		}
+		if args != nil && (args[0] == "" || !strings.HasPrefix(args[len(args)-1], path)) {
+			t.Fatalf("VISUAL=%q EDITOR=%q: %q", visual, other, args)
+		}
+	})
 }

@@ -389,7 +389,7 @@ func (s *Session) edit(file string, change func(*values) error) (kept string, er
 	v := &values{src: old}
 	if filepath.Ext(file) == ".json" {
 		if err := json.Unmarshal(old, &v.json); err != nil {
-			return "", fmt.Errorf("%s cannot be read, mend it first: %w", file, err)
+			return "", fmt.Errorf("%s cannot be read; fix it first: %w", file, err)
 		}
 	}
 	if err := change(v); err != nil {

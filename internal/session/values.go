@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -27,7 +28,7 @@ type values struct {
 func (v *values) attribute(name string) (*hclsyntax.Attribute, error) {
 	f, diags := hclsyntax.ParseConfig(v.src, "", hcl.InitialPos)
 	if diags.HasErrors() {
-		return nil, errors.New("it cannot be read, mend it first: " + clean.Line(diags.Error()))
+		return nil, errors.New("it cannot be read; fix it first: " + clean.Line(diags.Error()))
 	}
 	body, ok := f.Body.(*hclsyntax.Body)
 	if !ok {
@@ -55,10 +56,14 @@ func (v *values) set(name, value, typ string) error {
 		v.src = slices.Concat(v.src[:r.Start.Byte], []byte(text), v.src[r.End.Byte:])
 		return nil
 	}
-	if len(v.src) > 0 && !bytes.HasSuffix(v.src, []byte("\n")) {
-		v.src = append(v.src, '\n')
+	end := "\n"
+	if bytes.Contains(v.src, []byte("\r\n")) {
+		end = "\r\n"
 	}
-	v.src = append(v.src, name+" = "+text+"\n"...)
+	if len(v.src) > 0 && !bytes.HasSuffix(v.src, []byte("\n")) {
+		v.src = append(v.src, end...)
+	}
+	v.src = append(v.src, name+" = "+text+end...)
 	return nil
 }
 
@@ -86,6 +91,9 @@ func (v *values) unset(name string) error {
 // literal is a value for a variable of a type, as a values file has it and as
 // JSON has it.
 func literal(value, typ string) (text string, plain any, err error) {
+	if !utf8.ValidString(value) {
+		return "", nil, errors.New("it is not UTF-8 text")
+	}
 	if value == "null" {
 		return "null", nil, nil
 	}
@@ -94,7 +102,7 @@ func literal(value, typ string) (text string, plain any, err error) {
 		if !diags.HasErrors() {
 			v, more := expr.Value(nil)
 			if !more.HasErrors() && (typ == "" || simple(typ, v.Type())) {
-				return value, check.Plain(v), nil
+				return attributeText(value), check.Plain(v), nil
 			}
 			diags = more
 		}
@@ -114,6 +122,21 @@ func literal(value, typ string) (text string, plain any, err error) {
 		return "", nil, err
 	}
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(strings.TrimSpace(b.String())), value, nil
+}
+
+// attributeText is an expression as it may stand after a name and in the middle
+// of a line. Alone, an expression may go on over lines and end in a comment.
+func attributeText(value string) string {
+	value = strings.TrimSpace(value)
+	const rest = " # more\n"
+	f, diags := hclsyntax.ParseConfig([]byte("x = "+value+rest), "", hcl.InitialPos)
+	if !diags.HasErrors() {
+		a := f.Body.(*hclsyntax.Body).Attributes["x"]
+		if a.Expr.Range().End.Byte == len("x = ")+len(value) {
+			return value
+		}
+	}
+	return "(\n" + value + "\n)"
 }
 
 // simple reports whether a value may be for a variable of that type; of those

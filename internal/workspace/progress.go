@@ -81,7 +81,7 @@ func (w *Workspace) LoadProgress() (Progress, error) {
 		return p, err
 	}
 	err = w.alone(&w.progress, progressLock, func() error {
-		p, err = w.mendProgress()
+		p, err = w.repairProgress()
 		return err
 	})
 	return p, err
@@ -104,10 +104,10 @@ func (w *Workspace) readProgress() (p Progress, whole bool, data []byte, err err
 	return p, whole, data, nil
 }
 
-// mendProgress reads the progress and replaces a damaged file by what can be
+// repairProgress reads the progress and replaces a damaged file by what can be
 // understood of it. It is called under the progress's lock. Where the old file
 // cannot be kept nothing changes.
-func (w *Workspace) mendProgress() (Progress, error) {
+func (w *Workspace) repairProgress() (Progress, error) {
 	p, whole, data, err := w.readProgress()
 	if whole || err != nil {
 		return p, err
@@ -234,7 +234,7 @@ func parseStep(data []byte) (p StepProgress, whole bool) {
 // Where change fails nothing is saved.
 func (w *Workspace) UpdateProgress(change func(*Progress) error) error {
 	return w.alone(&w.progress, progressLock, func() error {
-		p, err := w.mendProgress()
+		p, err := w.repairProgress()
 		if err != nil {
 			return err
 		}
