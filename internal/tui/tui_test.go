@@ -180,3 +180,33 @@ func TestPicturesFromEnv(t *testing.T) {
 		}
 	}
 }
+
+// fullDisk cannot save the learner's place.
+type fullDisk struct{ *tuitest.Session }
+
+func (fullDisk) Save(context.Context, tui.Progress) error {
+	return errors.New("the workspace /w is on a full disk")
+}
+
+// The screen was left, so it is not said that it could not go on.
+func TestLeavingWithAFullDisk(t *testing.T) {
+	keys, hands := io.Pipe()
+	out := &terminal{more: make(chan struct{}, 1)}
+	done := make(chan error, 1)
+	go func() {
+		done <- tui.Run(t.Context(), fullDisk{tuitest.New()}, tui.Options{Page: "deploy", Input: keys, Output: out, Width: 80, Height: 24})
+	}()
+	for !out.has("Nothing is deployed yet") {
+		select {
+		case err := <-done:
+			t.Fatalf("Run ended: %v", err)
+		case <-out.more:
+		}
+	}
+	hands.Write([]byte("q"))
+	err := <-done
+	hands.Close()
+	if err == nil || err.Error() != "your place could not be saved: the workspace /w is on a full disk" {
+		t.Errorf("Run returned %v", err)
+	}
+}
