@@ -196,7 +196,7 @@ func TestLeavingWithAFullDisk(t *testing.T) {
 	go func() {
 		done <- tui.Run(t.Context(), fullDisk{tuitest.New()}, tui.Options{Page: "deploy", Input: keys, Output: out, Width: 80, Height: 24})
 	}()
-	for !out.has("Nothing is deployed yet") {
+	for !out.has("SANDBOX") || !out.has("Nothing is deployed yet") { // before the session is open there is no place
 		select {
 		case err := <-done:
 			t.Fatalf("Run ended: %v", err)
