@@ -6,10 +6,10 @@ package cost
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Money is an amount of US dollars in millionths, so that sums are exact.
@@ -27,8 +27,35 @@ func (m Money) String() string {
 	return m.text(2)
 }
 
-// Rate gives an hourly rate to a tenth of a cent: "$0.045/h".
-func (m Money) Rate() string { return m.text(3) + "/h" }
+// Rate gives an hourly rate to a tenth of a cent: "$0.045/h". What is less than
+// half a tenth, but not nothing, is "under $0.001/h".
+func (m Money) Rate() string {
+	if m > 0 && m < Dollar/2000 {
+		return "under $0.001/h"
+	}
+	return m.text(3) + "/h"
+}
+
+// maxMoney is the largest amount that ParseMoney takes.
+const maxMoney = 1_000_000 * Dollar
+
+var amount = regexp.MustCompile(`^\$?(\d{1,7})(?:\.(\d{1,2}))?$`)
+
+// ParseMoney reads an amount of dollars such as "2.50", "3" or "$2.50": at most a
+// million, not negative, no more precise than cents.
+func ParseMoney(s string) (Money, error) {
+	m := amount.FindStringSubmatch(strings.TrimSpace(s))
+	if m == nil {
+		return 0, fmt.Errorf("%q is not an amount of dollars such as 2.50", s)
+	}
+	dollars, _ := strconv.ParseInt(m[1], 10, 64) // the expression lets digits through only
+	cents, _ := strconv.ParseInt((m[2] + "00")[:2], 10, 64)
+	sum := Money(dollars)*Dollar + Money(cents)*Dollar/100
+	if sum > maxMoney {
+		return 0, fmt.Errorf("%q is more than a million dollars", s)
+	}
+	return sum, nil
+}
 
 func (m Money) text(digits int) string {
 	sign := ""
@@ -52,16 +79,22 @@ const (
 	Task          Kind = "Fargate task"
 	NATGateway    Kind = "NAT gateway"
 	PublicAddress Kind = "public IPv4 address"
+	Endpoint      Kind = "interface VPC endpoint"
 	Logs          Kind = "logs"
-	Metrics       Kind = "container metrics"
+	Metrics       Kind = "metric of Container Insights"
+	// EnhancedMetrics are those of Container Insights with enhanced observability,
+	// which has more of them at a lower price each.
+	EnhancedMetrics Kind = "metric of enhanced Container Insights"
+	Alarm           Kind = "CloudWatch alarm"
 )
 
 // Item is one kind of thing that runs.
 type Item struct {
 	Kind   Kind
 	Count  int
-	CPU    int // of a task, in CPU units; 1024 is one vCPU
-	Memory int // of a task, in MiB
+	CPU    int  // of a task, in CPU units; 1024 is one vCPU
+	Memory int  // of a task, in MiB
+	ARM    bool // a task on ARM64 instead of x86
 }
 
 // Line is one item of an estimate.
@@ -80,7 +113,47 @@ type Estimate struct {
 	Region string   `json:"region"`
 	Prices string   `json:"prices"` // the region that the prices are of
 	Notes  []string `json:"notes"`  // what the figures leave out, in sentences
+
+	// Most is the hourly cost with all the tasks that Application Auto Scaling may
+	// run, and MostTasks how many those are; 0 where it may run no more.
+	Most      Money `json:"most_hourly_microdollars,omitempty"`
+	MostTasks int   `json:"most_tasks,omitempty"`
+	// Unpriced are types of resources that may cost something and are not counted.
+	Unpriced []string `json:"unpriced,omitempty"`
 }
+
+// Of estimates what the resources cost an hour in that region.
+func Of(resources []Resource, region string) Estimate {
+	e := PerHour(Items(resources), region)
+	peak := items(resources, true)
+	if most := PerHour(peak, region).Hourly; most > e.Hourly {
+		e.Most = most
+		for _, i := range peak {
+			if i.Kind == Task {
+				e.MostTasks += i.Count
+			}
+		}
+	}
+	e.Unpriced = unpriced(resources)
+	return e
+}
+
+// Hints returns sentences about what the rate does not show: how far autoscaling
+// may raise it, and what is not counted.
+func (e Estimate) Hints() []string {
+	var out []string
+	if e.Most > 0 {
+		out = append(out, fmt.Sprintf("Autoscaling may run up to %s: then %s.", count(e.MostTasks, "task"), e.Most.Rate()))
+	}
+	if len(e.Unpriced) > 0 {
+		out = append(out, "Not counted, because the price is not known here: "+strings.Join(e.Unpriced, ", ")+".")
+	}
+	return out
+}
+
+// mostItems bounds how many of one kind are counted, so that no file can make a
+// sum overflow.
+const mostItems = 10_000
 
 // PerHour is what the items cost an hour in that region, at the list prices of
 // PricesOf. A region that the table does not have gets us-east-1's, and the
@@ -97,6 +170,7 @@ func PerHour(items []Item, region string) Estimate {
 		if item.Count <= 0 {
 			continue
 		}
+		item.Count = min(item.Count, mostItems)
 		l := Line{Kind: item.Kind, Count: item.Count, What: count(item.Count, string(item.Kind))}
 		n := Money(item.Count)
 		switch item.Kind {
@@ -108,13 +182,23 @@ func PerHour(items []Item, region string) Estimate {
 			e.note("A NAT gateway costs about as much again for each GB that passes it.")
 		case PublicAddress:
 			l.Hourly = n * p.address
+		case Endpoint:
+			l.Hourly, l.Hours = n*p.endpoint, true
 		case Task:
-			l.What += fmt.Sprintf(" (%s vCPU, %d MiB)", strconv.FormatFloat(float64(item.CPU)/1024, 'f', -1, 64), item.Memory)
-			l.Hourly = n * (Money(item.CPU)*p.vcpu + Money(item.Memory)*p.gb) / 1024
+			vcpu, gb, arm := p.vcpu, p.gb, ""
+			if item.ARM {
+				vcpu, gb, arm = p.vcpuARM, p.gbARM, ", ARM64"
+			}
+			l.What += fmt.Sprintf(" (%s vCPU, %d MiB%s)", strconv.FormatFloat(float64(item.CPU)/1024, 'f', -1, 64), item.Memory, arm)
+			l.Hourly = n * ((Money(item.CPU)*vcpu + Money(item.Memory)*gb) / 1024)
 		case Logs:
 			e.note("Logs cost about $0.50 for each GB written: cents, for a workshop.")
 		case Metrics:
-			e.note("Container Insights costs cents a day for a service of this size.")
+			l.Hourly, l.Hours = n*metric, true
+		case EnhancedMetrics:
+			l.Hourly, l.Hours = n*enhancedMetric, true
+		case Alarm:
+			l.Hourly, l.Hours = n*alarm, true
 		}
 		if l.Hourly == 0 {
 			continue
@@ -133,40 +217,46 @@ func (e *Estimate) note(s string) {
 	}
 }
 
-// SoFar is what it has cost after running for d. Load balancers and NAT
-// gateways are charged for each hour begun, the rest by the second with a
-// minute at least.
-func (e Estimate) SoFar(d time.Duration) Money {
-	if d <= 0 {
-		return 0
-	}
-	var sum Money
-	for _, l := range e.Lines {
-		if l.Hours {
-			sum += l.Hourly * Money((d+time.Hour-1)/time.Hour)
-			continue
-		}
-		sum += l.Hourly * Money(max(d, time.Minute)/time.Second) / 3600
-	}
-	return sum
-}
-
-// Bill is the sentence of a receipt: "about $0.04 (an estimate)" on AWS, and in
-// the sandbox what it would have been.
-func (e Estimate) Bill(d time.Duration, sandbox bool) string {
-	if sandbox {
-		return fmt.Sprintf("%s in the sandbox (on AWS this would have been about %s)", Money(0), e.SoFar(d))
-	}
-	return fmt.Sprintf("about %s (an estimate from list prices; AWS bills later)", e.SoFar(d))
-}
-
-// PerHourText is the sentence before a deployment: "$0.045/h on AWS, nothing in
-// the sandbox".
+// PerHourText is the sentence about what is up: "$0.085/h on AWS, nothing in the
+// sandbox".
 func (e Estimate) PerHourText(sandbox bool) string {
 	if sandbox {
 		return e.Hourly.Rate() + " on AWS, nothing in the sandbox"
 	}
 	return "about " + e.Hourly.Rate() + ", as long as it runs"
+}
+
+// Change is what a plan does to the cost of the whole stack.
+type Change struct{ Before, After Estimate }
+
+// Text is the sentence beside a plan: "+$0.017/h, then $0.102/h on AWS; nothing in
+// the sandbox".
+func (c Change) Text(sandbox bool) string {
+	before, after := c.Before.Hourly, c.After.Hourly
+	if before == 0 && after == 0 {
+		return "free: AWS charges nothing by the hour for these resources"
+	}
+	text := ""
+	switch diff := after - before; {
+	case before == 0:
+		text = after.Rate()
+	case diff == 0:
+		text = "no change in cost, " + after.Rate()
+	case diff > 0 && diff < Dollar/2000:
+		text = "less than $0.001/h more, then " + after.Rate()
+	case diff < 0 && -diff < Dollar/2000:
+		text = "less than $0.001/h less, then " + after.Rate()
+	case after == 0:
+		text = diff.Rate() + ", then nothing"
+	case diff > 0:
+		text = "+" + diff.Rate() + ", then " + after.Rate()
+	default:
+		text = diff.Rate() + ", then " + after.Rate()
+	}
+	if sandbox {
+		return text + " on AWS; nothing in the sandbox"
+	}
+	return text
 }
 
 func count(n int, what string) string {
@@ -175,6 +265,9 @@ func count(n int, what string) string {
 	}
 	if before, ok := strings.CutSuffix(what, "address"); ok {
 		return strconv.Itoa(n) + " " + before + "addresses"
+	}
+	if rest, ok := strings.CutPrefix(what, "metric "); ok {
+		return strconv.Itoa(n) + " metrics " + rest
 	}
 	return strconv.Itoa(n) + " " + what + "s"
 }

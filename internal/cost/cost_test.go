@@ -11,7 +11,7 @@ import (
 func TestMoney(t *testing.T) {
 	for m, want := range map[Money][2]string{
 		0:               {"$0.00", "$0.000/h"},
-		1:               {"under $0.01", "$0.000/h"},
+		1:               {"under $0.01", "under $0.001/h"},
 		5_000:           {"$0.01", "$0.005/h"},
 		44_499:          {"$0.04", "$0.044/h"},
 		44_500:          {"$0.04", "$0.045/h"},
@@ -32,7 +32,7 @@ const state = `[
 	{"Type": "aws_ecs_task_definition", "Values": {"arn": "arn:x:1", "cpu": "256", "memory": "512"}},
 	{"Type": "aws_ecs_service", "Values": {"desired_count": 2, "task_definition": "arn:x:1", "network_configuration": [{"assign_public_ip": true}]}},
 	{"Type": "aws_cloudwatch_log_group", "Values": {}},
-	{"Type": "aws_ecs_cluster", "Values": {}},
+	{"Type": "aws_ecs_cluster", "Values": {"setting": [{"name": "containerInsights", "value": "enabled"}]}},
 	{"Type": "aws_vpc", "Values": {}}
 ]`
 
@@ -45,40 +45,85 @@ func resources(t *testing.T, text string) []Resource {
 	return r
 }
 
-func TestBundledStack(t *testing.T) {
-	e := PerHour(Items(resources(t, state)), "eu-west-1")
-	// 2 x (0.25 x 0.04048 + 0.5 x 0.004445) + 0.0252 + 4 x 0.005
-	if want := Money(24_685 + 25_200 + 20_000); e.Hourly != want {
+func TestStackInState(t *testing.T) {
+	e := Of(resources(t, state), "eu-west-1")
+	// 2 x (0.25 x 0.04048 + 0.5 x 0.004445) + 0.0252 + 4 x 0.005 + 37 x 0.30 / 730
+	if want := Money(24_684 + 25_200 + 20_000 + 37*411); e.Hourly != want {
 		t.Errorf("got %d, want %d: %+v", e.Hourly, want, e.Lines)
 	}
-	if e.Lines[0].Kind != LoadBalancer || e.Lines[1].What != "2 Fargate tasks (0.25 vCPU, 512 MiB)" || e.Lines[2].What != "4 public IPv4 addresses" {
-		t.Errorf("got %+v", e.Lines)
+	var what []string
+	for _, l := range e.Lines {
+		what = append(what, l.What)
+	}
+	if got := strings.Join(what, "; "); got != "1 load balancer; 2 Fargate tasks (0.25 vCPU, 512 MiB); 4 public IPv4 addresses; 37 metrics of Container Insights" {
+		t.Errorf("got %s", got)
 	}
 	notes := strings.Join(e.Notes, "\n")
-	for _, part := range []string{"estimate", PricesOf, "Logs", "Container Insights", "capacity unit"} {
+	for _, part := range []string{"estimate", PricesOf, "Logs", "capacity unit"} {
 		if !strings.Contains(notes, part) {
 			t.Errorf("the notes do not speak of %q: %s", part, notes)
 		}
 	}
-	// The load balancer for one hour begun, the rest for 42 minutes.
-	if got, want := e.SoFar(42*time.Minute), Money(25_200+44_685*42/60); got < want-2 || got > want {
-		t.Errorf("so far %d, want %d", got, want)
-	}
-	if got := e.SoFar(61 * time.Minute); got < 2*25_200+44_685 {
-		t.Errorf("the second hour's load balancer is missing: %d", got)
-	}
-	if e.SoFar(0) != 0 || e.SoFar(-time.Hour) != 0 {
-		t.Error("what has not run costs something")
-	}
-	if got := e.Bill(42*time.Minute, true); got != "$0.00 in the sandbox (on AWS this would have been about $0.06)" {
+	if got := e.PerHourText(true); got != "$0.085/h on AWS, nothing in the sandbox" {
 		t.Errorf("got %q", got)
 	}
-	if got := e.Bill(42*time.Minute, false); !strings.Contains(got, "estimate") {
-		t.Errorf("got %q", got)
+	if raw, err := json.Marshal(e); err != nil || !e.Valid() {
+		t.Error(err)
+	} else {
+		var back Estimate
+		if err := json.Unmarshal(raw, &back); err != nil || !back.same(e) {
+			t.Errorf("got %+v back, %v", back, err)
+		}
 	}
-	if got := e.PerHourText(true); got != "$0.070/h on AWS, nothing in the sandbox" {
-		t.Errorf("got %q", got)
+}
+
+func TestChangeText(t *testing.T) {
+	rate := func(m Money) Estimate { return Estimate{Hourly: m} }
+	for _, test := range []struct {
+		before, after Money
+		want          string
+	}{
+		{0, 0, "free: AWS charges nothing by the hour for these resources"},
+		{0, 85_000, "$0.085/h"},
+		{85_000, 85_000, "no change in cost, $0.085/h"},
+		{85_000, 102_300, "+$0.017/h, then $0.102/h"},
+		{102_300, 85_000, "-$0.017/h, then $0.085/h"},
+		{85_000, 0, "-$0.085/h, then nothing"},
+		{85_000, 85_400, "less than $0.001/h more, then $0.085/h"},
+		{85_400, 85_000, "less than $0.001/h less, then $0.085/h"},
+		{0, 137, "under $0.001/h"},
+	} {
+		if got := (Change{rate(test.before), rate(test.after)}).Text(false); got != test.want {
+			t.Errorf("%d to %d: %q, want %q", test.before, test.after, got, test.want)
+		}
 	}
+}
+
+func TestParseMoney(t *testing.T) {
+	for text, want := range map[string]Money{"0": 0, "2.50": 2_500_000, "$2.5": 2_500_000, "3": 3 * Dollar, "1000000": maxMoney, " 0.01 ": 10_000} {
+		if got, err := ParseMoney(text); err != nil || got != want {
+			t.Errorf("%q: %d, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "-1", "1.234", "1,50", "1e3", "NaN", ".5", "5.", "$", "1000001", "99999999999", "2.50 EUR"} {
+		if got, err := ParseMoney(text); err == nil {
+			t.Errorf("%q is taken for %d", text, got)
+		}
+	}
+}
+
+func FuzzParseMoney(f *testing.F) {
+	f.Add("2.50")
+	f.Add("$1000000")
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := ParseMoney(text)
+		if m < 0 || m > maxMoney || err != nil && m != 0 {
+			t.Errorf("%q: %d, %v", text, m, err)
+		}
+		if err == nil && m%(Dollar/100) != 0 {
+			t.Errorf("%q: %d has parts of a cent", text, m)
+		}
+	})
 }
 
 func TestPlanWithPrivateTasks(t *testing.T) {
@@ -113,7 +158,8 @@ func TestNothingCostsNothing(t *testing.T) {
 func TestPriceTable(t *testing.T) {
 	base := prices[fallback]
 	for region, p := range prices {
-		for _, pair := range [][2]Money{{p.vcpu, base.vcpu}, {p.gb, base.gb}, {p.loadBalancer, base.loadBalancer}, {p.capacity, base.capacity}, {p.nat, base.nat}, {p.address, base.address}} {
+		for _, pair := range [][2]Money{{p.vcpu, base.vcpu}, {p.gb, base.gb}, {p.loadBalancer, base.loadBalancer}, {p.capacity, base.capacity}, {p.nat, base.nat}, {p.address, base.address}, {p.endpoint, base.endpoint},
+			{p.vcpuARM, base.vcpu}, {p.gbARM, base.gb}} {
 			// A slip of a digit is what this catches.
 			if ratio := float64(pair[0]) / float64(pair[1]); math.Abs(math.Log(ratio)) > math.Log(1.6) {
 				t.Errorf("%s: %d against %d", region, pair[0], pair[1])
@@ -129,10 +175,14 @@ func FuzzItems(f *testing.F) {
 		if json.Unmarshal(b, &r) != nil {
 			t.Skip()
 		}
-		for _, l := range PerHour(Items(r), "eu-west-1").Lines {
-			if l.Count <= 0 {
+		e := Of(r, "eu-west-1")
+		for _, l := range e.Lines {
+			if l.Count <= 0 || l.Hourly < 0 {
 				t.Errorf("got %+v", l)
 			}
+		}
+		if e.Hourly < 0 || e.Most < 0 || (Meter{}).With(time.Unix(0, 0), e).At(time.Unix(1<<31, 0)).SoFar < 0 {
+			t.Errorf("got %+v", e)
 		}
 	})
 }

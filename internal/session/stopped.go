@@ -30,7 +30,7 @@ type serviceLog struct {
 }
 
 func newServiceLog(w *workspace.Workspace) *serviceLog {
-	return &serviceLog{tail: w.Tail(entryStopped, entryDesired, entryDestroyed), known: map[string]bool{}, desired: -1}
+	return &serviceLog{tail: w.Tail(entryStopped, entryDesired, entryApplied, entryDestroyed), known: map[string]bool{}, desired: -1}
 }
 
 // taskKey tells a task from all others; empty for what is no task.
@@ -46,6 +46,8 @@ func (l *serviceLog) read() error {
 		switch e.Kind {
 		case entryDestroyed:
 			l.stopped, l.desired = nil, -1
+		case entryApplied: // Terraform may have set another number
+			l.desired = -1
 		case entryStopped:
 			var t fargate.Task
 			if json.Unmarshal(e.Data, &t) != nil || taskKey(t) == "" || l.known[taskKey(t)] {
@@ -128,7 +130,13 @@ func (s *Session) Seen(snap fargate.Snapshot) error {
 	}
 	if snap.Service.Status != "" {
 		l, n := s.service, snap.Service.Desired
-		errs = append(errs, s.keep(l.has(func() bool { return l.desired == n }), entryDesired, desired{n}))
+		known := l.has(func() bool { return l.desired == n })
+		if is, err := known(); err != nil {
+			errs = append(errs, err)
+		} else if !is {
+			errs = append(errs, s.Workspace.AppendUnless(known, entryDesired, desired{n}))
+			s.keepRate()
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -265,5 +265,7 @@ func (s *Session) applied(sum *stack.Summary) error {
 	if sum == nil {
 		return nil
 	}
-	return s.Workspace.Append(entryApplied, sum)
+	err := s.Workspace.Append(entryApplied, sum)
+	s.keepRate()
+	return err
 }
