@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"workshop/internal/clean"
+	"workshop/internal/cost"
 	"workshop/internal/lesson/kit"
 	"workshop/internal/session"
 	"workshop/internal/stack"
@@ -41,7 +42,8 @@ type commandLine struct {
 	steps     string
 	speed     string
 	json      bool
-	noSandbox bool // the command does not start one
+	noSandbox bool        // the command does not start one
+	budget    *cost.Money // of --budget; nil where it was not given
 
 	draft   *kit.Draft // the workshop that is previewed, nil for none
 	session *session.Session
@@ -85,8 +87,12 @@ With --target aws it does the same in your own AWS account.`,
 	f.StringVar(&c.speed, "speed", os.Getenv("WORKSHOP_SANDBOX_SPEED"), `how fast the sandbox's Fargate is: "real" or "fast"`)
 	f.BoolVar(&c.json, "json", false, "print JSON: one object a line where the command streams, else one object")
 
+	deploy := c.deployCommand()
+	c.budgetFlag(root.Flags())
+	c.budgetFlag(deploy.Flags())
+
 	root.AddCommand(
-		c.planCommand(), c.deployCommand(), c.destroyCommand(), c.sweepCommand(),
+		c.planCommand(), deploy, c.destroyCommand(), c.sweepCommand(),
 		c.statusCommand(), c.logsCommand(), c.outputCommand(),
 		c.stepsCommand(), c.showCommand(), c.resetCommand(),
 		c.checkCommand(), c.hintCommand(), c.solveCommand(), c.certificateCommand(),
@@ -155,6 +161,11 @@ func (c *commandLine) open() (*session.Session, error) {
 	c.notes = s.Workspace.Notes()
 	c.tell(c.notes)
 	c.closers = append(c.closers, s.Close)
+	if c.budget != nil {
+		if err := s.SetBudget(*c.budget); err != nil {
+			return nil, fmt.Errorf("keep the budget: %w", err)
+		}
+	}
 	return s, nil
 }
 

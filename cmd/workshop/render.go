@@ -164,10 +164,7 @@ func (c *commandLine) showPlan(s *session.Session, p *stack.Plan) {
 			}
 		}
 	}
-	e := s.Estimate(p)
-	if !p.Destroy && len(e.Lines) > 0 {
-		c.printf("\nCost of these: %s\n", e.PerHourText(s.Sandbox()))
-	}
+	c.showPrice(s, p)
 }
 
 // receipt is the last line of destroy --json, however the destroy ended. Where the

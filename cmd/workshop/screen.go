@@ -273,24 +273,6 @@ func (s *screen) Stop(hard bool) {
 	s.session.Stop(hard)
 }
 
-func (s *screen) Cost(p *stack.Plan) tui.Cost {
-	e, err := s.session.Standing()
-	if p != nil && !p.Destroy {
-		e, err = s.session.Estimate(p), nil
-	}
-	if err != nil {
-		return tui.Cost{}
-	}
-	out := tui.Cost{Now: e.Hourly.Rate(), Whole: e.PerHourText(s.session.Sandbox())}
-	if s.session.Sandbox() {
-		out.Now = "$0.00/h"
-	}
-	for _, l := range e.Lines {
-		out.Parts = append(out.Parts, tui.CostPart{What: l.What, Hourly: l.Hourly.Rate()})
-	}
-	return out
-}
-
 func (s *screen) Advice(d stack.Diagnostic) string {
 	a, _ := d.Advice(tui.Face)
 	return a.Do

@@ -29,6 +29,7 @@ type status struct {
 	Tasks     []fargate.Task         `json:"tasks"`
 	Events    []fargate.ServiceEvent `json:"events"`
 	URL       string                 `json:"url"`
+	Cost      costStatus             `json:"cost"`
 	AsOf      time.Time              `json:"as_of"`
 }
 
@@ -57,6 +58,7 @@ func (c *commandLine) statusCommand() *cobra.Command {
 			st, ref, err := c.status(s, t)
 			if errors.Is(err, session.ErrNothingDeployed) {
 				st.AsOf = time.Now().UTC()
+				st.Cost = c.costOf(s, st.AsOf)
 				return c.showStatus(st)
 			}
 			if err != nil {
@@ -74,6 +76,7 @@ func (c *commandLine) statusCommand() *cobra.Command {
 			_ = s.Seen(snap) // the picture goes on without a journal
 			snap.Tasks = s.Answers(snap.Tasks)
 			st.add(snap, s.StoppedTasks())
+			st.Cost = c.costOf(s, st.AsOf)
 			return c.showStatus(st)
 		},
 	}
@@ -167,6 +170,7 @@ func (c *commandLine) watchStatus(ctx context.Context, s *session.Session, t *ta
 			_ = s.Seen(snap) // the picture goes on without a journal
 			snap.Tasks = s.Answers(snap.Tasks)
 			st.add(snap, nil)
+			st.Cost = c.costOf(s, st.AsOf)
 			if err := c.showStatus(st); err != nil {
 				return err
 			}
@@ -193,11 +197,13 @@ func (c *commandLine) showStatus(st status) error {
 		return nil
 	case "partial":
 		c.printf("%d resources exist, but the deployment is not complete. `workshop deploy` goes on where it stopped, `workshop destroy` removes them.\n", st.Stack.Resources)
+		st.Cost.show(c)
 		return nil
 	}
 	sv := st.Service
 	c.printf("service %s  %d of %d running, %d pending  %s\n", clean.Line(sv.Name), sv.Running, sv.Desired, sv.Pending, rollout(sv.Rollout))
 	c.printf("url     %s\n", clean.Line(st.URL))
+	st.Cost.show(c)
 	for _, t := range st.Tasks {
 		line := fmt.Sprintf("task    %.8s  %-12s %-9s %-11s %-15s", t.ID, strings.ToLower(t.Status), strings.ToLower(t.Health), t.Zone, t.Address)
 		if t.Started != nil && t.Stopped == nil {

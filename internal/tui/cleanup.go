@@ -178,15 +178,25 @@ func (c *cleanup) view(w, h int) []string {
 		cost := c.cost
 		lines = append(lines, "   "+up)
 		lines = append(lines, indent(3, paragraphs(w-4, t.Text, "While it stands: "+cost.Whole))...)
+		lines = append(lines, indent(3, paragraphs(w-4, t.Dim, cleanLines(cost.Hints)...))...)
+		if now := c.meter(); now.SoFar != "" {
+			lines = append(lines, indent(3, paragraphs(w-4, t.Text, "So far: "+cleanLine(now.SoFar)))...)
+			if now.Warning != "" {
+				lines = append(lines, indent(3, paragraphs(w-4, t.Attention, t.Signs.Warn+" "+cleanLine(now.Warning)))...)
+			}
+		}
+		lines = append(lines, "")
+		lines = append(lines, indent(3, paragraphs(min(w-6, readWidth), t.Text,
+			"Press "+t.Key.Render("enter")+" to see what would be deleted. Nothing goes before you have typed the word."))...)
+		longest := 0
+		for _, p := range cost.Parts {
+			longest = max(longest, width(clean.Line(p.What)))
+		}
 		lines = append(lines, "")
 		for _, p := range cost.Parts {
-			lines = append(lines, "     "+t.Dim.Render(fit(clean.Line(p.What), 30, t)+"  "+clean.Line(p.Hourly)))
+			lines = append(lines, "     "+t.Dim.Render(fit(clean.Line(p.What), min(longest, w-22), t)+"  "+clean.Line(p.Hourly)))
 		}
-		if len(cost.Parts) > 0 {
-			lines = append(lines, "")
-		}
-		return append(lines, indent(3, paragraphs(min(w-6, readWidth), t.Text,
-			"Press "+t.Key.Render("enter")+" to see what would be deleted. Nothing goes before you have typed the word."))...)
+		return lines
 	}
 	lines := append([]string{"", " " + t.Heading.Render("Terraform's state lists nothing"), ""}, c.lastRun(w)...)
 	return append(lines, indent(3, paragraphs(min(w-6, readWidth), t.Text,

@@ -101,7 +101,6 @@ func (d *deploy) confirm() {
 			groups = append(groups, fmt.Sprintf("%s %d", strings.ToLower(g.name), len(g.changes)))
 		}
 	}
-	cost := d.price
 	var body []string
 	if len(does) > 1 {
 		what = "Apply this plan?"
@@ -110,7 +109,7 @@ func (d *deploy) confirm() {
 	body = append(body,
 		"In "+d.where()+": "+strings.Join(groups, ", ")+".",
 		"",
-		"Cost: "+cost.Whole+".",
+		priceSentences(d.price),
 		"",
 		"Terraform does exactly what the plan on the screen says, and you can remove all of it again on page 5.")
 	yes := "Yes, apply it"
@@ -205,6 +204,13 @@ func (d *deploy) view(w, h int) []string {
 		lines := []string{"", " " + t.Good.Bold(true).Render(t.Signs.Running+" The stack is up") +
 			t.Dim.Render(fmt.Sprintf("   %s%s", count(d.stack.Resources, "resource"), since)), ""}
 		lines = append(lines, d.lastRun(w)...)
+		if now := d.meter(); now.Sentence != "" {
+			lines = append(lines, indent(3, paragraphs(min(w-6, readWidth), t.Text, cleanLine(now.Sentence)))...)
+			if now.Warning != "" {
+				lines = append(lines, indent(3, paragraphs(min(w-6, readWidth), t.Attention, t.Signs.Warn+" "+cleanLine(now.Warning)+" Press 5 to clean up."))...)
+			}
+			lines = append(lines, "")
+		}
 		lines = append(lines, d.viewOutputs(w)...)
 		lines = append(lines, "")
 		return append(lines, indent(3, paragraphs(min(w-6, readWidth), t.Text,
@@ -267,8 +273,15 @@ func (d *deploy) viewPlan(w, h int) []string {
 	if width(head)+width(cost.Whole)+4 > w {
 		lines = []string{cut(head, w, t), cut("        "+t.Dim.Render(cost.Whole), w, t)}
 	}
+	lines = append(lines, indent(8, d.caveats(d.price, w-9))...)
 	lines = append(lines, "")
 	return append(lines, d.tree.view(w, h-len(lines), t)...)
+}
+
+// priceSentences say in a dialog what a plan costs.
+func priceSentences(c Cost) string {
+	all := append([]string{"Cost: " + c.Whole + "."}, c.Hints...)
+	return cleanLine(strings.TrimSpace(strings.Join(append(all, c.Warning), " ")))
 }
 
 func (d *deploy) viewOutputs(w int) []string {

@@ -67,6 +67,17 @@ func (m *model) top(w int) string {
 	if m.stack.Exists && m.cost.Now != "" {
 		optional = append(optional, m.cost.Now)
 	}
+	if b := m.meter(); b.Share != "" { // before the rest: nothing else says it on every page
+		st := t.Attention
+		if b.Over {
+			st = t.Bad
+		}
+		says := "budget " + b.Share
+		if m.info.Sandbox {
+			says = "AWS " + says
+		}
+		optional = append([]string{st.Render(says)}, optional...)
+	}
 	if m.course != nil && len(m.course.Steps) > 0 && (m.page != guidePage || !m.lay.compact) {
 		optional = append(optional, t.Dim.Render(fmt.Sprintf("%d of %d", m.guide.at+1, len(m.course.Steps))))
 	}

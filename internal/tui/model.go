@@ -36,6 +36,8 @@ type model struct {
 	awaiting          int // of the job that waits for operations of other processes
 	asking            int // of the job that asks what is up
 	again             bool
+	pricing           int  // of the job that asks what it costs
+	greeted           bool // what the stack had cost before the start has been said
 
 	preview preview
 	ticking bool
@@ -203,6 +205,15 @@ func (m *model) stackMovedNow() tea.Cmd {
 		}
 		up := e.value.(standing)
 		m.stack, m.cost, m.words = up.stack, up.cost, up.words
+		if now := m.meter(); m.ready.done && !m.greeted {
+			m.greeted = true // what comes up from now on is no news
+			if now.Notice != "" {
+				m.sayNext(noteGood, now.Notice)
+			}
+			if now.Warning != "" {
+				m.sayNext(noteAttention, now.Warning)
+			}
+		}
 		m.guide.renew()
 		m.guide.teach.auto(true)
 		if m.stack.Exists && m.deploy.phase == phaseIdle || !m.stack.Exists {
@@ -219,6 +230,17 @@ func (m *model) stackMovedNow() tea.Cmd {
 	return nil
 }
 
+// priceAgain asks what is up costs now.
+func (m *model) priceAgain() {
+	m.jobs.drop(m.pricing)
+	m.pricing = m.jobs.start(func(context.Context, int, func(any)) (any, error) {
+		return m.session.Cost(nil), nil
+	}, func(what any) tea.Cmd {
+		m.cost = what.(ended).value.(Cost)
+		return nil
+	})
+}
+
 func (m *model) watch() {
 	if !m.ready.done {
 		return
@@ -230,6 +252,9 @@ func (m *model) watch() {
 		}, func(what any) tea.Cmd {
 			switch w := what.(type) {
 			case fargate.Snapshot:
+				if m.snap == nil || m.snap.Service.Desired != w.Service.Desired {
+					m.priceAgain() // autoscaling or a person has changed what runs
+				}
 				m.live.changed(m.snap, &w)
 				m.snap = &w
 			case ended:
@@ -394,6 +419,7 @@ func (m *model) mail(mail mailMsg) tea.Cmd {
 // tick asks for the next moment at which the screen looks different by time
 // alone; there is never more than one asked for.
 func (m *model) tick() tea.Cmd {
+	m.stale = m.nextNotice() || m.stale
 	if m.ticking || m.lay.w == 0 {
 		return nil
 	}
@@ -560,6 +586,12 @@ func (m *model) quit() tea.Cmd {
 		body := []string{"It stays as it is until you delete it. While it stands: " + m.cost.Whole + "."}
 		if m.info.Sandbox {
 			body = []string{"It costs nothing here. The sandbox and its tasks keep running after you quit; `workshop sandbox stop` ends them, and the next start brings them back."}
+		}
+		now := m.meter()
+		for _, text := range []string{now.Sentence, now.Warning} {
+			if text != "" {
+				body = append(body, "", cleanLine(text))
+			}
 		}
 		m.leaving = true
 		m.dialog = &dialog{

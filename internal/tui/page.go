@@ -89,6 +89,7 @@ type shared struct {
 	op      *operation
 	dialog  *dialog
 	notice  notice
+	waiting []notice // to be said when notice has been read
 	graph   *graph
 	viewer  *viewer // the picture that is shown alone, nil for none
 	spin    int     // turns while something moves
@@ -132,6 +133,23 @@ func (s *shared) say(kind noticeKind, text string) {
 	s.notice = notice{text, kind, s.now().Add(noticeTime)}
 }
 
+// sayNext says something when what is being said has been read.
+func (s *shared) sayNext(kind noticeKind, text string) {
+	s.waiting = append(s.waiting, notice{text: text, kind: kind})
+	s.nextNotice()
+}
+
+// nextNotice replaces a notice whose time is over by the next one that waits. It
+// reports whether there was one.
+func (s *shared) nextNotice() bool {
+	if len(s.waiting) == 0 || s.notice.text != "" && s.now().Before(s.notice.until) {
+		return false
+	}
+	s.say(s.waiting[0].kind, s.waiting[0].text)
+	s.waiting = s.waiting[1:]
+	return true
+}
+
 // value is what {{ name }} stands for in a step's text.
 func (s *shared) value(name string) (string, bool) {
 	switch name {
@@ -169,6 +187,24 @@ func (s *shared) target() string {
 func (s *shared) spinner() string {
 	f := s.theme.Signs.Spinner
 	return f[s.spin%len(f)]
+}
+
+// meter is what the stack that is up has cost until now.
+func (s *shared) meter() Meter {
+	if s.cost.Meter == nil || !s.stack.Exists {
+		return Meter{}
+	}
+	return s.cost.Meter(s.now())
+}
+
+// caveats draws what is to be known beside a price: its hints, and the warning
+// about the budget.
+func (s *shared) caveats(c Cost, w int) []string {
+	lines := paragraphs(w, s.theme.Dim, cleanLines(c.Hints)...)
+	if c.Warning != "" {
+		lines = append(lines, paragraphs(w, s.theme.Attention, s.theme.Signs.Warn+" "+cleanLine(c.Warning))...)
+	}
+	return lines
 }
 
 // where names the target for a sentence.

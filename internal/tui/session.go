@@ -52,8 +52,8 @@ type Session interface {
 	// Sources says where each resource is written down, by its address without
 	// index.
 	Sources(ctx context.Context) (map[string]stack.Source, error)
-	// Cost says in words what a plan's resources cost; p is nil for what is up
-	// now. It may read files, and is called outside the event loop.
+	// Cost says in words what a plan does to the cost of the stack; p is nil for
+	// what is up now. It may read files, and is called outside the event loop.
 	Cost(p *stack.Plan) Cost
 	// Advice says what to do about a diagnostic; empty where nothing better is
 	// known than its own words. It is called outside the event loop.
@@ -237,8 +237,25 @@ type Stack struct {
 // Cost is what resources cost, in words ready to show.
 type Cost struct {
 	Now   string // an hour, here: "$0.00/h"; for the top line
-	Whole string // one sentence: "$0.045 an hour on AWS, nothing in the sandbox"
+	Whole string // of a plan the difference and the total: "+$0.017/h, then $0.102/h on AWS; nothing in the sandbox"
 	Parts []CostPart
+	Hints []string // sentences about what the rate does not show
+	// Warning is a sentence about the budget if the plan is applied; empty where
+	// there is nothing to warn of.
+	Warning string
+	// Meter gives what the stack that is up has cost by a moment. It reads no files;
+	// nil where nothing is known.
+	Meter func(now time.Time) Meter
+}
+
+// Meter is what the stack has cost so far, in words ready to show.
+type Meter struct {
+	SoFar    string // "about $0.06"; in the sandbox with what it would have been on AWS
+	Sentence string // "The stack has been up for 54 min and has cost about $0.06."; empty where nothing is up
+	Notice   string // the same for one line of 72 columns
+	Share    string // of the budget, from 80% on: "84% of $2.50"
+	Over     bool   // the budget is used up
+	Warning  string // a sentence about the budget; empty where there is nothing to warn of
 }
 
 // CostPart is one reason for a cost.

@@ -399,7 +399,7 @@ func (t *teach) askPlan(a approval, yes func()) {
 	}
 	body := []string{"Terraform would " + joinAnd(does) + " of the resources in " + t.where() + "."}
 	if !p.Destroy {
-		body = append(body, "", "Cost: "+a.cost.Whole+".")
+		body = append(body, "", priceSentences(a.cost))
 	}
 	t.dialog = &dialog{
 		title: "Apply this plan?", body: body, danger: p.Delete+p.Replace > 0,

@@ -157,3 +157,11 @@ func capital(s string) string {
 func strip(s string) string { return ansi.Strip(s) }
 
 func cleanLine(s string) string { return clean.Line(s) }
+
+func cleanLines(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, s := range texts {
+		out[i] = clean.Line(s)
+	}
+	return out
+}

@@ -46,6 +46,8 @@ type Session struct {
 	OwnEditor []string           // the learner's editor, as an argument list; empty for none
 	Elsewhere *tui.Operation     // runs already, started by another process
 	Last      *tui.LastRun       // how the operation before ended
+	Hints     []string           // beside the price of a plan
+	Warning   string             // about the budget; empty for none
 
 	mu      sync.Mutex
 	saved   []tui.Progress
@@ -68,6 +70,7 @@ type Session struct {
 	lines   []string // more log lines to say
 	calls   []string // what was asked of the session, in order
 	outputs map[string]tui.Output
+	priced  int // how often the cost was asked for
 }
 
 // New returns a session on the sandbox with the bundled stack not deployed.
@@ -116,6 +119,13 @@ func (s *Session) Calls() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.calls...)
+}
+
+// Priced is how often the cost was asked for.
+func (s *Session) Priced() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.priced
 }
 
 // Saved is the last progress that was saved.
@@ -438,11 +448,42 @@ func (s *Session) Sources(context.Context) (map[string]stack.Source, error) {
 	return out, nil
 }
 
-func (s *Session) Cost(*stack.Plan) tui.Cost {
-	c := tui.Cost{Now: "$0.00/h", Whole: "$0.045 an hour on AWS, nothing in the sandbox",
-		Parts: []tui.CostPart{{What: "load balancer", Hourly: "$0.0252 an hour on AWS"}, {What: "two tasks, 0.25 vCPU each", Hourly: "$0.0202 an hour on AWS"}}}
+func (s *Session) Cost(p *stack.Plan) tui.Cost {
+	c := tui.Cost{Now: "$0.00/h", Whole: "$0.085/h on AWS, nothing in the sandbox",
+		Parts: []tui.CostPart{{What: "1 load balancer", Hourly: "$0.025/h"}, {What: "2 Fargate tasks (0.25 vCPU, 512 MiB)", Hourly: "$0.025/h"},
+			{What: "4 public IPv4 addresses", Hourly: "$0.020/h"}, {What: "37 metrics of Container Insights", Hourly: "$0.015/h"}}}
 	if !s.Info.Sandbox {
-		c.Now, c.Whole = "$0.045/h", "$0.045 an hour"
+		c.Now, c.Whole = "$0.085/h", "about $0.085/h, as long as it runs"
+	}
+	if p != nil {
+		c.Hints, c.Warning = s.Hints, s.Warning
+		if p.Update > 0 {
+			c.Whole = "+$0.017/h, then $0.102/h"
+			if s.Info.Sandbox {
+				c.Whole += " on AWS; nothing in the sandbox"
+			}
+		}
+	}
+	s.mu.Lock()
+	from := s.from
+	s.priced++
+	s.mu.Unlock()
+	c.Meter = func(now time.Time) tui.Meter {
+		if from.IsZero() {
+			return tui.Meter{}
+		}
+		minutes := now.Sub(from) / time.Minute
+		m := tui.Meter{SoFar: "about $0.06", Sentence: fmt.Sprintf("The stack has been up for %d min and has cost about $0.06.", minutes)}
+		m.Notice = m.Sentence
+		if s.Info.Sandbox {
+			m.SoFar = "$0.00 in the sandbox (on AWS this would have been about $0.06)"
+			m.Sentence = fmt.Sprintf("The stack has been up for %d min and has cost %s.", minutes, m.SoFar)
+			m.Notice = fmt.Sprintf("Up %d min: $0.00 in the sandbox (on AWS this would have been $0.06).", minutes)
+		}
+		if s.Warning != "" {
+			m.Warning, m.Share, m.Over = "The cost so far, $0.06, is over your budget of $0.05.", "120% of $0.05", true
+		}
+		return m
 	}
 	return c
 }
