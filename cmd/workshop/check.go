@@ -347,7 +347,7 @@ func (c *commandLine) helper(ctx context.Context, s *session.Session, yes bool) 
 			}
 			return c.ask(ctx, "Apply this plan? Only \"yes\" does it: ", "yes")
 		},
-		Receipt: func(r session.Receipt) { _ = c.showReceipt(s, r) },
+		Receipt: func(r session.Receipt) { _ = c.showReceipt(r) },
 	}
 }
 

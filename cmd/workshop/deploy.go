@@ -226,7 +226,7 @@ func (c *commandLine) destroy(ctx context.Context, s *session.Session, yes bool)
 	if rerr != nil {
 		rerr = c.noReceipt(rerr)
 	} else {
-		rerr = c.showReceipt(s, r)
+		rerr = c.showReceipt(r)
 	}
 	if err = errors.Join(err, rerr); err == nil && (r.Left > 0 || !r.Proven) {
 		return errReported

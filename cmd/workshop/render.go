@@ -10,6 +10,7 @@ import (
 	"workshop/internal/clean"
 	"workshop/internal/session"
 	"workshop/internal/stack"
+	"workshop/internal/target"
 )
 
 // events returns what renders Terraform's events as they come: as JSON lines,
@@ -184,7 +185,7 @@ func (c *commandLine) noReceipt(err error) error {
 	return fmt.Errorf("it is not known what is left: %w", err)
 }
 
-func (c *commandLine) showReceipt(s *session.Session, r session.Receipt) error {
+func (c *commandLine) showReceipt(r session.Receipt) error {
 	if c.json {
 		return c.emit(receipt{Type: "receipt", Time: time.Now().UTC(), Receipt: r})
 	}
@@ -195,7 +196,7 @@ func (c *commandLine) showReceipt(s *session.Session, r session.Receipt) error {
 			c.printf("  %s %s %s %s\n", clean.Line(l.Kind), clean.Line(l.ID), clean.Line(l.Name), clean.Line(l.Note))
 		}
 		c.printf("Run `workshop destroy` again in a minute: it lists and deletes these.\n")
-		if !s.Sandbox() {
+		if c.target != string(target.Sandbox) {
 			c.printf("What stays then can be deleted in the AWS console.\n")
 		}
 	case !r.Proven:
