@@ -34,6 +34,7 @@ import (
 	"workshop/internal/sandbox/fargate"
 	"workshop/internal/sandbox/iam"
 	"workshop/internal/sandbox/logs"
+	"workshop/internal/sandbox/quotas"
 	"workshop/internal/sandbox/store"
 	"workshop/internal/sandbox/sts"
 	"workshop/internal/sandbox/tagging"
@@ -173,7 +174,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	s.server = &wire.Server{Credentials: keys, Lock: st, Now: a.Now, Log: o.Log, Control: o.Control}
 	for _, svc := range []*wire.Service{
 		nw.Service(), lb.Service(), containers.Service(), roles.Service(), lg.Service(), metrics.Service(), scaling.Service(),
-		sts.Service(a, keys.AccessKeyID), tagging.Service(s.tagged...),
+		sts.Service(a, keys.AccessKeyID), quotas.Service(a), tagging.Service(s.tagged...),
 	} {
 		s.server.Add(svc)
 	}

@@ -41,6 +41,9 @@ func (a *Account) GlobalARN(service, resource string) string {
 	return fmt.Sprintf("arn:aws:%s::%s:%s", service, ID, resource)
 }
 
+// UserARN returns the name of the account's one user, who is every caller.
+func (a *Account) UserARN() string { return a.GlobalARN("iam", "user/learner") }
+
 // Hex returns n random hexadecimal digits: EC2's ids have 17 after their
 // prefix, ECS's task ids 32, a load balancer's 16.
 func Hex(n int) string {

@@ -19,6 +19,7 @@ func TestEveryOperation(t *testing.T) {
 	s := start(t)
 	w := newWorld(t, s)
 	w.sts()
+	w.quotas()
 	w.iam()
 	n := w.ec2()
 	w.elb(n)
@@ -85,6 +86,24 @@ func (w *world) sts() {
 	}
 }
 
+func (w *world) quotas() {
+	vpcs := in{"ServiceCode": "vpc", "QuotaCode": "L-F678F1CE"}
+	for _, op := range []string{"GetServiceQuota", "GetAWSDefaultServiceQuota"} {
+		w.do("servicequotas", op, vpcs)
+		w.do("servicequotas", op, in{"ServiceCode": "fargate", "QuotaCode": "L-3032A538"})
+		w.refuse("NoSuchResourceException", "servicequotas", op, in{"ServiceCode": "vpc", "QuotaCode": "L-3032A538"})
+	}
+	for _, op := range []string{"ListServiceQuotas", "ListAWSDefaultServiceQuotas"} {
+		first := w.do("servicequotas", op, in{"ServiceCode": "vpc", "MaxResults": 2})
+		rest := w.do("servicequotas", op, in{"ServiceCode": "vpc", "NextToken": first["NextToken"]})
+		if len(list(first, "Quotas")) != 2 || len(list(rest, "Quotas")) == 0 {
+			w.Errorf("%s: pages of %d and %d", op, len(list(first, "Quotas")), len(list(rest, "Quotas")))
+		}
+		w.refuse("NoSuchResourceException", "servicequotas", op, in{"ServiceCode": "moon"})
+		w.refuse("InvalidPaginationTokenException", "servicequotas", op, in{"ServiceCode": "vpc", "NextToken": "x"})
+	}
+}
+
 const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"ecs-tasks.amazonaws.com"}}]}`
 const allow = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`
 const managed = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
@@ -134,7 +153,22 @@ func (w *world) iam() {
 	w.do("iam", "ListInstanceProfilesForRole", role)
 	w.refuse("DeleteConflict", "iam", "DeleteRole", role)
 	w.refuse("DeleteConflict", "iam", "DeletePolicy", arn)
-	w.do("iam", "CreateServiceLinkedRole", in{"AWSServiceName": "ecs.amazonaws.com"})
+	w.refuse("NoSuchEntity", "iam", "GetRole", in{"RoleName": "AWSServiceRoleForElasticLoadBalancing"})
+	for _, service := range []string{"ecs", "elasticloadbalancing", "ecs.application-autoscaling"} {
+		w.do("iam", "CreateServiceLinkedRole", in{"AWSServiceName": service + ".amazonaws.com"})
+	}
+	w.do("iam", "GetRole", in{"RoleName": "AWSServiceRoleForElasticLoadBalancing"})
+	w.do("iam", "ListAccountAliases", nil)
+	caller := w.text(w.do("sts", "GetCallerIdentity", nil), "Arn")
+	simulation := in{"PolicySourceArn": caller, "ActionNames": []string{"ec2:CreateVpc", "iam:PassRole"}, "MaxItems": 1}
+	first := w.do("iam", "SimulatePrincipalPolicy", simulation)
+	simulation["Marker"] = first["Marker"]
+	rest := w.do("iam", "SimulatePrincipalPolicy", simulation)
+	if len(list(first, "EvaluationResults")) != 1 || len(list(rest, "EvaluationResults")) != 1 {
+		w.Errorf("simulation: %v, then %v", first, rest)
+	}
+	w.refuse("NoSuchEntity", "iam", "SimulatePrincipalPolicy", in{"PolicySourceArn": caller + "s", "ActionNames": []string{"ec2:CreateVpc"}})
+	w.refuse("InvalidInput", "iam", "SimulatePrincipalPolicy", in{"PolicySourceArn": caller, "ActionNames": []string{"CreateVpc"}})
 
 	w.do("iam", "DetachRolePolicy", in{"RoleName": "task", "PolicyArn": policy})
 	w.do("iam", "DetachRolePolicy", in{"RoleName": "task", "PolicyArn": managed})

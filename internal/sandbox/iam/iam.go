@@ -44,6 +44,7 @@ func (i *IAM) Service() *wire.Service {
 	}
 	i.roleOperations(s)
 	i.policyOperations(s)
+	i.callerOperations(s)
 	return s
 }
 

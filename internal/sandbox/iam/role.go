@@ -216,9 +216,9 @@ func (i *IAM) roleOperations(s *wire.Service) {
 	})
 	wire.Handle(s, "CreateServiceLinkedRole", func(_ context.Context, in *iam.CreateServiceLinkedRoleInput) (*iam.CreateServiceLinkedRoleOutput, error) {
 		service := aws.ToString(in.AWSServiceName)
-		name := "AWSServiceRoleFor" + service
-		if service == "ecs.amazonaws.com" {
-			name = "AWSServiceRoleForECS"
+		name, ok := linkedRoles[service]
+		if !ok {
+			name = "AWSServiceRoleFor" + service
 		}
 		if _, ok := i.roles.Get(name); ok {
 			return nil, wire.Errorf("InvalidInput", "Service role name %s has been taken in this account, please try a different suffix.", name)
@@ -232,6 +232,14 @@ func (i *IAM) roleOperations(s *wire.Service) {
 		i.roles.Put(name, r)
 		return &iam.CreateServiceLinkedRoleOutput{Role: r.out()}, nil
 	})
+}
+
+// linkedRoles are AWS's names for the roles that services make for themselves,
+// by service principal.
+var linkedRoles = map[string]string{
+	"ecs.amazonaws.com":                         "AWSServiceRoleForECS",
+	"elasticloadbalancing.amazonaws.com":        "AWSServiceRoleForElasticLoadBalancing",
+	"ecs.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_ECSService",
 }
 
 func (i *IAM) createRole(_ context.Context, in *iam.CreateRoleInput) (*iam.CreateRoleOutput, error) {

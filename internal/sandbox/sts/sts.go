@@ -20,7 +20,7 @@ func Service(a *account.Account, accessKeyID string) *wire.Service {
 	wire.Handle(s, "GetCallerIdentity", func(context.Context, *sts.GetCallerIdentityInput) (*sts.GetCallerIdentityOutput, error) {
 		return &sts.GetCallerIdentityOutput{
 			Account: aws.String(account.ID),
-			Arn:     aws.String(a.GlobalARN("iam", "user/learner")),
+			Arn:     aws.String(a.UserARN()),
 			UserId:  aws.String("AIDA" + accessKeyID[4:]),
 		}, nil
 	})

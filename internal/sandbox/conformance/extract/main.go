@@ -27,6 +27,7 @@ import (
 var folders = map[string]string{
 	"elasticloadbalancing": "elbv2",
 	"monitoring":           "cloudwatch",
+	"servicequotas":        "service-quotas",
 	"tagging":              "resourcegroupstaggingapi",
 }
 
