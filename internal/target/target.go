@@ -8,14 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // Kind is a sort of target.
@@ -44,6 +41,11 @@ type Target struct {
 	Kind    Kind
 	Account string // twelve digits
 	Region  string
+	// CallerARN names who the keys belong to, as STS says; empty for the sandbox.
+	CallerARN string
+	// ClockSkew is by how much this computer's clock is ahead of AWS's, to the
+	// second; 0 for the sandbox.
+	ClockSkew time.Duration
 	// Config is for the AWS SDK's clients; endpoint, region and credentials are set.
 	Config aws.Config
 	// Env is what Terraform, the aws command line and the learner's shell need,
@@ -103,6 +105,10 @@ type Options struct {
 	// sandbox must not be restarted; nil says no.
 	InUse func() bool
 	Log   *slog.Logger // of Serve's sandbox
+	// MFACode asks the person for the code of an MFA device, named by its serial
+	// number or ARN. Nil where nobody can be asked: a profile that needs a code
+	// then fails with ErrMFA.
+	MFACode func(ctx context.Context, device string) (string, error)
 }
 
 // Open reaches the target. For the sandbox it finds the one that runs in the
@@ -120,42 +126,6 @@ func Open(ctx context.Context, o Options) (*Target, error) {
 		return openAWS(ctx, o)
 	}
 	return nil, fmt.Errorf("%q: %w", o.Kind, ErrUnknownKind)
-}
-
-// callTimeout is for the one call that opening makes.
-const callTimeout = 15 * time.Second
-
-func openAWS(ctx context.Context, o Options) (*Target, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var load []func(*config.LoadOptions) error
-	if o.Region != "" {
-		load = append(load, config.WithRegion(o.Region))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, load...)
-	if err != nil {
-		return nil, fmt.Errorf("reading your AWS configuration: %w; `aws configure list` shows what is set", err)
-	}
-	if cfg.Region == "" {
-		return nil, errors.New("no AWS region is set: use --region, or set AWS_REGION, for example to eu-west-1")
-	}
-	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return nil, fmt.Errorf("asking AWS who you are: %w; sign in first (`aws sso login`, or set AWS_PROFILE), or leave out --target aws to use the sandbox", err)
-	}
-	t := &Target{Kind: AWS, Account: aws.ToString(who.Account), Region: cfg.Region, Config: cfg}
-	t.Env = []string{"AWS_REGION=" + cfg.Region}
-	for _, kv := range os.Environ() {
-		switch k, v, _ := strings.Cut(kv, "="); {
-		case k == "AWS_PROFILE":
-			t.Env = append(t.Env, kv)
-		case strings.HasPrefix(k, "AWS_ENDPOINT_URL") && v != "":
-			// Terraform must go where the SDK goes, wherever that is.
-			t.Env = append(t.Env, kv)
-			t.Notes = append(t.Notes, k+" is set: calls go to "+v+" instead of AWS.")
-		}
-	}
-	return t, nil
 }
 
 // sandboxConfig is an SDK configuration that reads nothing from the
