@@ -279,8 +279,9 @@ func (c *commandLine) resetStep(ctx context.Context, id string, yes bool) error 
 
 // act carries out the actions of a step for the learner.
 func (c *commandLine) act(ctx context.Context, s *session.Session, step *lesson.Step, actions []lesson.Action, yes bool, do func(context.Context, *lesson.Step, session.Helper) error) error {
-	asks, reaches := false, false
+	asks, reaches, creates := false, false, false
 	for _, a := range actions {
+		creates = creates || a.Verb == lesson.Deploy
 		asks = asks || a.Verb == lesson.Deploy || a.Verb == lesson.Destroy
 		reaches = reaches || a.Verb != lesson.Set && a.Verb != lesson.Restore
 	}
@@ -289,6 +290,11 @@ func (c *commandLine) act(ctx context.Context, s *session.Session, step *lesson.
 	}
 	if reaches {
 		if _, _, err := c.reach(ctx); err != nil {
+			return err
+		}
+	}
+	if creates {
+		if err := c.preflight(ctx, s, yes); err != nil {
 			return err
 		}
 	}

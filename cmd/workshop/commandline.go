@@ -41,14 +41,18 @@ type commandLine struct {
 	terraform string
 	steps     string
 	speed     string
+	account   string
 	json      bool
 	noSandbox bool        // the command does not start one
 	budget    *cost.Money // of --budget; nil where it was not given
 
-	draft   *kit.Draft // the workshop that is previewed, nil for none
+	draft   *kit.Draft      // the workshop that is previewed, nil for none
+	options session.Options // of the session, once open was called with good flags
 	session *session.Session
-	notes   []string // what is to be known of its workspace
-	closers []func() error
+	// fullScreen: the terminal is the screens', so no command may ask on it.
+	fullScreen bool
+	notes      []string // what is to be known of its workspace
+	closers    []func() error
 }
 
 func newCommandLine(in io.Reader, out, errOut io.Writer) *commandLine {
@@ -85,6 +89,7 @@ With --target aws it does the same in your own AWS account.`,
 	f.StringVar(&c.terraform, "terraform", "", "path of the terraform or tofu to use (default: from PATH, else it is fetched); a folder is the configuration to deploy instead of the bundled one")
 	f.StringVar(&c.steps, "steps", "", "folder of another workshop to run; its terraform folder is what it deploys")
 	f.StringVar(&c.speed, "speed", os.Getenv("WORKSHOP_SANDBOX_SPEED"), `how fast the sandbox's Fargate is: "real" or "fast"`)
+	f.StringVar(&c.account, "account", "", "AWS account number that you mean to deploy to: confirms it, as typing it does")
 	f.BoolVar(&c.json, "json", false, "print JSON: one object a line where the command streams, else one object")
 
 	deploy := c.deployCommand()
@@ -93,6 +98,7 @@ With --target aws it does the same in your own AWS account.`,
 
 	root.AddCommand(
 		c.planCommand(), deploy, c.destroyCommand(), c.sweepCommand(),
+		c.doctorCommand(),
 		c.statusCommand(), c.logsCommand(), c.outputCommand(),
 		c.stepsCommand(), c.showCommand(), c.resetCommand(),
 		c.checkCommand(), c.hintCommand(), c.solveCommand(), c.certificateCommand(),
@@ -153,6 +159,10 @@ func (c *commandLine) open() (*session.Session, error) {
 	if c.draft != nil {
 		o.Course = c.draft.Course
 	}
+	if c.terminal() && !c.fullScreen {
+		o.MFACode = c.mfaCode
+	}
+	c.options = o
 	s, err := session.Open(o)
 	if err != nil {
 		return nil, err

@@ -69,6 +69,9 @@ func (c *commandLine) deployCommand() *cobra.Command {
 }
 
 func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) error {
+	if err := c.preflight(ctx, s, yes); err != nil {
+		return err
+	}
 	events := c.events()
 	var sum *stack.Summary
 	if yes {
@@ -273,7 +276,18 @@ func account(s *session.Session) string {
 
 // ask reads one line and reports whether it is the word.
 func (c *commandLine) ask(ctx context.Context, question, word string) (bool, error) {
-	c.printf("\n%s", question)
+	line, err := c.readLine(ctx, "\n"+question)
+	return err == nil && line == word, err
+}
+
+// readLine asks a question and reads the line that answers it.
+func (c *commandLine) readLine(ctx context.Context, question string) (string, error) {
+	c.printf("%s", question)
+	return c.answer(ctx)
+}
+
+// answer reads one line, without the spaces around it.
+func (c *commandLine) answer(ctx context.Context) (string, error) {
 	answer := make(chan string, 1)
 	go func() { // ends with the process: a read from a terminal cannot be cancelled
 		line, _ := bufio.NewReader(c.in).ReadString('\n')
@@ -282,9 +296,9 @@ func (c *commandLine) ask(ctx context.Context, question, word string) (bool, err
 	select {
 	case <-ctx.Done():
 		c.printf("\n")
-		return false, errInterrupted
+		return "", errInterrupted
 	case line := <-answer:
-		return strings.TrimSpace(line) == word, nil
+		return strings.TrimSpace(line), nil
 	}
 }
 

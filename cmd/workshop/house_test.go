@@ -20,7 +20,7 @@ var floors = []struct {
 }{
 	{6, []string{"cmd/workshop"}},
 	{5, []string{"internal/tui", "internal/session"}},
-	{4, []string{"internal/fargate", "internal/operation"}},
+	{4, []string{"internal/fargate", "internal/operation", "internal/doctor"}},
 	{3, []string{"internal/stack", "internal/lesson", "internal/cost", "internal/sweep"}},
 	{2, []string{"internal/workspace", "internal/target", "internal/diagnose", "internal/check"}},
 	{1, []string{"internal/sandbox"}},

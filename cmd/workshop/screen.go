@@ -32,6 +32,7 @@ func (c *commandLine) screen(ctx context.Context, o tui.Options) error {
 	if c.tty == nil || !term.IsTerminal(c.tty.Fd()) || !c.terminal() {
 		return usagef("the screen needs a terminal; without one use the commands, for example `workshop deploy --yes` and `workshop status`")
 	}
+	c.fullScreen = true
 	s, err := c.open()
 	if err != nil {
 		return err

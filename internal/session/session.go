@@ -32,6 +32,9 @@ type Options struct {
 	Offline   bool   // fetch no Terraform
 	Fast      bool   // the sandbox's waits, for tests
 	NoSandbox bool   // do not start a sandbox: Target returns target.ErrNotRunning instead
+	// MFACode asks for an MFA code; nil where nobody can be asked. See
+	// target.Options.
+	MFACode func(ctx context.Context, device string) (string, error)
 
 	Configuration fs.FS // the bundled .tf files
 	Steps         fs.FS // the bundled steps
@@ -118,6 +121,7 @@ func (s *Session) Target(ctx context.Context) (*target.Target, error) {
 	t, err := target.Open(ctx, target.Options{
 		Kind: s.opts.Kind, Dir: s.Workspace.Dir(), Region: s.opts.Region,
 		Fast: s.opts.Fast, NoStart: s.opts.NoSandbox, InUse: s.lockedByAnother,
+		MFACode: s.opts.MFACode,
 	})
 	if err != nil {
 		return nil, err

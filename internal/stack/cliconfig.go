@@ -198,11 +198,14 @@ func mirrorHas(dir, source, constraint string) bool {
 	return false
 }
 
+// cliConfigHead begins the files that config writes.
+const cliConfigHead = "# Written by workshop"
+
 // config is the CLI configuration's text. What a folder has is not asked for
 // elsewhere, so that a machine without a network gets along.
 func (m mirrors) config(cache string) string {
 	var b strings.Builder
-	b.WriteString("# Written by workshop, and again when it changes. To use one of your own, put it into\n" +
+	b.WriteString(cliConfigHead + ", and again when it changes. To use one of your own, put it into\n" +
 		"# ~/.terraformrc or name it in TF_CLI_CONFIG_FILE.\n")
 	if cache != "" {
 		fmt.Fprintf(&b, "plugin_cache_dir = %s\n", strconv.Quote(cache))

@@ -56,7 +56,7 @@ func openAWS(ctx context.Context, o Options) (*Target, error) {
 		return nil, explain("reading your AWS configuration", err, at)
 	}
 	if cfg.Region == "" {
-		return nil, &Error{Kind: ErrNoRegion, Text: "no AWS region is set: use --region, or set AWS_REGION, for example to eu-west-1"}
+		return nil, &Error{Kind: ErrNoRegion, Doing: "reading your AWS configuration", What: "no AWS region is set", Fix: "Use --region, or set AWS_REGION, for example to eu-west-1"}
 	}
 	var handed *aws.Credentials // to Terraform, where it cannot get them by itself
 	if mfaDevice != "" {

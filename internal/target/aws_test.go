@@ -370,7 +370,7 @@ func TestRegions(t *testing.T) {
 		t.Errorf("regions.go has\n%v\nthe SDK\n%v", have, want)
 	}
 	for _, r := range enabledByDefault {
-		if !knownRegion(r) || optIn(r) {
+		if !KnownRegion(r) || optIn(r) {
 			t.Errorf("%s", r)
 		}
 	}

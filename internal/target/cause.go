@@ -44,13 +44,25 @@ var (
 
 // Error says why an AWS account cannot be used and what to do next.
 type Error struct {
-	Kind error  // one of the Err values; nil where the cause is not known
-	Text string // what was being done, what happened, what to do
-	Err  error  // as the SDK gave it; may be nil
+	Kind   error  // one of the Err values; nil where the cause is not known
+	Doing  string // such as "asking AWS who you are"
+	What   string // happened
+	Fix    string // what to do next
+	Detail string // AWS's or the network's own words, for a colleague; may be empty
+	Err    error  // as the SDK gave it; may be nil
 }
 
-// Error is one line.
-func (e *Error) Error() string { return e.Text }
+// Error is one sentence after the other: all of the above.
+func (e *Error) Error() string {
+	s := e.Doing + ": " + e.What
+	if e.Fix != "" {
+		s += ". " + e.Fix
+	}
+	if e.Detail != "" {
+		s += " (" + e.Detail + ")"
+	}
+	return s
+}
 
 // Unwrap gives errors.Is and errors.As the kind and the SDK's error.
 func (e *Error) Unwrap() []error {
@@ -214,10 +226,11 @@ func explain(doing string, err error, at place) error {
 	}
 	kind := cause(err)
 	// A name that does not resolve is the Region's where AWS has no such Region.
-	if at.endpoint == "" && at.region != "" && !knownRegion(at.region) && (kind == ErrNetwork || kind == nil && !isAPI(err)) {
+	if at.endpoint == "" && at.region != "" && !KnownRegion(at.region) && (kind == ErrNetwork || kind == nil && !isAPI(err)) {
 		kind = ErrUnknownRegion
 	}
-	return &Error{Kind: kind, Err: err, Text: doing + ": " + at.words(kind, err) + detail(kind, err)}
+	what, fix := at.words(kind, err)
+	return &Error{Kind: kind, Doing: doing, What: what, Fix: fix, Detail: detail(kind, err), Err: err}
 }
 
 func isAPI(err error) bool {
@@ -226,61 +239,62 @@ func isAPI(err error) bool {
 }
 
 // words say what happened and what to do.
-func (p place) words(kind, err error) string {
+func (p place) words(kind, err error) (what, fix string) {
 	named := ""
 	if name := profile(); name != "default" {
 		named = " --profile " + clean.Line(name)
 	}
 	switch kind {
 	case ErrUnknownRegion:
-		text := fmt.Sprintf("there is no AWS Region %q", clean.Line(p.region))
+		what = fmt.Sprintf("there is no AWS Region %q", clean.Line(p.region))
 		if like := similarRegion(p.region); like != "" {
-			return text + fmt.Sprintf("; did you mean %s? Set it with --region or AWS_REGION", like)
+			return what + "; did you mean " + like + "?", "Set the Region with --region or AWS_REGION"
 		}
-		return text + ". Set one with --region or AWS_REGION, for example eu-west-1 or us-east-1"
+		return what, "Set one with --region or AWS_REGION, for example eu-west-1 or us-east-1"
 	case ErrRegionDisabled:
-		return fmt.Sprintf("the Region %s is not enabled in this account. Enable it in the AWS console (Account, AWS Regions), or use another with --region", p.region)
+		return fmt.Sprintf("the Region %s is not enabled in this account", p.region), "Enable it in the AWS console (Account, AWS Regions), or use another with --region"
 	case ErrProfile:
 		var missing config.SharedConfigProfileNotExistError
 		if errors.As(err, &missing) {
-			return fmt.Sprintf("there is no profile %q in your AWS configuration. `aws configure list-profiles` lists those that there are; set AWS_PROFILE to one of them", clean.Line(missing.Profile))
+			return fmt.Sprintf("there is no profile %q in your AWS configuration", clean.Line(missing.Profile)), "`aws configure list-profiles` lists those that there are; set AWS_PROFILE to one of them"
 		}
-		return fmt.Sprintf("the profile %q does not give credentials. `aws sts get-caller-identity%s` shows the same with more detail; fix the profile in ~/.aws/config", clean.Line(profile()), named)
+		return fmt.Sprintf("the profile %q does not give credentials", clean.Line(profile())), "`aws sts get-caller-identity" + named + "` shows the same with more detail; fix the profile in ~/.aws/config"
 	case ErrNoCredentials:
-		return "no AWS credentials were found. Sign in (`aws sso login" + named + "` or `aws configure`), and set AWS_PROFILE if you use a named profile. Without --target aws you use the sandbox, which needs none"
+		return "no AWS credentials were found", "Sign in (`aws sso login" + named + "` or `aws configure`), and set AWS_PROFILE if you use a named profile. Without --target aws you use the sandbox, which needs none"
 	case ErrExpired:
-		return "your AWS session has expired. Sign in again (`aws sso login" + named + "`, or get new temporary keys), then run this command again"
+		return "your AWS session has expired", "Sign in again (`aws sso login" + named + "`, or get new temporary keys), then run this command again"
 	case ErrInvalidKeys:
-		return "AWS does not accept your keys. They come from " + p.keys() + ": they are wrong, deactivated or deleted there, or belong to another set (a temporary key needs its AWS_SESSION_TOKEN)"
+		return "AWS does not accept your keys, which come from " + p.keys(), "They are wrong, deactivated or deleted, or incomplete: a temporary key needs its AWS_SESSION_TOKEN. Create new ones, or sign in again"
 	case ErrDenied:
-		return "AWS does not permit it. Ask an administrator of the account for this permission, or use another profile (AWS_PROFILE)"
+		return "AWS does not permit it", "Ask an administrator of the account for this permission, or use another profile (AWS_PROFILE)"
 	case ErrClock:
-		return "this computer's clock differs from AWS's by more than five minutes. Set the clock (it is " + time.Now().Format("15:04 on 2 January 2006") + " here), then try again"
+		return "this computer's clock differs from AWS's by more than five minutes", "Set the clock (it is " + time.Now().Format("15:04 on 2 January 2006") + " here), then try again"
 	case ErrMFA:
-		return fmt.Sprintf("the profile %q needs an MFA code. Sign in on a terminal first, in one of these ways:\n"+
-			"  eval \"$(aws configure export-credentials --profile %s --format env)\"\n"+
-			"  aws sts get-session-token --serial-number ARN-OF-YOUR-MFA-DEVICE --token-code CODE\n"+
-			"and for the second, set the three values that it prints as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and unset AWS_PROFILE", clean.Line(profile()), clean.Line(profile()))
+		name := clean.Line(profile())
+		return fmt.Sprintf("the profile %q needs an MFA code", name), "Sign in on a terminal first, in one of these ways:\n" +
+			"  eval \"$(aws configure export-credentials --profile " + name + " --format env)\"\n" +
+			"  aws sts get-session-token --serial-number ARN-OF-YOUR-MFA-DEVICE --token-code CODE\n" +
+			"After the second, set the three values that it prints as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and unset AWS_PROFILE"
 	case ErrNetwork:
 		if p.endpoint != "" {
-			return "nothing answers at " + clean.Line(p.endpoint) + ", where AWS_ENDPOINT_URL sends all calls. Start what should listen there, or unset AWS_ENDPOINT_URL"
+			return "nothing answers at " + clean.Line(p.endpoint) + ", where AWS_ENDPOINT_URL sends all calls", "Start what should listen there, or unset AWS_ENDPOINT_URL"
 		}
-		return "AWS cannot be reached from here. Check your network connection, VPN and firewall. The sandbox needs no network: leave out --target aws to use it"
+		return "AWS cannot be reached from here", "Check your network connection, VPN and firewall. The sandbox needs no network: leave out --target aws to use it"
 	case ErrProxy:
 		proxy := "the proxy"
 		if u := proxyOf(err); u != nil {
-			proxy = "the proxy " + clean.Line(u.Redacted())
+			proxy += " " + clean.Line(u.Redacted())
 		}
-		return proxy + " does not connect to AWS. Check HTTPS_PROXY and the proxy's password, or ask whoever runs the proxy to allow *.amazonaws.com"
+		return proxy + " does not connect to AWS", "Check HTTPS_PROXY and the proxy's password, or ask whoever runs the proxy to allow *.amazonaws.com"
 	case ErrTLS:
-		issuer := ""
+		what = "the certificate that answers for AWS cannot be verified"
 		var bad *tls.CertificateVerificationError
 		if errors.As(err, &bad) && len(bad.UnverifiedCertificates) > 0 {
-			issuer = fmt.Sprintf(" (it was issued by %q)", clean.Line(bad.UnverifiedCertificates[0].Issuer.String()))
+			what += fmt.Sprintf("; it was issued by %q", clean.Line(bad.UnverifiedCertificates[0].Issuer.String()))
 		}
-		return "the certificate that answers for AWS cannot be verified" + issuer + ". A company proxy or a virus scanner may replace certificates: save its root certificate as a PEM file and set AWS_CA_BUNDLE to that file; Terraform reads it too"
+		return what, "A company proxy or a virus scanner may replace certificates: save its root certificate as a PEM file and set AWS_CA_BUNDLE to that file; Terraform reads it too"
 	}
-	return "AWS gave an error. `aws sts get-caller-identity" + named + "` shows whether your AWS configuration works"
+	return "AWS gave an error", "`aws sts get-caller-identity" + named + "` shows whether your AWS configuration works"
 }
 
 // keys names where the keys come from.
@@ -291,8 +305,8 @@ func (p place) keys() string {
 	return fmt.Sprintf("the profile %q", clean.Line(profile()))
 }
 
-// detail is the shortest piece of an error that still says something, in
-// brackets, for a search engine or a colleague.
+// detail is the shortest piece of an error that still says something, for a
+// search engine or a colleague.
 func detail(kind, err error) string {
 	var certificate *tls.CertificateVerificationError
 	var api smithy.APIError
@@ -319,5 +333,5 @@ func detail(kind, err error) string {
 		}
 		text = strings.TrimPrefix(err.Error(), "get identity: get credentials: failed to refresh cached credentials, ")
 	}
-	return " (" + clean.Line(text) + ")"
+	return clean.Line(text)
 }

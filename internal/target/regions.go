@@ -45,8 +45,8 @@ var enabledByDefault = strings.Fields(`
 // otherPartitions begin the names of Regions that have accounts of their own.
 var otherPartitions = []string{"cn-", "eusc-", "us-gov-", "us-iso", "eu-iso"}
 
-// knownRegion reports whether AWS had the Region when this program was built.
-func knownRegion(name string) bool { return slices.Contains(regions, name) }
+// KnownRegion reports whether AWS had the Region when this program was built.
+func KnownRegion(name string) bool { return slices.Contains(regions, name) }
 
 // optIn reports whether an account must enable the Region first.
 func optIn(name string) bool {
