@@ -110,7 +110,11 @@ func (c *commandLine) preflight(ctx context.Context, s *session.Session, yes boo
 		if notYet.Alias != "" {
 			name += " (" + clean.Line(notYet.Alias) + ")"
 		}
-		c.printf("\nYou are about to create resources in the AWS account %s in %s. They cost money until you delete them.\n", name, clean.Line(notYet.Region))
+		cost := "They cost money until you delete them."
+		if notYet.Emulated {
+			cost = "This is an emulator's account number: nothing there costs money."
+		}
+		c.printf("\nYou are about to create resources in the AWS account %s in %s. %s\n", name, clean.Line(notYet.Region), cost)
 		if typed, err = c.readLine(ctx, "Type the account number to go on: "); err != nil {
 			return err
 		}

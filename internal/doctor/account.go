@@ -50,7 +50,7 @@ func credentials(ctx context.Context, s *Subject) Check {
 			if e.Detail != "" {
 				what += " (" + e.Detail + ")"
 			}
-			return failed(what, e.Fix)
+			return failed(what, e.Fix+".")
 		}
 		return failed(err.Error(), "`aws sts get-caller-identity` shows whether your AWS configuration works.")
 	}

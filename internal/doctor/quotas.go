@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
@@ -33,7 +35,7 @@ var quotaQuestions = []question{
 	{id: "quota-fargate-vcpu", only: target.AWS, after: []string{"credentials"}, ask: quota{
 		service: "fargate", code: "L-3032A538", what: "Fargate On-Demand vCPUs",
 		// A rolling update starts as many tasks again before it stops the old ones.
-		need: func(n Needs) float64 { return 2 * float64(n.Tasks*n.CPU) / 1024 }, used: fromMetric,
+		need: func(n Needs) float64 { return 2 * float64(n.Tasks*n.CPU) / 1024 }, used: usedCPU,
 	}.check},
 }
 
@@ -119,12 +121,60 @@ func countLoadBalancers(ctx context.Context, cfg aws.Config) (n int, err error) 
 // usageWindow is far enough back for CloudWatch to have the newest point.
 const usageWindow = 30 * time.Minute
 
-// fromMetric reads the metric that Service Quotas names for a quota's use. No
-// point means that nothing was in use.
+// errNotMeasured: CloudWatch has no newer point of a metric of use.
+var errNotMeasured = errors.New("AWS has not measured it in the last 30 minutes")
+
+// usedCPU is how many vCPUs Fargate runs, as CloudWatch measured it last; where
+// it did not, by the tasks that there are.
+func usedCPU(ctx context.Context, cfg aws.Config, q *types.ServiceQuota) (float64, error) {
+	n, err := fromMetric(ctx, cfg, q)
+	if errors.Is(err, errNotMeasured) {
+		return countCPU(ctx, cfg)
+	}
+	return n, err
+}
+
+// countCPU adds up the size of all Fargate On-Demand tasks in the Region.
+func countCPU(ctx context.Context, cfg aws.Config) (vCPU float64, err error) {
+	client := ecs.NewFromConfig(cfg)
+	clusters := ecs.NewListClustersPaginator(client, &ecs.ListClustersInput{})
+	for clusters.HasMorePages() {
+		page, err := clusters.NextPage(ctx)
+		if err != nil {
+			return 0, err
+		}
+		for _, cluster := range page.ClusterArns {
+			// A page has as many tasks as DescribeTasks takes, 100.
+			tasks := ecs.NewListTasksPaginator(client, &ecs.ListTasksInput{Cluster: &cluster})
+			for tasks.HasMorePages() {
+				page, err := tasks.NextPage(ctx)
+				if err != nil {
+					return 0, err
+				}
+				if len(page.TaskArns) == 0 {
+					continue
+				}
+				out, err := client.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: page.TaskArns})
+				if err != nil {
+					return 0, err
+				}
+				for _, t := range out.Tasks {
+					if t.LaunchType == ecstypes.LaunchTypeFargate && aws.ToString(t.CapacityProviderName) != "FARGATE_SPOT" {
+						units, _ := strconv.ParseFloat(aws.ToString(t.Cpu), 64)
+						vCPU += units / 1024
+					}
+				}
+			}
+		}
+	}
+	return vCPU, nil
+}
+
+// fromMetric reads the metric that Service Quotas names for a quota's use.
 func fromMetric(ctx context.Context, cfg aws.Config, q *types.ServiceQuota) (float64, error) {
 	m := q.UsageMetric
 	if m == nil {
-		return 0, errors.New("AWS measures no use of it")
+		return 0, errNotMeasured
 	}
 	in := &cloudwatch.GetMetricStatisticsInput{
 		Namespace: m.MetricNamespace, MetricName: m.MetricName, Period: aws.Int32(300),
@@ -136,6 +186,9 @@ func fromMetric(ctx context.Context, cfg aws.Config, q *types.ServiceQuota) (flo
 	out, err := cloudwatch.NewFromConfig(cfg).GetMetricStatistics(ctx, in)
 	if err != nil {
 		return 0, err
+	}
+	if len(out.Datapoints) == 0 {
+		return 0, errNotMeasured
 	}
 	var newest cwtypes.Datapoint
 	for _, p := range out.Datapoints {

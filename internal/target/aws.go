@@ -258,5 +258,6 @@ func watchCredentials(ctx context.Context, ask func(context.Context) error, refu
 // CredentialsExpired reports whether an AWS call, or Terraform in its own words,
 // failed because the credentials ended.
 func CredentialsExpired(err error) bool {
-	return errors.Is(err, ErrExpired) || cause(err) == ErrExpired
+	return err != nil && (errors.Is(err, ErrExpired) || cause(err) == ErrExpired ||
+		contains(err.Error(), "ExpiredToken", "security token included in the request is expired"))
 }

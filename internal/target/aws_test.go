@@ -176,6 +176,20 @@ func TestErrorsByCause(t *testing.T) {
 	}
 }
 
+func TestCredentialsExpired(t *testing.T) {
+	for text, want := range map[string]bool{
+		"creating ECS Cluster: operation error ECS: CreateCluster, https response error StatusCode: 400, ExpiredTokenException: The security token included in the request is expired": true,
+		"reading EC2 VPC: api error AuthFailure: AWS was not able to validate the provided access credentials":                                                                         false,
+	} {
+		if got := CredentialsExpired(errors.New(text)); got != want {
+			t.Errorf("%v: %s", got, text)
+		}
+	}
+	if CredentialsExpired(nil) {
+		t.Error("no error")
+	}
+}
+
 func kindOf(err error) error {
 	var e *Error
 	if errors.As(err, &e) {
