@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -445,15 +444,18 @@ func TestMachine(t *testing.T) {
 		if c := loadBalancerPort(t.Context(), s); c.Severity != Failed || !strings.Contains(c.Message, port) {
 			t.Errorf("a stranger on the load balancer's port: %+v", c)
 		}
-		file := filepath.Join(dir, "sandbox.json")
-		if err := os.WriteFile(file, []byte(`{"endpoint":`+strconv.Quote(stranger.URL)+`}`), 0o600); err != nil {
+		if c := sandboxPort(t.Context(), s); c.Severity != Passed {
+			t.Errorf("no sandbox yet: %+v", c)
+		}
+		file := filepath.Join(dir, "sandbox", "port")
+		if err := errors.Join(os.Mkdir(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(port+"\n"), 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		if c := sandboxPort(t.Context(), s); c.Severity != Failed {
+		if c := sandboxPort(t.Context(), s); c.Severity != Warning || !strings.Contains(c.Message, port) {
 			t.Errorf("a stranger on the sandbox's port: %+v", c)
 		}
 		stranger.Close()
-		if c := sandboxPort(t.Context(), s); c.Severity != Passed {
+		if c := sandboxPort(t.Context(), s); c.Severity != Passed || !strings.Contains(c.Message, port) {
 			t.Errorf("a sandbox that does not run: %+v", c)
 		}
 		if c := loadBalancerPort(t.Context(), s); c.Severity != Passed {

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"time"
 
 	"workshop/internal/stack"
@@ -32,7 +30,7 @@ var machineQuestions = []question{
 	{id: "provider", after: []string{"terraform", "workspace"}, ask: provider},
 	{id: "loopback", only: target.Sandbox, ask: loopback},
 	{id: "sandbox-port", only: target.Sandbox, after: []string{"loopback"}, ask: sandboxPort},
-	{id: "load-balancer-port", only: target.Sandbox, after: []string{"sandbox-port"}, ask: loadBalancerPort},
+	{id: "load-balancer-port", only: target.Sandbox, after: []string{"loopback"}, ask: loadBalancerPort},
 }
 
 const (
@@ -206,37 +204,29 @@ func loopback(ctx context.Context, _ *Subject) Check {
 	return passed("the sandbox can listen on 127.0.0.1")
 }
 
-// sandboxPort looks whether the sandbox of the workspace answers where its file
-// says.
+// sandboxPort looks at the sandbox of the workspace, and starts none.
 func sandboxPort(ctx context.Context, s *Subject) Check {
-	var file struct{ Endpoint string }
-	b, err := os.ReadFile(filepath.Join(s.Dir, "sandbox.json"))
-	if err != nil || json.Unmarshal(b, &file) != nil || file.Endpoint == "" {
+	st, err := target.SandboxStatus(ctx, s.Dir)
+	var gone *target.UnavailableError
+	switch {
+	case errors.As(err, &gone):
+		return failed(gone.Error(), "`workshop sandbox stop` ends it; the next command starts it again.")
+	case err != nil && !errors.Is(err, target.ErrNotRunning):
+		return unknown("the sandbox could not be looked at: "+err.Error(), "")
+	case st.Running && st.Problem != "":
+		return failed("the sandbox at "+st.Endpoint+" has a problem: "+st.Problem, "`workshop sandbox logs` shows more.")
+	case st.Running:
+		return passed("the sandbox answers at " + st.Endpoint)
+	}
+	port, ok := target.SandboxPort(s.Dir)
+	switch {
+	case !ok:
 		return passed("no sandbox runs in this workspace; the first command that needs it starts one")
+	case answers(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(port))):
+		return warning(fmt.Sprintf("another program has port %d, where the sandbox was before", port),
+			"Stop that program, or run `workshop env` again in your shells after the sandbox has started at another port.")
 	}
-	u, err := url.Parse(file.Endpoint)
-	if err != nil {
-		return passed("no sandbox runs in this workspace")
-	}
-	if !answers(ctx, u.Host) {
-		return passed("the sandbox of this workspace does not run, and nothing else has its port " + u.Port())
-	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, file.Endpoint, nil)
-	if err != nil {
-		return unknown("the sandbox could not be asked: "+err.Error(), "")
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return failed(fmt.Sprintf("something takes connections at %s, the sandbox's address, and does not answer", file.Endpoint),
-			"Stop the sandbox (or the other program) that has port "+u.Port()+", then try again.")
-	}
-	_ = resp.Body.Close()
-	if resp.Header.Get("X-Amzn-Requestid") == "" {
-		return failed(fmt.Sprintf("another program answers at %s, which was the sandbox's address", file.Endpoint), "Stop the program that has port "+u.Port()+".")
-	}
-	return passed("the sandbox answers at " + file.Endpoint)
+	return passed(fmt.Sprintf("no sandbox runs in this workspace, and its port %d is free", port))
 }
 
 // loadBalancerPort looks at the deployed address: while no sandbox runs nobody
@@ -249,15 +239,11 @@ func loadBalancerPort(ctx context.Context, s *Subject) Check {
 	if !answers(ctx, net.JoinHostPort("127.0.0.1", u.Port())) {
 		return passed("port " + u.Port() + " of the deployed address is free for the load balancer, which starts with the sandbox")
 	}
-	if s.sandboxRuns(ctx) {
+	if st, err := target.SandboxStatus(ctx, s.Dir); err == nil && st.Running {
 		return passed("the deployed address, " + s.URL + ", takes connections")
 	}
 	return failed(fmt.Sprintf("another program has port %s, which the deployed address %s uses", u.Port(), s.URL),
-		"Stop that program, then start the sandbox again; or run `workshop deploy` afterwards, which gives the load balancer another port.")
-}
-
-func (s *Subject) sandboxRuns(ctx context.Context) bool {
-	return strings.HasPrefix(sandboxPort(ctx, s).Message, "the sandbox answers")
+		"Stop that program before the sandbox starts. Otherwise the load balancer gets another address, which `workshop deploy` takes over.")
 }
 
 func answers(ctx context.Context, hostPort string) bool {
