@@ -26,6 +26,7 @@ CLIENTS = {
     "logs": "logs",
     "application-autoscaling": "application-autoscaling",
     "monitoring": "cloudwatch",
+    "servicequotas": "service-quotas",
     "tagging": "resourcegroupstaggingapi",
 }
 config = botocore.config.Config(retries={"max_attempts": 0}, inject_host_prefix=False)
