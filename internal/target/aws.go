@@ -91,6 +91,9 @@ func openAWS(ctx context.Context, o Options) (*Target, error) {
 	}
 	if handed != nil {
 		t.Env = append(t.Env, "AWS_ACCESS_KEY_ID="+handed.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+handed.SecretAccessKey, "AWS_SESSION_TOKEN="+handed.SessionToken)
+		if handed.CanExpire {
+			t.Env = append(t.Env, expirationVariable+"="+handed.Expires.UTC().Format(time.RFC3339))
+		}
 		t.Unset = append(t.Unset, "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 	}
 	for _, kv := range os.Environ() {

@@ -273,7 +273,7 @@ func TestMFA(t *testing.T) {
 	if device != "arn:aws:iam::123456789012:mfa/me" || seconds != "3600" {
 		t.Errorf("device %q, %s seconds", device, seconds)
 	}
-	for _, kv := range []string{"AWS_ACCESS_KEY_ID=ASIATESTTESTTESTTEST", "AWS_SESSION_TOKEN=token"} {
+	for _, kv := range []string{"AWS_ACCESS_KEY_ID=ASIATESTTESTTESTTEST", "AWS_SESSION_TOKEN=token", "AWS_CREDENTIAL_EXPIRATION=" + end.Format(time.RFC3339)} {
 		if !slices.Contains(tg.Env, kv) {
 			t.Errorf("Terraform does not get %s: %v", kv, tg.Env)
 		}
