@@ -1,5 +1,7 @@
 package sandbox
 
+import "errors"
+
 // Activity counts what clients ask of a sandbox. Health checks, and requests
 // that Options.Control answers, are not counted.
 type Activity struct {
@@ -38,12 +40,13 @@ func (s *Sandbox) Failed() error {
 }
 
 // Err returns why the sandbox does not work as it should: a part ended by
-// itself, or its state cannot be saved. Nil means that all is well.
+// itself, or what Sick says. Nil means that all is well.
 func (s *Sandbox) Err() error {
 	if err := s.Failed(); err != nil {
 		return err
 	}
-	s.store.Lock()
-	defer s.store.Unlock()
-	return s.store.Flush()
+	if reason, _, sick := s.Sick(); sick {
+		return errors.New(reason)
+	}
+	return nil
 }

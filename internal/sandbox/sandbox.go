@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ import (
 	"workshop/internal/sandbox/autoscaling"
 	"workshop/internal/sandbox/balancer"
 	"workshop/internal/sandbox/cloudwatch"
+	"workshop/internal/sandbox/disk"
 	"workshop/internal/sandbox/ec2"
 	"workshop/internal/sandbox/ecs"
 	"workshop/internal/sandbox/elbv2"
@@ -53,6 +55,7 @@ type Options struct {
 	Listener net.Listener
 	// Control answers signed requests for paths below ControlPath; nil for none.
 	Control http.Handler
+	Disk    disk.FS // that it writes to; nil for the machine's
 }
 
 // ControlPath begins the paths that Options.Control answers for.
@@ -75,6 +78,7 @@ type Sandbox struct {
 	lb     *elbv2.ELB
 	tagged []tagging.Source
 	notes  []string
+	ailing []sick
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -113,7 +117,10 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	st, err := store.Open(filepath.Join(o.Dir, "journal"))
+	if o.Disk == nil {
+		o.Disk = disk.OS{}
+	}
+	st, err := store.OpenFS(o.Disk, filepath.Join(o.Dir, "journal"))
 	if err != nil {
 		return err
 	}
@@ -128,7 +135,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 		network, balancing, tasks = ec2.Fast, elbv2.Fast, ecs.Fast
 		watching, pace = cloudwatch.Fast, autoscaling.Fast
 	}
-	lg, err := logs.New(a, filepath.Join(o.Dir, "logs"))
+	lg, err := logs.NewFS(a, o.Disk, filepath.Join(o.Dir, "logs"))
 	if err != nil {
 		return err
 	}
@@ -156,7 +163,8 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	s.notes = append(lb.Notes(), containers.Notes()...)
+	s.notes = containers.Notes()
+	s.ailing = []sick{st, lg, lb}
 	metrics, err := cloudwatch.New(a, watching, cloudwatch.Sources{
 		Containers: containers, Balancers: targets{lb}, Logs: lg, Measure: fargate.Measure,
 	})
@@ -171,7 +179,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 
 	s.store, s.lb = st, lb
 	s.tagged = []tagging.Source{nw, lb, containers, roles, lg, metrics, scaling}
-	s.server = &wire.Server{Credentials: keys, Lock: st, Now: a.Now, Log: o.Log, Control: o.Control}
+	s.server = &wire.Server{Credentials: keys, Region: o.Region, Lock: st, Now: a.Now, Log: o.Log, Control: o.Control, Sick: s.Sick}
 	for _, svc := range []*wire.Service{
 		nw.Service(), lb.Service(), containers.Service(), roles.Service(), lg.Service(), metrics.Service(), scaling.Service(),
 		sts.Service(a, keys.AccessKeyID), quotas.Service(a), tagging.Service(s.tagged...),
@@ -193,6 +201,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
+	s.part("disk", func() error { s.watch(run, o.Log, st.Retry, lg.Retry); return nil })
 	s.part("load balancer", func() error { return lb.Run(run) })
 	s.part("Fargate", func() error { containers.Run(run); return nil })
 	s.part("CloudWatch", func() error { metrics.Run(run); return nil })
@@ -241,6 +250,63 @@ func (s *Sandbox) part(name string, f func() error) {
 
 // Info returns what a client needs to reach the sandbox.
 func (s *Sandbox) Info() Info { return s.info }
+
+// sick is a part of the sandbox that may lack something.
+type sick interface {
+	Sick() (reason string, since time.Time, ok bool)
+}
+
+// Sick returns what the sandbox lacks just now, in sentences that say what to do,
+// and since when; ok is false while it lacks nothing. It is sick while the disk
+// takes nothing, when changes are refused and reads are answered, and while
+// another program has a load balancer's port. It gets well by itself. Other
+// processes find the same with SickHeaders.
+func (s *Sandbox) Sick() (reason string, since time.Time, ok bool) {
+	var reasons []string
+	for _, p := range s.ailing {
+		if r, at, ok := p.Sick(); ok {
+			reasons = append(reasons, r)
+			if since.IsZero() || at.Before(since) {
+				since = at
+			}
+		}
+	}
+	return strings.Join(reasons, " "), since, len(reasons) > 0
+}
+
+// SickHeaders returns what a sandbox says about itself in the headers of its
+// answers to signed requests, as Sick does. It is text from outside: clean it
+// before a terminal sees it.
+func SickHeaders(h http.Header) (reason string, since time.Time, ok bool) {
+	return wire.SickHeaders(h)
+}
+
+// watch tries again what has failed, every second until ctx ends, and logs what
+// Sick says whenever that changes.
+func (s *Sandbox) watch(ctx context.Context, log *slog.Logger, retry ...func()) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	was := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, f := range retry {
+			f()
+		}
+		switch reason, _, ok := s.Sick(); {
+		case reason == was:
+		case ok:
+			log.Warn("the sandbox is impaired", "reason", reason)
+			was = reason
+		default:
+			log.Info("the sandbox is well again")
+			was = ""
+		}
+	}
+}
 
 // Notes are what the learner should know about how the sandbox came up.
 func (s *Sandbox) Notes() []string { return s.notes }

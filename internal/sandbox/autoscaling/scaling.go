@@ -238,13 +238,13 @@ func (x *decision) step(c *types.StepScalingPolicyConfiguration, past float64) {
 	if i < 0 || x.cooling(x.target.LastOut, c.Cooldown) || x.cooling(x.target.LastIn, c.Cooldown) {
 		return
 	}
-	by := aws.ToInt32(c.StepAdjustments[i].ScalingAdjustment)
-	to := x.current + by
+	by := float64(aws.ToInt32(c.StepAdjustments[i].ScalingAdjustment))
+	to := float64(x.current) + by
 	switch c.AdjustmentType {
 	case types.AdjustmentTypeExactCapacity:
 		to = by
 	case types.AdjustmentTypePercentChangeInCapacity:
-		change := float64(x.current) * float64(by) / 100
+		change := float64(x.current) * by / 100
 		if change > 0 && change < 1 || change < -1 {
 			change = math.Ceil(change) // what is between 0 and 1 is 1, what is below -1 is rounded toward 0
 		} else if change > -1 && change < 0 {
@@ -253,9 +253,9 @@ func (x *decision) step(c *types.StepScalingPolicyConfiguration, past float64) {
 		if m := float64(aws.ToInt32(c.MinAdjustmentMagnitude)); math.Abs(change) < m {
 			change = math.Copysign(m, change)
 		}
-		to = x.current + int32(change)
+		to = float64(x.current) + math.Trunc(change)
 	}
-	switch {
+	switch to := int32(min(max(to, 0), math.MaxInt32)); {
 	case to > x.current:
 		x.scaleOut(to, x.current)
 	case to < x.current:
@@ -345,36 +345,46 @@ func (s *AutoScaling) Run(ctx context.Context) {
 // settle ends the activities that are done or overtaken.
 func (s *AutoScaling) settle() {
 	for id, a := range s.activities.All() {
-		if a.StatusCode != types.ScalingActivityStatusCodeInProgress {
-			continue
+		if ended, ok := s.settled(a); ok {
+			s.activities.Put(id, ended)
 		}
-		var to int32
-		if _, err := fmt.Sscanf(*a.Description, "Setting desired count to %d.", &to); err != nil {
-			continue
-		}
-		cluster, name, _ := resource(a.ResourceId)
-		switch desired, runs, ok := s.services.DesiredCount(cluster, name); {
-		case ok && desired == to && runs == to:
-			a.StatusCode = types.ScalingActivityStatusCodeSuccessful
-			a.StatusMessage = aws.String(fmt.Sprintf("Successfully set desired count to %d. Change successfully fulfilled by ecs.", to))
-		case !ok || desired != to:
-			a.StatusCode = types.ScalingActivityStatusCodeOverridden
-			a.StatusMessage = aws.String(fmt.Sprintf("Successfully set desired count to %d. It was changed again before ecs had fulfilled it.", to))
-		default:
-			continue
-		}
-		a.EndTime = aws.Time(s.now())
-		s.activities.Put(id, a)
 	}
 }
 
+// settled returns an activity that is done or overtaken as it ended; ok is false
+// for any other.
+func (s *AutoScaling) settled(a types.ScalingActivity) (_ types.ScalingActivity, ok bool) {
+	if a.StatusCode != types.ScalingActivityStatusCodeInProgress {
+		return a, false
+	}
+	var to int32
+	if _, err := fmt.Sscanf(*a.Description, "Setting desired count to %d.", &to); err != nil {
+		return a, false
+	}
+	cluster, name, _ := resource(a.ResourceId)
+	switch desired, runs, ok := s.services.DesiredCount(cluster, name); {
+	case ok && desired == to && runs == to:
+		a.StatusCode = types.ScalingActivityStatusCodeSuccessful
+		a.StatusMessage = aws.String(fmt.Sprintf("Successfully set desired count to %d. Change successfully fulfilled by ecs.", to))
+	case !ok || desired != to:
+		a.StatusCode = types.ScalingActivityStatusCodeOverridden
+		a.StatusMessage = aws.String(fmt.Sprintf("Successfully set desired count to %d. It was changed again before ecs had fulfilled it.", to))
+	default:
+		return a, false
+	}
+	a.EndTime = aws.Time(s.now())
+	return a, true
+}
+
 func (s *AutoScaling) describeActivities(_ context.Context, in *aas.DescribeScalingActivitiesInput) (*aas.DescribeScalingActivitiesOutput, error) {
-	s.settle()
 	out := s.activities.Find(func(a types.ScalingActivity) bool {
 		return a.ServiceNamespace == in.ServiceNamespace && (in.ResourceId == nil || *a.ResourceId == *in.ResourceId) &&
 			(in.ScalableDimension == "" || a.ScalableDimension == in.ScalableDimension) &&
 			(aws.ToBool(in.IncludeNotScaledActivities) || len(a.NotScaledReasons) == 0)
 	})
+	for i, a := range out {
+		out[i], _ = s.settled(a) // without storing it: a read changes nothing
+	}
 	slices.Reverse(out) // newest first
 	limit := 50
 	if in.MaxResults != nil {

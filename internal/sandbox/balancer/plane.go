@@ -52,6 +52,7 @@ type Plane struct {
 	run    context.Context // of Run, while it runs
 	wg     sync.WaitGroup  // what Run waits for
 	fronts map[int]*front  // by local port
+	deaf   atomic.Int32    // fronts without their port
 	pools  map[string]*pool
 	stats  map[string]*balancerStats
 }
@@ -90,16 +91,61 @@ func (p *Plane) Claim(port int) error {
 	if p.fronts[port] != nil {
 		return fmt.Errorf("port %d is a load balancer's already", port)
 	}
-	lns, err := listen(port)
-	if err != nil {
+	f := &front{plane: p, port: port}
+	if err := f.listen(); err != nil {
 		return err
 	}
-	f := &front{plane: p, port: port, listeners: lns}
 	p.fronts[port] = f
-	if p.run != nil {
-		f.serve(p.run)
-	}
 	return nil
+}
+
+// Hold is Claim for a port that is a load balancer's address already: while it
+// cannot be had, Run tries again every second, and Unreachable has it under that
+// name. A port of this plane stays as it is.
+func (p *Plane) Hold(port int, name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fronts[port] != nil {
+		return
+	}
+	f := &front{plane: p, port: port, name: name}
+	if f.err = f.listen(); f.err != nil {
+		f.since = time.Now()
+		p.deaf.Add(1)
+	}
+	p.fronts[port] = f
+}
+
+// Unreachable is a port that a load balancer cannot listen on.
+type Unreachable struct {
+	Port  int
+	Name  string // that Hold was given
+	Since time.Time
+	Err   error
+}
+
+// Unreachable lists the ports that cannot be had, in their order.
+func (p *Plane) Unreachable() []Unreachable {
+	if p.deaf.Load() == 0 {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []Unreachable
+	for port, f := range p.fronts {
+		if f.err != nil {
+			out = append(out, Unreachable{port, f.name, f.since, f.err})
+		}
+	}
+	slices.SortFunc(out, func(a, b Unreachable) int { return a.Port - b.Port })
+	return out
+}
+
+// Ports lists the ports that were claimed or are held.
+func (p *Plane) Ports() []int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.fronts))
 }
 
 // Reserve claims the first free port from First on and returns it.
@@ -138,6 +184,9 @@ func (p *Plane) Release(port int) {
 	p.mu.Lock()
 	f := p.fronts[port]
 	delete(p.fronts, port)
+	if f != nil && f.err != nil {
+		p.deaf.Add(-1)
+	}
 	p.mu.Unlock()
 	if f != nil {
 		f.close()
@@ -306,7 +355,7 @@ func (p *Plane) Run(ctx context.Context) error {
 	}
 	p.run = ctx
 	for _, f := range p.fronts {
-		f.serve(ctx)
+		f.serve()
 	}
 	for _, g := range p.pools {
 		for _, m := range g.members {
@@ -331,24 +380,40 @@ func (p *Plane) Run(ctx context.Context) error {
 	return nil
 }
 
-// guard asks now and then who is admitted, until ctx ends.
+// guard asks now and then who is admitted, and for the ports that it lacks, until
+// ctx ends.
 func (p *Plane) guard(ctx context.Context) {
-	if p.Admit == nil {
-		<-ctx.Done()
-		return
-	}
 	tick := time.NewTicker(p.timing.shorten(time.Second))
 	defer tick.Stop()
 	for {
 		for _, f := range p.listening() {
-			if r := f.route.Load(); r != nil {
+			if r := f.route.Load(); r != nil && p.Admit != nil {
 				f.closed.Store(!p.Admit(r.ARN))
 			}
 		}
+		p.listenAgain()
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+	}
+}
+
+// listenAgain tries to get the ports that another program had.
+func (p *Plane) listenAgain() {
+	if p.deaf.Load() == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.fronts {
+		if f.err == nil {
+			continue
+		}
+		if f.err = f.listen(); f.err == nil {
+			p.deaf.Add(-1)
+			p.log.Info("the load balancer has its port again", "name", f.name, "port", f.port)
 		}
 	}
 }

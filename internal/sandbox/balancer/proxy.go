@@ -25,7 +25,10 @@ import (
 type front struct {
 	plane     *Plane
 	port      int
+	name      string // of the load balancer, for one that is held
 	listeners []net.Listener
+	err       error                 // why there are no listeners; guarded by the plane's mutex, as since is
+	since     time.Time             // of err
 	route     atomic.Pointer[route] // nil: nobody listens, as far as clients can tell
 	closed    atomic.Bool           // security groups keep clients out
 	server    *http.Server
@@ -39,10 +42,19 @@ type route struct {
 	stats *balancerStats
 }
 
+// listen takes the port, and serves it if Run runs; the plane's mutex is held.
+func (f *front) listen() (err error) {
+	if f.listeners, err = listen(f.port); err == nil && f.plane.run != nil {
+		f.serve()
+	}
+	return err
+}
+
 // serve begins to answer; the plane's mutex is held and Run runs.
-func (f *front) serve(ctx context.Context) {
-	ctx, f.cancel = context.WithCancel(ctx)
+func (f *front) serve() {
 	p := f.plane
+	ctx, cancel := context.WithCancel(p.run)
+	f.cancel = cancel
 	f.server = &http.Server{
 		Handler:                      f,
 		BaseContext:                  func(net.Listener) context.Context { return ctx },

@@ -363,8 +363,10 @@ func (c *CloudWatch) log(a alarm, kind types.HistoryItemType, summary string, da
 	if err != nil {
 		return // strings and maps of them can always be marshalled
 	}
+	before := c.history
+	c.account.Store.AfterRollback(func() { c.history = before })
 	if len(c.history) >= maxHistory {
-		c.history = slices.Delete(c.history, 0, maxHistory/4)
+		c.history = slices.Clone(c.history[maxHistory/4:])
 	}
 	c.history = append(c.history, types.AlarmHistoryItem{
 		AlarmName: a.AlarmName, AlarmType: types.AlarmTypeMetricAlarm, Timestamp: aws.Time(c.now()),

@@ -35,7 +35,14 @@ func TestMain(m *testing.M) {
 // start runs a whole sandbox until the test ends.
 func start(t testing.TB) *sandbox.Sandbox {
 	t.Helper()
-	s, err := sandbox.Start(t.Context(), sandbox.Options{Dir: t.TempDir(), Region: "eu-west-1", Fast: true, Log: slog.New(slog.DiscardHandler)})
+	return startWith(t, sandbox.Options{})
+}
+
+// startWith is start with more options than those that all tests have.
+func startWith(t testing.TB, o sandbox.Options) *sandbox.Sandbox {
+	t.Helper()
+	o.Dir, o.Region, o.Fast, o.Log = t.TempDir(), "eu-west-1", true, slog.New(slog.DiscardHandler)
+	s, err := sandbox.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"workshop/internal/sandbox"
+	"workshop/internal/sandbox/disk/disktest"
 )
 
 // environment is what a client needs to use the sandbox, and nothing of the
@@ -147,6 +148,24 @@ func TestCommunityModules(t *testing.T) {
 	if u := s.Unknown(); len(u) > 0 {
 		t.Errorf("asked for what the sandbox does not have: %v", u)
 	}
+}
+
+// TestFullDisk applies while the sandbox cannot write: Terraform fails at its first
+// resources, with the cause, and does it all once there is space.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	d := &disktest.Disk{}
+	s := startWith(t, sandbox.Options{Disk: d})
+	tf := newTerraform(t, s.Info(), "testdata/disk")
+	d.Fail(syscall.ENOSPC, 0, 50)
+	code, out := tf.run("apply", "-input=false", "-auto-approve")
+	if code == 0 || !strings.Contains(out, "no space left on device. Free some space") || strings.Contains(out, "Still creating") {
+		t.Errorf("apply on a full disk: %d %s", code, out)
+	}
+	d.Fail(nil, 0, 0)
+	tf.must("apply", "-input=false", "-auto-approve")
+	tf.settled()
+	tf.must("destroy", "-input=false", "-auto-approve")
 }
 
 // TestVPCEndpoints has Terraform make endpoints, and tasks depend on them.

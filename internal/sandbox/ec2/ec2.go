@@ -109,6 +109,7 @@ func (x *EC2) Service() *wire.Service {
 // Tagged lists what has tags.
 func (x *EC2) Tagged() []account.Tagged {
 	x.settle()
+	x.account.Store.Keep()
 	var out []account.Tagged
 	for id, tags := range x.tags.All() {
 		if n, ok := x.natGateways.Get(id); ok && n.State == "deleted" {
@@ -132,6 +133,7 @@ func handle[In, Out any](x *EC2, s *wire.Service, name string, h func(*In) (*Out
 			}
 		}
 		x.settle()
+		x.account.Store.Keep()
 		return h(in)
 	})
 }

@@ -49,7 +49,7 @@ func newWorld(t *testing.T, journal string, timing Timing) *world {
 	if w.x, err = New(a, timing); err != nil {
 		t.Fatal(err)
 	}
-	srv := &wire.Server{Credentials: keys, Lock: st, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	srv := &wire.Server{Credentials: keys, Region: "eu-west-1", Lock: st, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 	srv.Add(w.x.Service())
 	h := httptest.NewServer(srv)
 	w.url = h.URL

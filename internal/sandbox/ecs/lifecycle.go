@@ -38,7 +38,8 @@ func (e *ECS) stop(old *task, code types.TaskStopCode, reason string, now time.T
 		t.Due = now.Add(e.timing.Activate)
 	case p != nil && p.left() > 0:
 		t.Task.LastStatus = aws.String(stopping)
-		e.stopContainers(t, p)
+		// A process that has been stopped cannot be had back if this is undone.
+		e.account.Store.AfterCommit(func() { e.stopContainers(t, p) })
 	default:
 		e.deprovision(t, now)
 	}

@@ -88,14 +88,14 @@ func BenchmarkReconcile(b *testing.B) {
 		now = now.Add(time.Second)
 		w.reconcile(now)
 	}
-	check(b, w.account.Store.Flush())
+	check(b, w.account.Store.Commit())
 }
 
 // BenchmarkFlush writes every record of the fleet to the journal, as a moment at
 // which all tasks change at once does; it reports how much memory the fleet takes.
 func BenchmarkFlush(b *testing.B) {
 	w, _ := fleet(b, filepath.Join(b.TempDir(), "journal"))
-	check(b, w.account.Store.Flush())
+	check(b, w.account.Store.Commit())
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -106,7 +106,7 @@ func BenchmarkFlush(b *testing.B) {
 		for arn, s := range w.services.All() {
 			w.services.Put(arn, s)
 		}
-		check(b, w.account.Store.Flush())
+		check(b, w.account.Store.Commit())
 	}
 	b.ReportMetric(float64(m.HeapAlloc)/1e6, "MB")
 }

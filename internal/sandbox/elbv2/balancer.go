@@ -143,6 +143,7 @@ func (x *ELB) createBalancer(in *elb.CreateLoadBalancerInput) (*elb.CreateLoadBa
 		x.plane.Release(port)
 		return nil, err
 	}
+	x.account.Store.AfterRollback(x.restore)
 	x.balancers.Put(arn, b)
 	x.log.Info("load balancer created", "name", name, "address", dnsName(port))
 	out := x.present(b)
@@ -251,6 +252,11 @@ func (x *ELB) present(b loadBalancer) types.LoadBalancer {
 		state = types.LoadBalancerStateEnumProvisioning
 	}
 	out.State = &types.LoadBalancerState{Code: state}
+	for _, u := range x.plane.Unreachable() {
+		if u.Port == b.Port {
+			out.State = &types.LoadBalancerState{Code: types.LoadBalancerStateEnumActiveImpaired, Reason: text("%s", unreachable(u))}
+		}
+	}
 	out.DNSName = text("%s", dnsName(b.Port))
 	return out
 }
@@ -302,7 +308,7 @@ func (x *ELB) deleteBalancer(in *elb.DeleteLoadBalancerInput) (*elb.DeleteLoadBa
 		x.network.DeleteInterface(i.ID)
 	}
 	x.balancers.Delete(arn)
-	x.plane.Release(b.Port)
+	x.release(b.Port)
 	x.apply()
 	return nil, nil
 }

@@ -17,8 +17,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -63,7 +65,6 @@ type ELB struct {
 	timing  Timing
 	log     *slog.Logger
 	plane   *balancer.Plane
-	notes   []string
 
 	balancers *store.Table[loadBalancer] // all by ARN
 	groups    *store.Table[targetGroup]
@@ -76,9 +77,8 @@ type ELB struct {
 }
 
 // New opens the service's tables and takes the ports of the load balancers in
-// them, so that their addresses are right from the first answer on. A port that
-// is no longer free is replaced, which Notes tells; new ones are searched from
-// firstPort on. Run must be called for them to be served and,
+// them, so that they are reached from the first answer on. Those of new ones are
+// searched from firstPort on. Run must be called for them to be served and,
 // at its end, given back. It is called before anything else uses the account's
 // store.
 func New(a *account.Account, n Network, b *balancer.Backends, t Timing, firstPort int, log *slog.Logger) (*ELB, error) {
@@ -95,56 +95,64 @@ func New(a *account.Account, n Network, b *balancer.Backends, t Timing, firstPor
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
-	if err := x.reopen(); err != nil {
-		return nil, err
-	}
-	x.apply()
+	x.restore()
 	return x, nil
 }
 
-// reopen takes the ports of what the journal held: first those that can be had
-// again, so that none of them replaces one that cannot.
-func (x *ELB) reopen() error {
-	var lost []int
-	claim := func(port int) {
-		if err := x.plane.Claim(port); err != nil {
-			lost = append(lost, port)
-		}
+// restore brings the data plane to what the tables say. A load balancer keeps its
+// port although another program has it: Terraform's outputs and people's notes
+// name it, and it works again as soon as that program ends.
+func (x *ELB) restore() {
+	wanted := map[int]string{}
+	for _, l := range x.listeners.All() {
+		b, _ := x.balancers.Get(l.balancer())
+		wanted[l.Port] = b.name()
 	}
 	for _, b := range x.balancers.All() {
-		claim(b.Port)
+		wanted[b.Port] = b.name()
 	}
-	for _, l := range x.listeners.All() {
-		if b, ok := x.balancers.Get(l.balancer()); !ok || b.Port != l.Port {
-			claim(l.Port)
-		}
-	}
-	for _, was := range lost {
-		port, err := x.plane.Reserve()
-		if err != nil {
-			return fmt.Errorf("bringing back a load balancer: %w", err)
-		}
-		x.log.Warn("a load balancer's port is taken by another program: it has a new address", "was", dnsName(was), "now", dnsName(port))
-		x.notes = append(x.notes, fmt.Sprintf("The service answers at http://%s now, because another program has http://%s; the next plan tells Terraform.", dnsName(port), dnsName(was)))
-		for arn, b := range x.balancers.All() {
-			if b.Port == was {
-				b.Port = port
-				x.balancers.Put(arn, b)
-			}
-		}
-		for arn, l := range x.listeners.All() {
-			if l.Port == was {
-				l.Port = port
-				x.listeners.Put(arn, l)
-			}
+	for _, port := range x.plane.Ports() {
+		if _, ok := wanted[port]; !ok {
+			x.plane.Release(port)
 		}
 	}
-	return nil
+	for port, name := range wanted {
+		x.plane.Hold(port, name)
+	}
+	x.plane.Apply(x.config())
 }
 
-// Notes say which load balancers have a new address since the sandbox ran
-// before. Safe without the lock.
-func (x *ELB) Notes() []string { return x.notes }
+// release gives a port back once the section's changes are safe.
+func (x *ELB) release(port int) {
+	x.account.Store.AfterCommit(func() { x.plane.Release(port) })
+}
+
+// unreachable says in a sentence why a load balancer does not answer, and what
+// helps.
+func unreachable(u balancer.Unreachable) string {
+	cause := u.Err.Error()
+	var sys *os.SyscallError
+	if errors.As(u.Err, &sys) {
+		cause = sys.Err.Error()
+	}
+	if errors.Is(u.Err, syscall.EADDRINUSE) {
+		cause = "another program uses that port"
+	}
+	return fmt.Sprintf("The load balancer %s cannot listen on http://%s: %s. End that program and the load balancer answers again within seconds; or have Terraform replace the load balancer, which gives it another port.", u.Name, dnsName(u.Port), cause)
+}
+
+// Sick returns which load balancers cannot be reached and why, and since when; ok
+// is false if all can. Safe without the lock.
+func (x *ELB) Sick() (reason string, since time.Time, ok bool) {
+	var reasons []string
+	for _, u := range x.plane.Unreachable() {
+		reasons = append(reasons, unreachable(u))
+		if since.IsZero() || u.Since.Before(since) {
+			since = u.Since
+		}
+	}
+	return strings.Join(reasons, " "), since, len(reasons) > 0
+}
 
 // Run serves the listeners and checks targets until ctx ends; when it returns
 // all ports are closed. Safe without the lock.
@@ -205,8 +213,8 @@ func (x *ELB) RegisterIP(groupARN, vpcID, ip string, port int, zone string) erro
 		return wire.Errorf("InvalidTarget", "The target '%s' in '%s' cannot be registered with the target group '%s'", ip, vpcID, groupARN)
 	}
 	t := balancer.Target{IP: ip, Port: port, Zone: zone}
-	if !slices.Contains(x.tasks[groupARN], t) {
-		x.tasks[groupARN] = append(x.tasks[groupARN], t)
+	if old := x.tasks[groupARN]; !slices.Contains(old, t) {
+		x.setTasks(groupARN, append(slices.Clone(old), t))
 		x.apply()
 	}
 	return nil
@@ -263,8 +271,26 @@ func (x *ELB) Tagged() []account.Tagged {
 	return out
 }
 
+// setTasks sets a group's targets that ECS registered.
+func (x *ELB) setTasks(groupARN string, targets []balancer.Target) {
+	old := x.tasks[groupARN]
+	x.tasks[groupARN] = targets
+	if len(targets) == 0 {
+		delete(x.tasks, groupARN)
+	}
+	x.account.Store.AfterRollback(func() {
+		x.tasks[groupARN] = old
+		x.restore()
+	})
+}
+
 // apply hands the configuration to the data plane.
 func (x *ELB) apply() {
+	x.account.Store.AfterRollback(x.restore)
+	x.plane.Apply(x.config())
+}
+
+func (x *ELB) config() balancer.Config {
 	var c balancer.Config
 	for arn, g := range x.groups.All() {
 		c.Groups = append(c.Groups, x.trafficGroup(arn, g))
@@ -272,7 +298,7 @@ func (x *ELB) apply() {
 	for arn, l := range x.listeners.All() {
 		c.Listeners = append(c.Listeners, x.trafficListener(arn, l))
 	}
-	x.plane.Apply(c)
+	return c
 }
 
 // permit says whether a group's load balancer reaches one of its targets: its

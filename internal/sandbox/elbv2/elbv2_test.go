@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/balancer"
+	"workshop/internal/sandbox/disk/disktest"
 	"workshop/internal/sandbox/ec2"
 	"workshop/internal/sandbox/elbv2"
 	"workshop/internal/sandbox/sandboxtest"
@@ -663,8 +665,8 @@ func TestRestart(t *testing.T) {
 	s = start(t, a, elbv2.Fast)
 	s.backend("10.0.1.1", "back")
 	all := must(s.DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{}))(t).LoadBalancers
-	if len(all) != 2 || *all[0].DNSName != *lb.DNSName || *all[1].DNSName == *lb2.DNSName {
-		t.Errorf("balancers %+v; the second one's port is taken", all)
+	if len(all) != 2 || *all[0].DNSName != *lb.DNSName || *all[1].DNSName != *lb2.DNSName {
+		t.Errorf("balancers %+v have other addresses than before", all)
 	}
 	a.Store.Lock()
 	after := s.service.Endpoints()
@@ -676,8 +678,26 @@ func TestRestart(t *testing.T) {
 	if got := s.health(*tg.TargetGroupArn); len(got) != 1 {
 		t.Errorf("targets %+v", got)
 	}
-	if notes := s.service.Notes(); len(notes) != 1 || !strings.Contains(notes[0], *lb2.DNSName) || !strings.Contains(notes[0], *all[1].DNSName) {
-		t.Errorf("notes %q do not tell of the new address", notes)
+	// The load balancer whose port is taken says so, and answers once it is free.
+	reason, since, sick := s.service.Sick()
+	if !sick || since.IsZero() || !strings.Contains(reason, "The load balancer moving cannot listen on http://"+*lb2.DNSName+": another program uses that port") {
+		t.Errorf("sick: %v %v %q", sick, since, reason)
+	}
+	if all[0].State.Code != types.LoadBalancerStateEnumActive || all[1].State.Code != types.LoadBalancerStateEnumActiveImpaired || *all[1].State.Reason != reason {
+		t.Errorf("states %+v and %+v", *all[0].State, *all[1].State)
+	}
+	must(s.CreateListener(t.Context(), &elb.CreateListenerInput{LoadBalancerArn: lb2.LoadBalancerArn, Port: aws.Int32(80), Protocol: "HTTP", DefaultActions: []types.Action{
+		{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("200"), MessageBody: aws.String("moving")}},
+	}}))(t)
+	taken.Close()
+	for deadline := time.Now().Add(10 * time.Second); sick && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		_, _, sick = s.service.Sick()
+	}
+	if c, b := body(t, "http://"+*lb2.DNSName); c != 200 || b != "moving" {
+		t.Errorf("its port is free, and it answers %d %q", c, b)
+	}
+	if all := must(s.DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{}))(t).LoadBalancers; all[1].State.Code != types.LoadBalancerStateEnumActive {
+		t.Errorf("state %+v", *all[1].State)
 	}
 	for _, e := range after {
 		if c, b := body(t, e.URL); c != 200 || b != "back" {
@@ -686,6 +706,65 @@ func TestRestart(t *testing.T) {
 	}
 	s.stop()
 	a.Store.Close()
+}
+
+// TestRefusedChanges has the disk fail while load balancers are changed: what was
+// refused has not happened, in the records and to traffic.
+func TestRefusedChanges(t *testing.T) {
+	d := &disktest.Disk{}
+	st, err := store.OpenFS(d, filepath.Join(t.TempDir(), "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, &account.Account{Region: "eu-west-1", Store: st, Now: time.Now}, elbv2.Fast)
+	ctx := t.Context()
+	lb, tg := s.balancer("web"), s.group("app")
+	l := s.listener(*lb.LoadBalancerArn, *tg.TargetGroupArn, 80)
+	must(s.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: tg.TargetGroupArn, Targets: []types.TargetDescription{{Id: aws.String("10.0.1.1")}}}))(t)
+	s.backend("10.0.1.1", "back")
+	s.await(*tg.TargetGroupArn, "10.0.1.1", "healthy")
+
+	d.Fail(syscall.ENOSPC, 0, 30)
+	refused := func(what string, err error) {
+		t.Helper()
+		if code(err) != "InsufficientStorage" || !strings.Contains(err.Error(), "no space left on device. Free some space") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	_, err = s.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("new"), Subnets: []string{"subnet-a", "subnet-b"}})
+	refused("CreateLoadBalancer", err)
+	_, err = s.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Port: aws.Int32(8080), Protocol: "HTTP", DefaultActions: l.DefaultActions})
+	refused("CreateListener", err)
+	_, err = s.DeregisterTargets(ctx, &elb.DeregisterTargetsInput{TargetGroupArn: tg.TargetGroupArn, Targets: []types.TargetDescription{{Id: aws.String("10.0.1.1")}}})
+	refused("DeregisterTargets", err)
+	_, err = s.DeleteListener(ctx, &elb.DeleteListenerInput{ListenerArn: l.ListenerArn})
+	refused("DeleteListener", err)
+	_, err = s.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn})
+	refused("DeleteLoadBalancer", err)
+
+	if all := must(s.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{}))(t).LoadBalancers; len(all) != 1 {
+		t.Errorf("%d load balancers", len(all))
+	}
+	if e := s.endpoints(); len(e) != 1 {
+		t.Errorf("endpoints %v", e)
+	}
+	s.await(*tg.TargetGroupArn, "10.0.1.1", "healthy")
+	if c, b := body(t, "http://"+*lb.DNSName); c != 200 || b != "back" {
+		t.Errorf("answers %d %q", c, b)
+	}
+	d.Fail(nil, 0, 0)
+	// The port of the load balancer that was refused is the next one's.
+	if next := s.balancer("next"); *next.DNSName == *lb.DNSName {
+		t.Errorf("two load balancers at %s", *next.DNSName)
+	}
+	must(s.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn}))(t)
+	if res, err := http.Get("http://" + *lb.DNSName); err == nil {
+		res.Body.Close()
+		t.Error("a deleted load balancer answers")
+	}
+	if err := st.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestPort80 has the load balancer's address whenever it was created.

@@ -267,7 +267,7 @@ func (x *ELB) deleteGroup(in *elb.DeleteTargetGroupInput) (*elb.DeleteTargetGrou
 		return nil, wire.Errorf("ResourceInUse", "Target group '%s' is currently in use by a listener or a rule", arn)
 	}
 	x.groups.Delete(arn)
-	delete(x.tasks, arn)
+	x.setTasks(arn, nil)
 	x.apply()
 	return nil, nil
 }

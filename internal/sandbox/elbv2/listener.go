@@ -209,7 +209,7 @@ func (x *ELB) removeListener(arn string, l listener) {
 	}
 	x.listeners.Delete(arn)
 	if b, ok := x.balancers.Get(l.balancer()); !ok || b.Port != l.Port {
-		x.plane.Release(l.Port)
+		x.release(l.Port)
 	}
 }
 

@@ -100,9 +100,8 @@ func (x *ELB) deregister(arn string, match func(balancer.Target) bool) bool {
 		found = found || len(out) != len(from)
 		return out
 	}
-	x.tasks[arn] = remove(x.tasks[arn])
-	if len(x.tasks[arn]) == 0 {
-		delete(x.tasks, arn)
+	if left := remove(x.tasks[arn]); len(left) != len(x.tasks[arn]) {
+		x.setTasks(arn, left)
 	}
 	if g, ok := x.groups.Get(arn); ok {
 		if left := remove(g.Targets); len(left) != len(g.Targets) {

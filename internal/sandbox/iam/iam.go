@@ -39,7 +39,7 @@ func New(a *account.Account) (*IAM, error) {
 // Service returns the API.
 func (i *IAM) Service() *wire.Service {
 	s := &wire.Service{
-		Name: "iam", Protocol: wire.Query, Casing: wire.Pascal,
+		Name: "iam", Global: true, Protocol: wire.Query, Casing: wire.Pascal,
 		Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
 	}
 	i.roleOperations(s)

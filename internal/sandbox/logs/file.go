@@ -6,8 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
+	"syscall"
+	"time"
+
+	"workshop/internal/sandbox/disk"
 )
 
 // line is one entry of a group's file.
@@ -23,8 +28,8 @@ type line struct {
 
 // place is where a file has the text of an event, as a JSON string.
 type place struct {
-	at   int64
-	size int // 0 for none
+	at   uint32
+	size uint32 // 0 for none
 }
 
 var messageKey = []byte(`"m":`)
@@ -37,7 +42,7 @@ func placeOf(b []byte, offset int64) place {
 		return place{}
 	}
 	n += len(messageKey)
-	return place{offset + int64(n), bytes.LastIndexByte(b, '}') - n}
+	return place{uint32(offset) + uint32(n), uint32(bytes.LastIndexByte(b, '}') - n)}
 }
 
 // block is how much of a file is read at once, in bytes.
@@ -46,26 +51,27 @@ const block = 128 << 10
 // texts reads events' texts back from their group's file. Those that were
 // written near one another cost one read together.
 type texts struct {
-	file *os.File
-	at   int64
-	held []byte
+	group *group
+	at    int64
+	held  []byte
 }
 
 func (t *texts) of(e event) (string, error) {
 	if e.size == 0 {
-		return e.text, nil
+		return t.group.texts[e.seq], nil
 	}
-	end := e.at + int64(e.size)
-	if e.at < t.at || end > t.at+int64(len(t.held)) {
-		held := slices.Grow(t.held[:0], max(block, e.size))
-		n, err := t.file.ReadAt(held[:cap(held)], e.at)
-		if n < e.size {
+	at, size := int64(e.at), int(e.size)
+	end := at + int64(size)
+	if at < t.at || end > t.at+int64(len(t.held)) {
+		held := slices.Grow(t.held[:0], max(block, size))
+		n, err := t.group.file.ReadAt(held[:cap(held)], at)
+		if n < size {
 			return "", fmt.Errorf("the sandbox could not read its logs: %w", err)
 		}
-		t.at, t.held = e.at, held[:n]
+		t.at, t.held = at, held[:n]
 	}
 	var text string
-	if err := json.Unmarshal(t.held[e.at-t.at:end-t.at], &text); err != nil {
+	if err := json.Unmarshal(t.held[at-t.at:end-t.at], &text); err != nil {
 		return "", fmt.Errorf("the sandbox could not read its logs: %w", err)
 	}
 	return text, nil
@@ -73,19 +79,20 @@ func (t *texts) of(e event) (string, error) {
 
 // load reads one group; what a crash cut off at the end is dropped.
 func (l *Logs) load(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0o600)
+	f, err := l.fs.OpenFile(path, os.O_RDWR)
 	if err != nil {
 		return err
 	}
-	g := &group{streams: map[string]*stream{}, file: f}
+	g := &group{streams: map[string]*stream{}}
+	var size int64
 	in := bufio.NewReaderSize(f, 1<<16)
 	for {
 		b, err := in.ReadBytes('\n')
 		if err != nil {
 			break
 		}
-		offset := g.size
-		g.size += int64(len(b))
+		offset := size
+		size += int64(len(b))
 		var n line
 		if json.Unmarshal(b, &n) != nil {
 			continue // one lost line is better than a sandbox that does not start
@@ -98,46 +105,107 @@ func (l *Logs) load(path string) error {
 		case n.Created != 0:
 			g.streams[n.Stream] = &stream{name: n.Stream, created: n.Created}
 		case g.streams[n.Stream] != nil:
-			l.seq++
-			g.streams[n.Stream].add(event{seq: l.seq, time: n.Time, ingested: n.In, bytes: len(n.Message), place: placeOf(b, offset)})
+			e := l.event(n)
+			p := placeOf(b, offset)
+			switch {
+			case p.size > 0 && json.Valid(b[int64(p.at)-offset:][:p.size]):
+				e.place = p
+			case n.Message != "": // the line is not one of ours, which end with the text
+				g.keep(e, n.Message)
+			}
+			g.streams[n.Stream].add(e)
 		}
 	}
 	if g.meta.Name == "" {
 		f.Close()
-		return os.Remove(path)
+		return l.fs.Remove(path)
 	}
-	if err := f.Truncate(g.size); err != nil {
-		return err
-	}
+	g.file = disk.NewAppender(f, size)
 	l.groups[g.meta.Name] = g
 	return nil
 }
 
-// write appends lines to the group's file in one write, and says where their
-// texts are; nil where there is no file, or it could not be written.
-func (l *Logs) write(g *group, lines ...line) ([]place, error) {
+// create makes the group's file, with nothing but the group in it.
+func (l *Logs) create(g *group) error {
 	if l.dir == "" {
+		return nil
+	}
+	path := l.path(g.meta.Name)
+	f, err := l.fs.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		err := disk.NewError(path, err)
+		l.health.Set(err, time.Now())
+		return err
+	}
+	g.file = disk.NewAppender(f, 0)
+	if _, err = l.write(g, line{Group: &g.meta}); err != nil {
+		g.file.Close()
+		_ = l.fs.Remove(path) // one without a group is removed at the next start
+	}
+	return err
+}
+
+// write appends what the group's file does not have yet, and lines, in one write.
+// It says where the lines' texts are; nil where there is no file.
+func (l *Logs) write(g *group, lines ...line) ([]place, error) {
+	if g.file == nil {
 		return nil, nil
 	}
-	if g.file == nil {
-		f, err := os.OpenFile(l.path(g.meta.Name), os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
-		if err != nil {
-			return nil, fmt.Errorf("the sandbox could not save its logs: %w", err)
-		}
-		g.file, g.size = f, 0
+	var events []*event
+	var late []line
+	if g.unsaved {
+		late, events = g.late()
 	}
 	var b bytes.Buffer
-	places, err := encode(&b, g.size, lines...)
-	if err != nil {
+	places, err := encode(&b, g.file.Size(), append(late, lines...)...)
+	if err != nil || b.Len() == 0 {
 		return nil, err
 	}
-	if _, err := g.file.Write(b.Bytes()); err != nil {
-		// What was written of it would spoil the line that comes next.
-		_ = g.file.Truncate(g.size)
-		return nil, fmt.Errorf("the sandbox could not save its logs: %w", err)
+	if g.file.Size()+int64(b.Len()) > math.MaxUint32 { // what a place can have
+		err = syscall.EFBIG
+	} else {
+		err = g.file.Append(b.Bytes())
 	}
-	g.size += int64(b.Len())
-	return places, nil
+	if err != nil {
+		err := disk.NewError(l.path(g.meta.Name), err)
+		l.health.Set(err, time.Now())
+		return nil, err
+	}
+	if g.unsaved {
+		for i, e := range events {
+			e.place = places[len(late)-len(events)+i]
+		}
+		g.saved()
+	}
+	return places[len(late):], nil
+}
+
+// late returns what the group's file does not have yet: lines for streams, then
+// one for each of the events.
+func (g *group) late() (lines []line, events []*event) {
+	for _, s := range g.streams {
+		if s.unsaved {
+			lines = append(lines, line{Stream: s.name, Created: s.created})
+		}
+	}
+	for _, s := range g.streams {
+		for i := range s.events {
+			e := &s.events[i]
+			if text, ok := g.texts[e.seq]; ok {
+				lines = append(lines, line{Stream: s.name, Time: e.time, In: e.ingested(), Message: text})
+				events = append(events, e)
+			}
+		}
+	}
+	return lines, events
+}
+
+// saved notes that the group's file has everything.
+func (g *group) saved() {
+	g.unsaved, g.held, g.texts = false, 0, nil
+	for _, s := range g.streams {
+		s.unsaved = false
+	}
 }
 
 // encode writes lines to w, whose end in the file is at offset.
@@ -165,31 +233,33 @@ const perEvent = 64
 
 // compact replaces the group's file by one that holds what is still kept. Where
 // that is more than half of what a file may have, the oldest events go, so that
-// the next time is not soon.
-func (l *Logs) compact(g *group) error {
+// the next time is not soon. Where it fails the old file stays in use.
+func (l *Logs) compact(g *group) {
 	g.shrink(l.maxFile / 2)
+	g.wait = g.file.Size() + l.maxFile/8
 	path := l.path(g.meta.Name)
-	f, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	temp := path + ".new"
+	f, err := l.fs.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
-		return fmt.Errorf("the sandbox could not make room for its logs: %w", err)
+		return
 	}
 	size, places, err := g.copyTo(f)
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = l.fs.Rename(temp, path)
 	}
 	if err != nil {
 		f.Close()
-		_ = os.Remove(f.Name())
-		return fmt.Errorf("the sandbox could not make room for its logs: %w", err)
+		_ = l.fs.Remove(temp)
+		return
 	}
 	for s, p := range places {
 		for i := range s.events {
-			s.events[i].place, s.events[i].text = p[i], ""
+			s.events[i].place = p[i]
 		}
 	}
+	g.saved()
 	g.file.Close()
-	g.file, g.size = f, size
-	return nil
+	g.file, g.wait = disk.NewAppender(f, size), 0
 }
 
 // shrink drops the oldest events until the others need at most that many bytes
@@ -203,7 +273,7 @@ func (g *group) shrink(most int64) {
 	var total int64
 	for _, s := range g.streams {
 		for _, e := range s.events {
-			cost := int64(max(e.size, e.bytes)) + int64(len(s.name)) + perEvent
+			cost := int64(g.bytes(e)) + int64(len(s.name)) + perEvent
 			all = append(all, held{e, cost})
 			total += cost
 		}
@@ -225,13 +295,13 @@ func (g *group) shrink(most int64) {
 
 // copyTo writes all of the group to a new file. It returns the size of that,
 // and where each stream's events have their texts in it.
-func (g *group) copyTo(f *os.File) (size int64, places map[*stream][]place, err error) {
+func (g *group) copyTo(f io.Writer) (size int64, places map[*stream][]place, err error) {
 	out := counter{w: bufio.NewWriterSize(f, block)}
 	if _, err := encode(&out, 0, line{Group: &g.meta}); err != nil {
 		return 0, nil, err
 	}
 	places = map[*stream][]place{}
-	texts := texts{file: g.file}
+	texts := texts{group: g}
 	for _, s := range g.streams {
 		if _, err := encode(&out, out.n, line{Stream: s.name, Created: s.created}); err != nil {
 			return 0, nil, err
@@ -241,7 +311,7 @@ func (g *group) copyTo(f *os.File) (size int64, places map[*stream][]place, err 
 			if err != nil {
 				return 0, nil, err
 			}
-			p, err := encode(&out, out.n, line{Stream: s.name, Time: e.time, In: e.ingested, Message: text})
+			p, err := encode(&out, out.n, line{Stream: s.name, Time: e.time, In: e.ingested(), Message: text})
 			if err != nil {
 				return 0, nil, err
 			}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"workshop/internal/sandbox/account"
+	"workshop/internal/sandbox/disk"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -29,6 +31,7 @@ const (
 	maxEvents  = 50_000    // a stream; the oldest go first
 	maxMessage = 256 << 10 // bytes; longer ones are cut
 	maxFile    = 64 << 20  // bytes of a group's file; the oldest events of all streams go first
+	maxHeld    = 8 << 20   // bytes that tasks print while no file takes them; what comes then is dropped
 )
 
 // Event is one line of a log.
@@ -41,20 +44,25 @@ type Event struct {
 // use and none needs the sandbox's lock.
 type Logs struct {
 	account *account.Account
+	fs      disk.FS
 	dir     string // empty keeps everything in memory
 	maxFile int64  // bytes
+	health  disk.Health
 
 	mu     sync.Mutex
 	groups map[string]*group
 	tails  map[*tail]struct{}
-	seq    int64
+	seq    uint32
 }
 
 type group struct {
 	meta    groupMeta
 	streams map[string]*stream
-	file    *os.File
-	size    int64
+	file    *disk.Appender    // nil without one
+	wait    int64             // size before which the file is not compacted again, after that failed
+	texts   map[uint32]string // by sequence: those that are not in the file as text of their own
+	held    int               // bytes of texts that wait for the disk
+	unsaved bool              // something of the group is not in the file yet
 }
 
 // groupMeta is what a group's file begins with.
@@ -69,38 +77,48 @@ type groupMeta struct {
 type stream struct {
 	name    string
 	created int64   // ms
+	unsaved bool    // the file does not have it yet
 	events  []event // by time, then by sequence
 }
 
 // event is one line of a stream. Its text stays in the group's file: a busy
-// service prints more in an hour than a program should hold.
+// service prints more in an hour than a program should hold. There are tens of
+// thousands of events, so that each has few bytes, and no pointer.
 type event struct {
-	seq      int64
-	time     int64 // ms
-	ingested int64 // ms
-	bytes    int   // of its text
+	time int64  // ms
+	seq  uint32 // of arrival in the account; 2^32 lines are more than a sandbox sees
+	lag  int32  // ms from time to ingestion, 24 days at most
 	place
-	text string // where no file has it
 }
 
 // id is unique in the account and sorts as the events do.
 func (e event) id() string { return fmt.Sprintf("%020d%036d", e.time, e.seq) }
 
 // New opens the log groups below dir; an empty dir keeps them in memory.
-func New(a *account.Account, dir string) (*Logs, error) {
-	l := &Logs{account: a, dir: dir, maxFile: maxFile, groups: map[string]*group{}, tails: map[*tail]struct{}{}}
+func New(a *account.Account, dir string) (*Logs, error) { return NewFS(a, disk.OS{}, dir) }
+
+// NewFS is New on another disk.
+func NewFS(a *account.Account, fs disk.FS, dir string) (*Logs, error) {
+	l := &Logs{account: a, fs: fs, dir: dir, maxFile: maxFile, groups: map[string]*group{}, tails: map[*tail]struct{}{}}
 	if dir == "" {
 		return l, nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of the sandbox's logs: %w", err)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	files, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the sandbox's logs: %w", err)
 	}
 	for _, f := range files {
-		if err := l.load(f); err != nil {
+		path := filepath.Join(dir, f.Name())
+		if filepath.Ext(path) == ".new" {
+			_ = fs.Remove(path) // it was never finished
+		}
+		if filepath.Ext(path) != ".log" {
+			continue
+		}
+		if err := l.load(path); err != nil {
 			return nil, fmt.Errorf("reading the sandbox's logs: %w", err)
 		}
 	}
@@ -179,7 +197,8 @@ func (l *Logs) CreateGroup(name string) error {
 }
 
 // CreateStream makes a stream, or finds the one that is there. It fails with
-// CloudWatch's ResourceNotFoundException where the group does not exist.
+// CloudWatch's ResourceNotFoundException where the group does not exist. A stream
+// that cannot be written is kept in memory until it can.
 func (l *Logs) CreateStream(groupName, name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -187,32 +206,86 @@ func (l *Logs) CreateStream(groupName, name string) error {
 	if g == nil {
 		return errNoGroup
 	}
-	if g.streams[name] != nil {
-		return nil
+	if g.streams[name] == nil && l.createStream(g, name) != nil {
+		g.streams[name] = &stream{name: name, created: l.account.Now().UnixMilli(), unsaved: true}
+		g.unsaved = true
 	}
-	return l.createStream(g, name)
+	return nil
 }
 
 func (l *Logs) createStream(g *group, name string) error {
 	s := &stream{name: name, created: l.account.Now().UnixMilli()}
+	if _, err := l.write(g, line{Stream: name, Created: s.created}); err != nil {
+		return err
+	}
 	g.streams[name] = s
-	_, err := l.write(g, line{Stream: name, Created: s.created})
-	return err
+	return nil
 }
 
-// Append adds events to a stream, in any order of time. Messages over 256 KiB
-// are cut.
+// Append adds what a task printed to a stream, in any order of time. Messages
+// over 256 KiB are cut. It fails with CloudWatch's ResourceNotFoundException
+// where there is no such stream. Events that cannot be written are kept in memory
+// until they can, up to 8 MiB of them.
 func (l *Logs) Append(groupName, streamName string, events ...Event) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	g, s, err := l.find(groupName, streamName)
+	if err != nil {
+		return err
+	}
+	lines := l.lines(streamName, events)
+	if _, _, sick := l.health.Sick(); !sick { // else it is Retry that tries again
+		if places, err := l.write(g, lines...); err == nil {
+			l.add(g, s, lines, places)
+			return nil
+		}
+	}
+	held := 0
+	for _, g := range l.groups {
+		held += g.held
+	}
+	for i, n := range lines {
+		if held += len(n.Message); held > maxHeld {
+			lines = lines[:i]
+			break
+		}
+		g.held += len(n.Message)
+	}
+	g.unsaved = true
+	l.add(g, s, lines, nil)
+	return nil
+}
+
+// put is Append for events of a client: they are written, or not there.
+func (l *Logs) put(groupName, streamName string, events []Event) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g, s, err := l.find(groupName, streamName)
+	if err != nil {
+		return err
+	}
+	lines := l.lines(streamName, events)
+	places, err := l.write(g, lines...)
+	if err == nil {
+		l.add(g, s, lines, places)
+	}
+	return err
+}
+
+func (l *Logs) find(groupName, streamName string) (*group, *stream, error) {
 	g := l.groups[groupName]
 	if g == nil {
-		return errNoGroup
+		return nil, nil, errNoGroup
 	}
 	s := g.streams[streamName]
 	if s == nil {
-		return errNoStream
+		return nil, nil, errNoStream
 	}
+	return g, s, nil
+}
+
+// lines are events as a file has them.
+func (l *Logs) lines(stream string, events []Event) []line {
 	now := l.account.Now().UnixMilli()
 	lines := make([]line, len(events))
 	for i, in := range events {
@@ -220,27 +293,88 @@ func (l *Logs) Append(groupName, streamName string, events ...Event) error {
 		if len(message) > maxMessage {
 			message = strings.ToValidUTF8(message[:maxMessage], "")
 		}
-		lines[i] = line{Stream: streamName, Time: in.Time.UnixMilli(), In: now, Message: message}
+		lines[i] = line{Stream: stream, Time: in.Time.UnixMilli(), In: now, Message: message}
 	}
-	places, err := l.write(g, lines...)
+	return lines
+}
+
+// add puts events into memory. Without places memory is where their texts are.
+func (l *Logs) add(g *group, s *stream, lines []line, places []place) {
 	for i, n := range lines {
-		l.seq++
-		e := event{seq: l.seq, time: n.Time, ingested: n.In, bytes: len(n.Message)}
+		e := l.event(n)
 		if places != nil {
 			e.place = places[i]
 		} else {
-			e.text = n.Message // no file, or a full disk
+			g.keep(e, n.Message)
 		}
 		s.add(e)
 		for t := range l.tails {
-			t.offer(groupName, streamName, e, n.Message)
+			t.offer(g.meta.Name, n.Stream, e, n.Message)
 		}
 	}
-	if err == nil && g.size > l.maxFile {
-		err = l.compact(g)
+	if g.file != nil && g.file.Size() > max(l.maxFile, g.wait) {
+		l.compact(g)
 	}
-	return err
 }
+
+// event is what memory has of a line.
+func (l *Logs) event(n line) event {
+	l.seq++
+	return event{time: n.Time, seq: l.seq, lag: int32(min(max(n.In-n.Time, math.MinInt32), math.MaxInt32))}
+}
+
+func (e event) ingested() int64 { return e.time + int64(e.lag) }
+
+// keep keeps an event's text in memory.
+func (g *group) keep(e event, text string) {
+	if g.texts == nil {
+		g.texts = map[uint32]string{}
+	}
+	g.texts[e.seq] = text
+}
+
+// bytes is the length of an event's text; a text of the file counts with its
+// escapes.
+func (g *group) bytes(e event) int {
+	if e.size > 0 {
+		return int(e.size) - len(`""`)
+	}
+	return len(g.texts[e.seq])
+}
+
+// Retry tries again to write after a write has failed. It does nothing while all
+// is well.
+func (l *Logs) Retry() {
+	if _, _, sick := l.health.Sick(); !sick {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.probe() != nil {
+		return
+	}
+	for _, g := range l.groups {
+		if _, err := l.write(g); err != nil {
+			return
+		}
+	}
+	l.health.Set(nil, time.Now())
+}
+
+// probe finds out whether there is space for more than a line.
+func (l *Logs) probe() error {
+	path := filepath.Join(l.dir, "probe.new")
+	f, err := l.fs.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, block))
+	return errors.Join(err, f.Close(), l.fs.Remove(path))
+}
+
+// Sick returns why logs cannot be written and since when; ok is false while they
+// can.
+func (l *Logs) Sick() (reason string, since time.Time, ok bool) { return l.health.Sick() }
 
 // Tagged lists the log groups that have tags.
 func (l *Logs) Tagged() []account.Tagged {
@@ -286,16 +420,16 @@ func (l *Logs) byName(name *string) (*group, error) {
 }
 
 func (l *Logs) remove(g *group) error {
-	delete(l.groups, g.meta.Name)
+	if l.dir != "" {
+		path := l.path(g.meta.Name)
+		if err := l.fs.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return disk.NewError(path, err)
+		}
+	}
 	if g.file != nil {
 		g.file.Close()
 	}
-	if l.dir == "" {
-		return nil
-	}
-	if err := os.Remove(l.path(g.meta.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the sandbox could not delete a log group: %w", err)
-	}
+	delete(l.groups, g.meta.Name)
 	return nil
 }
 

@@ -73,9 +73,11 @@ func (l *Logs) createLogGroup(in *cwl.CreateLogGroupInput) (*cwl.CreateLogGroupO
 	if g.meta.Class == "" {
 		g.meta.Class = string(types.LogGroupClassStandard)
 	}
+	if err := l.create(g); err != nil {
+		return nil, err
+	}
 	l.groups[name] = g
-	_, err := l.write(g, line{Group: &g.meta})
-	return nil, err
+	return nil, nil
 }
 
 func (l *Logs) deleteLogGroup(in *cwl.DeleteLogGroupInput) (*cwl.DeleteLogGroupOutput, error) {
@@ -100,7 +102,7 @@ func (l *Logs) describeLogGroups(in *cwl.DescribeLogGroupsInput) (*cwl.DescribeL
 		out := types.LogGroup{
 			LogGroupName: &m.Name, CreationTime: &m.Created, LogGroupClass: types.LogGroupClass(m.Class),
 			Arn: aws.String(l.arn(m.Name) + ":*"), LogGroupArn: aws.String(l.arn(m.Name)),
-			MetricFilterCount: aws.Int32(0), StoredBytes: aws.Int64(g.bytes()),
+			MetricFilterCount: aws.Int32(0), StoredBytes: aws.Int64(g.stored()),
 		}
 		if m.Retention > 0 {
 			out.RetentionInDays = &m.Retention
@@ -111,19 +113,12 @@ func (l *Logs) describeLogGroups(in *cwl.DescribeLogGroupsInput) (*cwl.DescribeL
 	return &cwl.DescribeLogGroupsOutput{LogGroups: page, NextToken: next}, err
 }
 
-func (g *group) bytes() int64 {
-	var n int64
+// stored counts as CloudWatch bills: 26 bytes for each event beside its text.
+func (g *group) stored() (n int64) {
 	for _, s := range g.streams {
-		n += s.bytes()
-	}
-	return n
-}
-
-// bytes counts as CloudWatch bills: 26 for each event beside its text.
-func (s *stream) bytes() int64 {
-	var n int64
-	for _, e := range s.events {
-		n += int64(e.bytes) + 26
+		for _, e := range s.events {
+			n += int64(g.bytes(e)) + 26
+		}
 	}
 	return n
 }
@@ -154,9 +149,13 @@ func (l *Logs) changeGroup(name *string, change func(*groupMeta)) error {
 	if err != nil {
 		return err
 	}
-	change(&g.meta)
-	_, err = l.write(g, line{Group: &g.meta})
-	return err
+	changed := g.meta
+	change(&changed)
+	if _, err := l.write(g, line{Group: &changed}); err != nil {
+		return err
+	}
+	g.meta = changed
+	return nil
 }
 
 func (l *Logs) listTagsForResource(in *cwl.ListTagsForResourceInput) (*cwl.ListTagsForResourceOutput, error) {
@@ -219,9 +218,11 @@ func (l *Logs) deleteLogStream(in *cwl.DeleteLogStreamInput) (*cwl.DeleteLogStre
 	if g.streams[aws.ToString(in.LogStreamName)] == nil {
 		return nil, errNoStream
 	}
+	if _, err := l.write(g, line{Stream: *in.LogStreamName, Deleted: true}); err != nil {
+		return nil, err
+	}
 	delete(g.streams, *in.LogStreamName)
-	_, err = l.write(g, line{Stream: *in.LogStreamName, Deleted: true})
-	return nil, err
+	return nil, nil
 }
 
 func (l *Logs) describeLogStreams(in *cwl.DescribeLogStreamsInput) (*cwl.DescribeLogStreamsOutput, error) {
@@ -245,7 +246,7 @@ func (l *Logs) describeLogStreams(in *cwl.DescribeLogStreamsInput) (*cwl.Describ
 		if n := len(s.events); n > 0 {
 			out.FirstEventTimestamp = aws.Int64(s.events[0].time)
 			out.LastEventTimestamp = aws.Int64(s.events[n-1].time)
-			out.LastIngestionTime = aws.Int64(s.events[n-1].ingested)
+			out.LastIngestionTime = aws.Int64(s.events[n-1].ingested())
 		}
 		all = append(all, out)
 	}
@@ -294,7 +295,7 @@ func (l *Logs) putLogEvents(_ context.Context, in *cwl.PutLogEventsInput) (*cwl.
 	if size > pageBytes {
 		return nil, invalid("Upload too large: %d bytes exceeds limit of %d", size, pageBytes)
 	}
-	if err := l.Append(aws.ToString(in.LogGroupName), aws.ToString(in.LogStreamName), events...); err != nil {
+	if err := l.put(aws.ToString(in.LogGroupName), aws.ToString(in.LogStreamName), events); err != nil {
 		return nil, err
 	}
 	out := &cwl.PutLogEventsOutput{NextSequenceToken: aws.String("0")}
@@ -338,7 +339,7 @@ func (l *Logs) getLogEvents(in *cwl.GetLogEventsInput) (*cwl.GetLogEventsOutput,
 		if !forward {
 			e = events[len(events)-1-n]
 		}
-		if size += e.bytes + 26; size > pageBytes && n > 0 {
+		if size += g.bytes(e) + 26; size > pageBytes && n > 0 {
 			break
 		}
 		n++
@@ -349,13 +350,13 @@ func (l *Logs) getLogEvents(in *cwl.GetLogEventsInput) (*cwl.GetLogEventsOutput,
 		events = events[len(events)-n:]
 	}
 	out := &cwl.GetLogEventsOutput{Events: []types.OutputLogEvent{}}
-	texts := texts{file: g.file}
+	texts := texts{group: g}
 	for _, e := range events {
 		text, err := texts.of(e)
 		if err != nil {
 			return nil, err
 		}
-		out.Events = append(out.Events, types.OutputLogEvent{Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested), Message: &text})
+		out.Events = append(out.Events, types.OutputLogEvent{Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested()), Message: &text})
 	}
 	head, tail := event{}.id(), event{}.id()
 	if t := aws.ToString(in.NextToken); t != "" {
@@ -437,7 +438,7 @@ func (l *Logs) filterLogEvents(in *cwl.FilterLogEventsInput) (*cwl.FilterLogEven
 	}
 	slices.SortFunc(all, func(a, b found) int { return order(a.event, b.event) })
 	out := &cwl.FilterLogEventsOutput{Events: []types.FilteredLogEvent{}, SearchedLogStreams: []types.SearchedLogStream{}}
-	texts := texts{file: g.file}
+	texts := texts{group: g}
 	most, size := limit(in.Limit, pageEvents), 0
 	for _, e := range all {
 		text, err := texts.of(e.event)
@@ -448,13 +449,13 @@ func (l *Logs) filterLogEvents(in *cwl.FilterLogEventsInput) (*cwl.FilterLogEven
 			continue
 		}
 		n := len(out.Events)
-		if size += e.bytes + 26; n == most || size > pageBytes && n > 0 {
+		if size += len(text) + 26; n == most || size > pageBytes && n > 0 {
 			out.NextToken = aws.String("a/" + *out.Events[n-1].EventId)
 			break
 		}
 		out.Events = append(out.Events, types.FilteredLogEvent{
 			EventId: aws.String(e.id()), LogStreamName: e.stream, Message: &text,
-			Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested),
+			Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested()),
 		})
 	}
 	return out, nil

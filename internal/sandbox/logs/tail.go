@@ -53,7 +53,7 @@ func (t *tail) offer(group, stream string, e event, message string) {
 	t.size += len(message)
 	t.pending = append(t.pending, types.LiveTailSessionLogEvent{
 		LogGroupIdentifier: aws.String(id), LogStreamName: aws.String(stream),
-		Message: &message, Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested),
+		Message: &message, Timestamp: aws.Int64(e.time), IngestionTime: aws.Int64(e.ingested()),
 	})
 }
 

@@ -30,7 +30,7 @@ func Account(t testing.TB) *account.Account {
 func Serve(t testing.TB, a *account.Account, services ...*wire.Service) aws.Config {
 	t.Helper()
 	keys := wire.Credentials{AccessKeyID: "AKIATESTTESTTESTTEST", SecretAccessKey: "secret"}
-	srv := &wire.Server{Credentials: keys, Lock: a.Store, Now: a.Now, Log: slog.New(slog.DiscardHandler)}
+	srv := &wire.Server{Credentials: keys, Region: a.Region, Lock: a.Store, Now: a.Now, Log: slog.New(slog.DiscardHandler)}
 	for _, s := range services {
 		srv.Add(s)
 	}

@@ -3,9 +3,15 @@
 // that ends.
 //
 // One lock covers the whole sandbox: a caller takes it with Lock, reads and
-// changes any tables, and gives it back with Unlock, which is also the moment
-// at which the changes go to the disk, together. Records are values that nobody
-// changes in place: to change one, copy it, change the copy and Put it.
+// changes any tables, and gives it back with Unlock. Records are values that
+// nobody changes in place: to change one, copy it, change the copy and Put it.
+//
+// Between Lock and Unlock is a section. What a section changed is written to the
+// journal together, as one line, so that a crash leaves all of it or nothing. A
+// section that answers somebody ends with Commit: if its changes cannot be
+// written they are undone and the caller is refused. Other sections note what has
+// happened anyway, such as a process that ended: they keep their changes in
+// memory until the disk takes them.
 package store
 
 import (
@@ -17,22 +23,50 @@ import (
 	"io"
 	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
+	"time"
+
+	"workshop/internal/sandbox/disk"
 )
+
+// version is that of the journal's format. Version 1 had no record of it and one
+// record a line.
+const version = 2
+
+// versionKey is the key of the version's record, which is in no table.
+const versionKey = "version"
 
 // Store is a set of tables behind one lock.
 type Store struct {
-	mu      sync.Mutex
-	path    string
-	file    *os.File
-	pending bytes.Buffer // the lines of the section that holds the lock
-	loaded  map[string][]record
-	tables  map[string]interface{ dump(func(record)) }
-	live    int // records
-	lines   int // lines in the journal
-	err     error
+	mu     sync.Mutex
+	fs     disk.FS
+	path   string
+	file   *disk.Appender
+	health disk.Health
+
+	loaded map[string][]record
+	tables map[string]table
+	live   int // records
+	lines  int // records in the journal, outdated ones included
+	wait   int // lines before which the journal is not compacted again
+
+	dirty  map[place]bool // what the journal does not have yet; true for what was deleted meanwhile
+	order  []place        // of dirty
+	refuse int            // bytes of the last write that failed
+
+	undo      []func() // of the section that holds the lock
+	rolledOut []func() // to call if the section is undone, the last first
+	committed []func() // to call when the section is over and was not undone
 }
+
+type table interface {
+	dump(func(record))
+	value(key string) (json.RawMessage, error) // nil for none
+}
+
+type place struct{ table, key string }
 
 type record struct {
 	Table string          `json:"t"`
@@ -40,40 +74,57 @@ type record struct {
 	Value json.RawMessage `json:"v,omitempty"` // absent in a deletion
 }
 
+// DamagedError is a journal that cannot be read. The file is left as it is.
+type DamagedError struct {
+	Path string
+	Line int // 0 if a record is what cannot be read
+	Err  error
+}
+
+func (e *DamagedError) Error() string {
+	at := e.Path
+	if e.Line > 0 {
+		at = fmt.Sprintf("%s:%d", at, e.Line)
+	}
+	return fmt.Sprintf("%s: the sandbox's journal cannot be read: %v. To start over with an empty sandbox run `workshop reset --all`, or delete the folder %s", at, e.Err, filepath.Dir(e.Path))
+}
+
+func (e *DamagedError) Unwrap() error { return e.Err }
+
 // Open reads the journal at path, or starts one; with an empty path nothing
 // is written. A last line that was cut off by a crash is dropped. The file is
-// readable by its owner alone.
-func Open(path string) (*Store, error) {
-	s := &Store{path: path, loaded: map[string][]record{}, tables: map[string]interface{ dump(func(record)) }{}}
+// readable by its owner alone. The error is a *DamagedError if a line cannot be
+// read, and a *disk.Error if the file cannot be written at all; on a full disk a
+// journal that is there is opened.
+func Open(path string) (*Store, error) { return OpenFS(disk.OS{}, path) }
+
+// OpenFS is Open on another disk.
+func OpenFS(fs disk.FS, path string) (*Store, error) {
+	s := &Store{fs: fs, path: path, loaded: map[string][]record{}, tables: map[string]table{}, dirty: map[place]bool{}}
 	if path == "" {
 		return s, nil
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := fs.OpenFile(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
-		return nil, fmt.Errorf("opening the sandbox's journal: %w", err)
+		return nil, disk.NewError(path, err)
 	}
-	if err := s.read(f); err != nil {
-		f.Close()
-		return nil, err
+	size, err := s.read(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
-	f.Close()
-	if err := s.compact(func(yield func(record)) {
+	s.file = disk.NewAppender(f, size)
+	s.compact(func(yield func(record)) {
 		for _, rs := range s.loaded {
 			for _, r := range rs {
 				yield(r)
 			}
 		}
-	}); err != nil {
-		return nil, err
-	}
+	})
 	return s, nil
 }
 
-func (s *Store) read(f *os.File) error {
-	type place struct {
-		table string
-		key   string
-	}
+// read returns the size of what can be read.
+func (s *Store) read(f io.Reader) (size int64, err error) {
 	last := map[place]int{}
 	var all []record
 	in := bufio.NewReaderSize(f, 1<<16)
@@ -83,113 +134,239 @@ func (s *Store) read(f *os.File) error {
 			break // what has no newline was never acknowledged
 		}
 		if err != nil {
-			return fmt.Errorf("reading the sandbox's journal: %w", err)
+			return 0, fmt.Errorf("reading the sandbox's journal: %w", err)
 		}
-		var r record
-		if err := json.Unmarshal(line, &r); err != nil {
-			return fmt.Errorf("%s:%d: the sandbox's journal is damaged: %w", s.path, n, err)
+		size += int64(len(line))
+		rs, err := parse(line)
+		if err != nil {
+			return 0, &DamagedError{s.path, n, err}
 		}
-		p := place{r.Table, r.Key}
-		i, seen := last[p]
-		switch {
-		case r.Value == nil:
-			if seen {
-				all[i].Table = ""
-				delete(last, p)
+		for _, r := range rs {
+			s.lines++
+			p := place{r.Table, r.Key}
+			i, seen := last[p]
+			switch {
+			case r.Value == nil:
+				if seen {
+					all[i].Table = ""
+					delete(last, p)
+				}
+			case seen:
+				all[i] = r
+			default:
+				last[p] = len(all)
+				all = append(all, r)
 			}
-		case seen:
-			all[i] = r
-		default:
-			last[p] = len(all)
-			all = append(all, r)
 		}
 	}
 	for _, r := range all {
 		if r.Table != "" {
 			s.loaded[r.Table] = append(s.loaded[r.Table], r)
+			s.live++
 		}
 	}
-	return nil
+	return size, nil
 }
 
-// compact writes a new journal that holds only what is live.
-func (s *Store) compact(records func(func(record))) error {
-	tmp, err := os.OpenFile(s.path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("compacting the sandbox's journal: %w", err)
+// parse returns the records of a line: a record, or a list of those that were
+// written together.
+func parse(line []byte) ([]record, error) {
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 {
+		return nil, nil
 	}
-	w := bufio.NewWriter(tmp)
+	rs := make([]record, 1)
+	var err error
+	if line[0] == '[' {
+		err = json.Unmarshal(line, &rs)
+	} else {
+		err = json.Unmarshal(line, &rs[0])
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rs {
+		var v int
+		if r.Table == "" && r.Key == versionKey && (json.Unmarshal(r.Value, &v) != nil || v > version) {
+			return nil, fmt.Errorf("it has version %s of its format and this program knows version %d: use a newer workshop", r.Value, version)
+		}
+	}
+	return rs, nil
+}
+
+// compact replaces the journal by one that holds only what is live. Where that
+// fails the old one stays in use.
+func (s *Store) compact(records func(func(record))) {
+	const slack = 2000 // lines; a journal is not worth rewriting for less
+	s.wait = s.lines + slack
+	temp := s.path + ".new"
+	f, err := s.fs.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return
+	}
+	var b bytes.Buffer
+	var size int64
 	n := 0
-	records(func(r record) {
-		n++
+	flush := func() {
 		if err == nil {
-			err = writeRecord(w, r)
+			_, err = f.Write(b.Bytes())
 		}
-	})
-	err = errors.Join(err, w.Flush(), tmp.Sync())
+		size += int64(b.Len())
+		b.Reset()
+	}
+	write := func(r record) {
+		n++
+		appendRecord(&b, r)
+		b.WriteByte('\n')
+		if b.Len() > 1<<16 {
+			flush()
+		}
+	}
+	write(record{Key: versionKey, Value: fmt.Append(nil, version)})
+	records(write)
+	flush()
+	err = errors.Join(err, f.Sync())
 	if err == nil {
-		err = os.Rename(tmp.Name(), s.path)
+		err = s.fs.Rename(temp, s.path)
 	}
 	if err != nil {
-		tmp.Close()
-		return fmt.Errorf("compacting the sandbox's journal: %w", err)
+		f.Close()
+		_ = s.fs.Remove(temp)
+		return
 	}
-	if s.file != nil {
-		s.file.Close()
-	}
-	s.file, s.live, s.lines = tmp, n, n
-	return nil
+	s.file.Close()
+	s.file, s.lines = disk.NewAppender(f, size), n
+	s.wait = 4*n + slack
 }
 
-// writeRecord writes the line by hand around the value, which is JSON already:
+// appendRecord writes a record by hand around its value, which is JSON already:
 // the encoder would go through all of it once more.
-func writeRecord(w io.Writer, r record) error {
-	table, err := json.Marshal(r.Table)
-	if err != nil {
-		return err
+func appendRecord(b *bytes.Buffer, r record) {
+	quote := func(s string) {
+		q, _ := json.Marshal(s) // a string can always be marshalled
+		b.Write(q)
 	}
-	key, err := json.Marshal(r.Key)
-	if err != nil {
-		return err
-	}
-	line := make([]byte, 0, len(table)+len(key)+len(r.Value)+20)
-	line = append(append(line, `{"t":`...), table...)
-	line = append(append(line, `,"k":`...), key...)
+	b.WriteString(`{"t":`)
+	quote(r.Table)
+	b.WriteString(`,"k":`)
+	quote(r.Key)
 	if r.Value != nil {
-		line = append(append(line, `,"v":`...), r.Value...)
+		b.WriteString(`,"v":`)
+		b.Write(r.Value)
 	}
-	_, err = w.Write(append(line, "}\n"...))
-	return err
+	b.WriteByte('}')
 }
 
 // Lock takes the sandbox's lock.
 func (s *Store) Lock() { s.mu.Lock() }
 
-// Unlock writes what was changed since Lock to the journal and gives the lock
-// back.
+// Unlock ends a section and gives the lock back. Changes that were not committed
+// are written, or kept in memory until the disk takes them.
 func (s *Store) Unlock() {
-	s.Flush()
+	if _, _, sick := s.health.Sick(); !sick { // else it is Retry that tries again
+		var full *disk.Error
+		if err := s.save(); err != nil && !errors.As(err, &full) {
+			s.Rollback() // a record that can never be written would keep the others waiting
+		}
+	}
+	s.finish()
 	s.mu.Unlock()
 }
 
-// Flush writes what was changed since Lock to the journal, for callers that
-// must know that it is there before they answer. The lock must be held. Once a
-// write has failed every later call returns that error: the disk then holds
-// less than was acknowledged.
-func (s *Store) Flush() error {
-	if s.file == nil {
-		s.pending.Reset()
-		return s.err
+// Commit writes what was changed since Lock to the journal, for callers that
+// must know that it is there before they answer. The lock must be held. If that
+// fails the changes are undone; the error is a *disk.Error if the disk is to
+// blame. The next Commit tries anew.
+func (s *Store) Commit() error {
+	if len(s.undo) == 0 {
+		return nil // what waits for the disk is not the caller's
 	}
-	if s.pending.Len() > 0 && s.err == nil {
-		if _, err := s.file.Write(s.pending.Bytes()); err != nil {
-			s.err = fmt.Errorf("the sandbox could not save its state: %w", err)
+	if err := s.save(); err != nil {
+		s.Rollback()
+		return err
+	}
+	s.finish()
+	return nil
+}
+
+// Rollback undoes what was changed since Lock. The lock must be held.
+func (s *Store) Rollback() {
+	for _, f := range slices.Backward(s.undo) {
+		f()
+	}
+	after := s.rolledOut
+	s.undo, s.rolledOut, s.committed = nil, nil, nil
+	for _, f := range slices.Backward(after) {
+		f()
+	}
+}
+
+// Keep has what was changed so far outlive a Rollback: it came about by itself, as
+// time passed, and not for the section's sake. The lock must be held.
+func (s *Store) Keep() {
+	clear(s.undo)
+	s.undo, s.rolledOut = s.undo[:0], nil
+}
+
+// finish calls what waits for the end of the section.
+func (s *Store) finish() {
+	after := s.committed
+	s.Keep()
+	s.committed = nil
+	for _, f := range after {
+		f()
+	}
+}
+
+// AfterCommit has f called, with the lock held, when the section ends and was
+// not undone: for what cannot be undone, such as stopping a process. The lock must
+// be held. f must not change tables.
+func (s *Store) AfterCommit(f func()) { s.committed = append(s.committed, f) }
+
+// AfterRollback has f called, with the lock held and the tables as they were, if
+// the section is undone: for what follows from the tables. The last f is called
+// first. The lock must be held.
+func (s *Store) AfterRollback(f func()) { s.rolledOut = append(s.rolledOut, f) }
+
+// save writes what the journal lacks.
+func (s *Store) save() error {
+	if len(s.order) == 0 {
+		return nil
+	}
+	var b bytes.Buffer
+	n := 0
+	add := func(r record) {
+		if n++; n > 1 {
+			b.WriteByte(',')
+		}
+		appendRecord(&b, r)
+	}
+	b.WriteByte('[')
+	for _, p := range s.order {
+		v, err := s.tables[p.table].value(p.key)
+		if err != nil {
+			return fmt.Errorf("saving %s %s: %w", p.table, p.key, err)
+		}
+		if v == nil || s.dirty[p] {
+			add(record{Table: p.table, Key: p.key})
+		}
+		if v != nil {
+			add(record{p.table, p.key, v})
 		}
 	}
-	s.pending.Reset()
-	const slack = 2000 // lines; a journal is not worth rewriting for less
-	if s.err == nil && s.lines > 4*s.live+slack {
-		s.err = s.compact(func(yield func(record)) {
+	b.WriteString("]\n")
+	if err := s.file.Append(b.Bytes()); err != nil {
+		s.refuse = b.Len()
+		err := disk.NewError(s.path, err)
+		s.health.Set(err, time.Now())
+		return err
+	}
+	s.health.Set(nil, time.Now())
+	s.lines += n
+	clear(s.dirty)
+	s.order = s.order[:0]
+	if s.lines > s.wait {
+		s.compact(func(yield func(record)) {
 			for name, rs := range s.loaded { // tables that nobody opened
 				if s.tables[name] == nil {
 					for _, r := range rs {
@@ -202,18 +379,36 @@ func (s *Store) Flush() error {
 			}
 		})
 	}
-	return s.err
+	return nil
 }
+
+// Retry tries again to write after a write has failed. It does nothing while all
+// is well. The lock must not be held.
+func (s *Store) Retry() {
+	if _, _, sick := s.health.Sick(); !sick {
+		return
+	}
+	s.Lock()
+	defer s.mu.Unlock()
+	if len(s.order) > 0 {
+		_ = s.save()
+	} else if err := s.file.Probe(s.refuse); err == nil {
+		s.health.Set(nil, time.Now())
+	}
+}
+
+// Sick returns why the journal cannot be written and since when; ok is false
+// while it can. Safe without the lock.
+func (s *Store) Sick() (reason string, since time.Time, ok bool) { return s.health.Sick() }
 
 // Close writes what is left and closes the journal.
 func (s *Store) Close() error {
 	s.Lock()
 	defer s.mu.Unlock()
-	err := s.Flush()
 	if s.file == nil {
-		return err
+		return nil
 	}
-	err = errors.Join(err, s.file.Sync(), s.file.Close())
+	err := errors.Join(s.save(), s.file.Sync(), s.file.Close())
 	s.file = nil
 	return err
 }
@@ -228,13 +423,13 @@ type Table[T any] struct {
 }
 
 // NewTable returns the table of that name with what the journal holds of it. A
-// name may be opened once; a record that no longer fits T is an error.
+// name may be opened once; a record that does not fit T is a *DamagedError.
 func NewTable[T any](s *Store, name string) (*Table[T], error) {
 	t := &Table[T]{store: s, name: name, rows: map[string]T{}}
 	for _, r := range s.loaded[name] {
 		var v T
 		if err := json.Unmarshal(r.Value, &v); err != nil {
-			return nil, fmt.Errorf("reading %s %s from the sandbox's journal: %w", name, r.Key, err)
+			return nil, &DamagedError{Path: s.path, Err: fmt.Errorf("%s %s: %w", name, r.Key, err)}
 		}
 		t.rows[r.Key] = v
 		t.keys = append(t.keys, r.Key)
@@ -251,39 +446,60 @@ func (t *Table[T]) Get(key string) (T, bool) {
 
 // Put makes or replaces a record.
 func (t *Table[T]) Put(key string, v T) {
-	if _, ok := t.rows[key]; !ok {
+	old, existed := t.rows[key]
+	if !existed {
 		t.keys = append(t.keys, key)
 		t.store.live++
 	}
 	t.rows[key] = v
-	if t.store.file == nil {
-		return
-	}
-	raw, err := json.Marshal(v)
-	if err == nil {
-		err = writeRecord(&t.store.pending, record{t.name, key, raw})
-	}
-	if err != nil && t.store.err == nil {
-		t.store.err = fmt.Errorf("saving %s %s: %w", t.name, key, err)
-	}
-	t.store.lines++
+	t.store.change(place{t.name, key}, false, func() {
+		if existed {
+			t.rows[key] = old
+			return
+		}
+		delete(t.rows, key)
+		t.keys = t.keys[:len(t.keys)-1]
+		t.store.live--
+	})
 }
 
 // Delete removes a record; one that is not there is no error.
 func (t *Table[T]) Delete(key string) {
-	if _, ok := t.rows[key]; !ok {
+	old, ok := t.rows[key]
+	if !ok {
 		return
 	}
+	i := slices.Index(t.keys, key)
 	delete(t.rows, key)
-	t.keys = slices.DeleteFunc(t.keys, func(k string) bool { return k == key })
+	t.keys = slices.Delete(t.keys, i, i+1)
 	t.store.live--
-	if t.store.file == nil {
+	t.store.change(place{t.name, key}, true, func() {
+		t.rows[key] = old
+		t.keys = slices.Insert(t.keys, i, key)
+		t.store.live++
+	})
+}
+
+// change notes that a record changed, and how that is undone.
+func (s *Store) change(p place, deleted bool, undo func()) {
+	if s.file == nil {
+		s.undo = append(s.undo, undo)
 		return
 	}
-	t.store.lines++
-	if err := writeRecord(&t.store.pending, record{Table: t.name, Key: key}); err != nil && t.store.err == nil {
-		t.store.err = err
+	was, waits := s.dirty[p]
+	s.dirty[p] = was || deleted
+	if !waits {
+		s.order = append(s.order, p)
 	}
+	s.undo = append(s.undo, func() {
+		undo()
+		if waits {
+			s.dirty[p] = was
+			return
+		}
+		delete(s.dirty, p)
+		s.order = s.order[:len(s.order)-1]
+	})
 }
 
 // All yields the records in the order in which they were first put. The table
@@ -319,4 +535,12 @@ func (t *Table[T]) dump(yield func(record)) {
 			yield(record{t.name, k, raw})
 		}
 	}
+}
+
+func (t *Table[T]) value(key string) (json.RawMessage, error) {
+	v, ok := t.rows[key]
+	if !ok {
+		return nil, nil
+	}
+	return json.Marshal(v)
 }

@@ -1,10 +1,17 @@
 package store
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
+
+	"workshop/internal/sandbox/disk"
+	"workshop/internal/sandbox/disk/disktest"
 )
 
 type row struct{ Name string }
@@ -75,11 +82,38 @@ func TestTornLastLine(t *testing.T) {
 	}
 }
 
-func TestDamageIsNotSilent(t *testing.T) {
+func TestDamage(t *testing.T) {
+	for name, content := range map[string]string{
+		"line":    "{\"t\":\"\",\"k\":\"version\",\"v\":2}\nnot json\n{}\n",
+		"record":  `[{"t":"rows","k":"1","v":{"Name":1}}]` + "\n",
+		"version": `{"t":"","k":"version","v":3}` + "\n",
+	} {
+		path := filepath.Join(t.TempDir(), "journal")
+		os.WriteFile(path, []byte(content), 0o600)
+		s, err := Open(path)
+		if err == nil {
+			_, err = NewTable[row](s, "rows")
+		}
+		var damaged *DamagedError
+		if !errors.As(err, &damaged) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "workshop reset --all") || !strings.Contains(err.Error(), "delete the folder "+filepath.Dir(path)) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if name == "line" && damaged.Line != 2 {
+			t.Errorf("line %d", damaged.Line)
+		}
+		if after, _ := os.ReadFile(path); name != "record" && string(after) != content {
+			t.Errorf("%s: the damaged file was changed", name)
+		}
+	}
+}
+
+// A journal of the first version has one record a line.
+func TestFirstVersion(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	os.WriteFile(path, []byte("not json\n{}\n"), 0o600)
-	if _, err := Open(path); err == nil {
-		t.Error("a damaged journal was read without an error")
+	os.WriteFile(path, []byte(`{"t":"rows","k":"1","v":{"Name":"one"}}`+"\n"+`{"t":"rows","k":"2","v":{"Name":"two"}}`+"\n"+`{"t":"rows","k":"1"}`+"\n"), 0o600)
+	_, tab := open(t, path)
+	if got := names(tab); !slices.Equal(got, []string{"two"}) {
+		t.Errorf("rows = %v", got)
 	}
 }
 
@@ -105,14 +139,208 @@ func TestCompaction(t *testing.T) {
 	}
 }
 
-func TestFailedWriteIsReported(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "journal")
-	s, tab := open(t, path)
-	s.file.Close() // as a disk that is gone
+// commit makes one change with two records and, if it is refused, holds that
+// nothing of it is left.
+func commit(t *testing.T, s *Store, tab *Table[row], name string) error {
+	t.Helper()
 	s.Lock()
-	defer s.mu.Unlock()
-	tab.Put("1", row{"one"})
-	if err := s.Flush(); err == nil {
-		t.Error("a write that failed was acknowledged")
+	defer s.Unlock()
+	before := names(tab)
+	tab.Put(name, row{name})
+	tab.Put("last", row{name})
+	tab.Delete("gone")
+	err := s.Commit()
+	if err != nil && !slices.Equal(names(tab), before) {
+		t.Errorf("%s was refused and changed %v to %v", name, before, names(tab))
 	}
+	return err
+}
+
+// TestFailedWrites has the disk fail at every write of a busy life, in different
+// ways, and be repaired later. What was acknowledged is there after a restart,
+// what was refused is not, and a change that nobody waits for is written late.
+func TestFailedWrites(t *testing.T) {
+	for _, failure := range []error{syscall.ENOSPC, syscall.EROFS} {
+		for _, short := range []int{0, 1, 40, 1 << 20} {
+			for at := range 30 {
+				t.Run(fmt.Sprint(failure, short, at), func(t *testing.T) {
+					path, d := filepath.Join(t.TempDir(), "journal"), &disktest.Disk{}
+					s, err := OpenFS(d, path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					tab, _ := NewTable[row](s, "rows")
+					s.Lock()
+					tab.Put("gone", row{"gone"})
+					s.Unlock()
+					d.Fail(failure, at, short)
+					s.wait = 30 // compaction is in the midst of it
+					done := []string{}
+					for i := range 20 {
+						name := fmt.Sprint(i)
+						switch err := commit(t, s, tab, name); {
+						case err == nil:
+							done = append(done, name)
+						case !strings.Contains(err.Error(), path+": "+failure.Error()) || !strings.Contains(err.Error(), "continues by itself"):
+							t.Errorf("refused with %q", err)
+						}
+						s.Lock() // a fact that no disk can change
+						tab.Put("fact", row{name})
+						s.Unlock()
+						if f, _ := tab.Get("fact"); f.Name != name {
+							t.Errorf("a fact is lost: %v", f)
+						}
+					}
+					reason, _, sick := s.Sick()
+					if failed := len(done) < 20; failed != sick || sick && !strings.Contains(reason, path) {
+						t.Errorf("sick: %v %q after %d changes", sick, reason, len(done))
+					}
+					d.Fail(nil, 0, 0)
+					if len(done)%2 == 0 {
+						s.Retry()
+						if _, _, sick := s.Sick(); sick {
+							t.Error("still sick after the disk was repaired")
+						}
+					}
+					if err := commit(t, s, tab, "after"); err != nil {
+						t.Fatal(err)
+					}
+					if _, _, sick := s.Sick(); sick {
+						t.Error("still sick after a write")
+					}
+					want := names(tab)
+					// No Close: the process was killed.
+					_, tab = open(t, path)
+					if got := names(tab); !slices.Equal(got, want) {
+						t.Errorf("after a restart %v, before %v", got, want)
+					}
+					for _, name := range done {
+						if _, ok := tab.Get(name); !ok {
+							t.Errorf("%s was acknowledged and is lost", name)
+						}
+					}
+					if f, _ := tab.Get("fact"); f.Name != "19" {
+						t.Errorf("the fact after a restart: %v", f)
+					}
+					if _, err := os.Stat(path + ".new"); err == nil {
+						t.Error("a journal that was not finished is left")
+					}
+				})
+			}
+		}
+	}
+}
+
+// A sandbox that is killed while the disk is full has what was acknowledged, and
+// starts on the full disk.
+func TestKilledOnAFullDisk(t *testing.T) {
+	path, d := filepath.Join(t.TempDir(), "journal"), &disktest.Disk{}
+	s, err := OpenFS(d, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab, _ := NewTable[row](s, "rows")
+	if err := commit(t, s, tab, "1"); err != nil {
+		t.Fatal(err)
+	}
+	d.Fail(syscall.ENOSPC, 0, 60)
+	if err := commit(t, s, tab, "2"); err == nil {
+		t.Fatal("acknowledged on a full disk")
+	}
+	if s, err = OpenFS(d, path); err != nil {
+		t.Fatal(err)
+	}
+	tab, _ = NewTable[row](s, "rows")
+	if got := names(tab); !slices.Equal(got, []string{"1", "1"}) {
+		t.Errorf("rows = %v", got)
+	}
+	var full *disk.Error
+	if err := commit(t, s, tab, "3"); !errors.As(err, &full) {
+		t.Errorf("err = %v", err)
+	}
+	d.Fail(nil, 0, 0)
+	if err := commit(t, s, tab, "4"); err != nil {
+		t.Error(err)
+	}
+}
+
+// What follows from tables follows them back; what cannot be undone waits.
+func TestHooks(t *testing.T) {
+	s, tab := open(t, "")
+	var log []string
+	section := func(end func()) {
+		s.Lock()
+		tab.Put("a", row{"a"})
+		s.AfterCommit(func() { log = append(log, "committed") })
+		s.AfterRollback(func() { log = append(log, fmt.Sprint("undone ", tab.Len())) })
+		end()
+		s.Unlock()
+	}
+	section(s.Rollback)
+	section(func() { s.Commit() })
+	section(func() {})
+	if want := []string{"undone 0", "committed", "committed"}; !slices.Equal(log, want) {
+		t.Errorf("%q", log)
+	}
+}
+
+// A record that cannot be written harms nobody else.
+func TestUnwritableRecord(t *testing.T) {
+	s, tab := open(t, filepath.Join(t.TempDir(), "journal"))
+	bad, _ := NewTable[func()](s, "bad")
+	s.Lock()
+	bad.Put("x", func() {})
+	err := s.Commit()
+	s.Unlock()
+	if err == nil || bad.Len() != 0 {
+		t.Errorf("%d records, %v", bad.Len(), err)
+	}
+	s.Lock()
+	bad.Put("x", func() {})
+	s.Unlock()
+	if err := commit(t, s, tab, "1"); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzJournal holds that whatever is in a journal is read or refused, and that
+// what was read is the same after the next start.
+func FuzzJournal(f *testing.F) {
+	for _, s := range []string{
+		`{"t":"","k":"version","v":2}` + "\n" + `{"t":"rows","k":"1","v":{"Name":"one"}}` + "\n" + `[{"t":"rows","k":"2","v":{"Name":"two"}},{"t":"rows","k":"1"}]` + "\n",
+		`[{"t":"rows","k":"2"}]` + "\n" + `{"t":"rows"`, "null\n[null]\n\n", `{"t":"rows","k":"1","v":null}` + "\n", "\x00\x00",
+	} {
+		f.Add([]byte(s))
+	}
+	path := filepath.Join(f.TempDir(), "journal")
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(path)
+		if err != nil {
+			if after, _ := os.ReadFile(path); string(after) != string(content) {
+				t.Fatal("what could not be read was changed")
+			}
+			return
+		}
+		tab, err := NewTable[row](s, "rows")
+		if err != nil {
+			s.Close()
+			return
+		}
+		s.Lock()
+		tab.Put("new", row{"new"})
+		err = s.Commit()
+		s.Unlock()
+		if err = errors.Join(err, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		want := names(tab)
+		s, tab = open(t, path)
+		if got := names(tab); !slices.Equal(got, want) {
+			t.Fatalf("%q became %q", want, got)
+		}
+		s.Close()
+	})
 }

@@ -14,7 +14,7 @@ import (
 // Service returns STS for an account: every caller is its one user.
 func Service(a *account.Account, accessKeyID string) *wire.Service {
 	s := &wire.Service{
-		Name: "sts", Protocol: wire.Query, Casing: wire.Pascal,
+		Name: "sts", Global: true, Protocol: wire.Query, Casing: wire.Pascal,
 		Version: "2011-06-15", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
 	}
 	wire.Handle(s, "GetCallerIdentity", func(context.Context, *sts.GetCallerIdentityInput) (*sts.GetCallerIdentityOutput, error) {

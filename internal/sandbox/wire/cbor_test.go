@@ -82,7 +82,8 @@ func FuzzCBORTree(f *testing.F) {
 
 type freely struct{ sync.Mutex }
 
-func (*freely) Flush() error { return nil }
+func (*freely) Commit() error { return nil }
+func (*freely) Rollback()     {}
 
 // TestCBORServer asks a service that speaks query, JSON and CBOR.
 func TestCBORServer(t *testing.T) {
@@ -95,7 +96,7 @@ func TestCBORServer(t *testing.T) {
 		return &struct{ Greeting *string }{aws.String("hello " + *i.Name)}, nil
 	})
 	keys := Credentials{AccessKeyID: "AKIATESTTESTTESTTEST", SecretAccessKey: "secret"}
-	srv := &Server{Credentials: keys, Lock: new(freely), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	srv := &Server{Credentials: keys, Region: "eu-west-1", Lock: new(freely), Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 	srv.Add(svc)
 	zipped := func(b []byte) []byte {
 		var z bytes.Buffer

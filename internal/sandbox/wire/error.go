@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/aws/smithy-go"
+
+	"workshop/internal/sandbox/disk"
 )
 
 // Error is a refusal in AWS's terms: the code that clients branch on and the
@@ -41,6 +43,12 @@ func refusal(err error) *Error {
 	var bad *malformed
 	if errors.As(err, &bad) {
 		return &Error{"SerializationException", bad.Error(), http.StatusBadRequest}
+	}
+	var full *disk.Error
+	if errors.As(err, &full) {
+		// Unlike 500 and 503, clients do not repeat a request that was answered
+		// with 507: Terraform's provider would do so for minutes, without a word.
+		return &Error{"InsufficientStorage", full.Error(), http.StatusInsufficientStorage}
 	}
 	var api smithy.APIError
 	if errors.As(err, &api) {

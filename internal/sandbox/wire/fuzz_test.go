@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,13 +24,14 @@ import (
 // memory is a lock without a disk.
 type memory struct{ sync.Mutex }
 
-func (*memory) Flush() error { return nil }
+func (*memory) Commit() error { return nil }
+func (*memory) Rollback()     {}
 
 // everyProtocol is a server with one service of each kind, whose operation Echo
 // answers with what it was asked.
 func everyProtocol() *Server {
 	s := &Server{
-		Credentials: Credentials{"AKIDFUZZ", "secret"}, Lock: &memory{}, Log: slog.New(slog.DiscardHandler),
+		Credentials: Credentials{"AKIDFUZZ", "secret"}, Region: "eu-west-1", Lock: &memory{}, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
 	}
 	echo := func(_ context.Context, in *sample) (*sample, error) { return in, nil }
@@ -51,9 +53,15 @@ func sign(s *Server, r *http.Request, service string) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	date := s.Now().Format("20060102T150405Z")
 	r.Header.Set("X-Amz-Date", date)
-	names, scope := []string{"host", "x-amz-date"}, []string{date[:8], "eu-west-1", service}
+	names, sc := []string{"host"}, scope{date[:8], "eu-west-1", service}
+	for n := range r.Header {
+		if strings.HasPrefix(n, "X-Amz-") {
+			names = append(names, strings.ToLower(n))
+		}
+	}
+	slices.Sort(names)
 	r.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s/%s/aws4_request, SignedHeaders=%s, Signature=%s",
-		algorithm, s.Credentials.AccessKeyID, strings.Join(scope, "/"), strings.Join(names, ";"), s.Credentials.signature(r, body, names, scope, date)))
+		algorithm, s.Credentials.AccessKeyID, strings.Join([]string{sc.date, sc.region, sc.service}, "/"), strings.Join(names, ";"), s.Credentials.signature(r, body, names, sc, date)))
 }
 
 // FuzzServer sends whole HTTP requests, signed for a service or as they are, and

@@ -50,7 +50,8 @@ type Service struct {
 	Protocol  Protocol
 	Target    string // JSON: what stands before the dot in X-Amz-Target
 	RPC       string // the service's name in CBOR requests' paths and in X-Amz-Target, for one that speaks CBOR and JSON as well
-	Version   string // Query, EC2: the API's version
+	Version   string // Query, EC2: the API's version, which no other service has
+	Global    bool   // it has no Regions, or an endpoint for all of them
 	Namespace string // Query, EC2: of the XML
 	Casing    Casing
 	// QueryCodes are the codes that query clients know errors by, where these are
@@ -109,26 +110,33 @@ func (s *Service) Operations() []string {
 	return names
 }
 
-// Locker is the sandbox's lock. Flush says whether what was changed is safe.
+// Locker is the sandbox's lock, with what was changed under it: Commit makes that
+// safe or undoes it, Rollback undoes it.
 type Locker interface {
 	sync.Locker
-	Flush() error
+	Commit() error
+	Rollback()
 }
 
 // Server answers for all services on one endpoint. It is an http.Handler, safe
 // for concurrent use.
 type Server struct {
 	Credentials Credentials
+	Region      string // that requests must be signed for
 	Lock        Locker
 	Now         func() time.Time
 	Log         *slog.Logger
 	// Control answers signed requests for paths below ControlPath, which are about
 	// the sandbox itself; nil for none. It runs without the sandbox's lock.
 	Control http.Handler
+	// Sick says what the sandbox lacks, if anything; clients see it in every answer
+	// to a request that was signed. It must not take the lock. It may be nil.
+	Sick func() (reason string, since time.Time, ok bool)
 
-	byName   map[string]*Service
-	byTarget map[string]*Service
-	byRPC    map[string]*Service
+	byName    map[string]*Service
+	byTarget  map[string]*Service
+	byRPC     map[string]*Service
+	byVersion map[string]*Service
 
 	calls, open atomic.Int64 // of AWS operations
 
@@ -147,9 +155,13 @@ func (s *Server) Calls() (total, open int64) { return s.calls.Load(), s.open.Loa
 // Add registers a service; it must not be called once the server serves.
 func (s *Server) Add(svc *Service) {
 	if s.byName == nil {
-		s.byName, s.byTarget, s.byRPC, s.unknown = map[string]*Service{}, map[string]*Service{}, map[string]*Service{}, map[string]int{}
+		s.byName, s.byTarget, s.byRPC, s.byVersion = map[string]*Service{}, map[string]*Service{}, map[string]*Service{}, map[string]*Service{}
+		s.unknown = map[string]int{}
 	}
 	s.byName[svc.Name] = svc
+	if svc.Version != "" {
+		s.byVersion[svc.Version] = svc
+	}
 	if svc.Target != "" {
 		s.byTarget[svc.Target] = svc
 	}
@@ -190,6 +202,14 @@ type call struct {
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost && (r.Header.Get("X-Amz-Target") != "" || speaksCBOR(r)) {
+		// The answer of AWS's services with these protocols, before all else.
+		w.Header().Set("X-Amzn-Requestid", uuid.NewString())
+		w.Header().Set("Content-Type", "text/xml")
+		w.WriteHeader(http.StatusNotFound)
+		io.WriteString(w, "<UnknownOperationException/>\n")
+		return
+	}
 	c := &call{id: uuid.NewString()}
 	out, err := s.answer(w, r, c)
 	if err == errStreamed {
@@ -223,28 +243,35 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 	if r.ContentLength >= 0 {
 		r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	}
-	scope, err := s.Credentials.verify(r, body, s.Now())
-	c.svc = s.byName[scope] // an error as well is worded for the service
+	sc, err := s.Credentials.verify(r, body, s.Now())
+	c.svc = s.byName[sc.service] // an error as well is worded for the service
 	if err != nil {
 		return nil, err
 	}
 	if s.Control != nil && strings.HasPrefix(r.URL.Path, ControlPath) {
+		s.setSick(w.Header())
 		s.Control.ServeHTTP(w, r)
 		return nil, errStreamed
 	}
 	s.calls.Add(1)
 	s.open.Add(1)
 	defer s.open.Add(-1)
+	defer s.setSick(w.Header()) // after the operation, which may have found out
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		if body, err = unzip(bytes.NewReader(body)); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.parse(r, body, c); err != nil {
-		if c.svc == nil {
-			// Services with REST protocols name an operation by method and path.
-			s.miss(scope, cmp.Or(c.op, r.Method+" "+r.URL.Path))
-		}
+	err = s.parse(r, body, c)
+	if c.svc == nil {
+		// Services with REST protocols name an operation by method and path.
+		s.miss(sc.service, cmp.Or(c.op, r.Method+" "+r.URL.Path))
+		return nil, err
+	}
+	if err := s.scoped(sc, c.svc); err != nil {
+		return nil, err
+	}
+	if err != nil {
 		return nil, err
 	}
 	op, ok := c.svc.ops[c.op]
@@ -261,6 +288,34 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 	return s.run(r.Context(), op, c)
 }
 
+// The headers of an answer that say what the sandbox lacks: a text with percent
+// encoding, and a time (RFC 3339).
+const (
+	sickHeader  = "X-Workshop-Sick"
+	sinceHeader = "X-Workshop-Sick-Since"
+)
+
+func (s *Server) setSick(h http.Header) {
+	if s.Sick == nil {
+		return
+	}
+	if reason, since, ok := s.Sick(); ok {
+		h.Set(sickHeader, url.PathEscape(reason))
+		h.Set(sinceHeader, since.UTC().Format(time.RFC3339))
+	}
+}
+
+// SickHeaders returns what an answer says of what the sandbox lacks; ok is false
+// if it lacks nothing.
+func SickHeaders(h http.Header) (reason string, since time.Time, ok bool) {
+	reason, err := url.PathUnescape(h.Get(sickHeader))
+	if err != nil || reason == "" {
+		return "", time.Time{}, false
+	}
+	since, err = time.Parse(time.RFC3339, h.Get(sinceHeader))
+	return reason, since, err == nil
+}
+
 func (s *Server) run(ctx context.Context, op operation, c *call) (out any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -273,9 +328,16 @@ func (s *Server) run(ctx context.Context, op operation, c *call) (out any, err e
 	}
 	s.Lock.Lock()
 	defer s.Lock.Unlock()
+	ended := false
+	defer func() {
+		if !ended {
+			s.Lock.Rollback()
+		}
+	}()
 	out, err = op.run(ctx, c.tree)
-	if ferr := s.Lock.Flush(); ferr != nil {
-		return nil, ferr
+	ended = true
+	if cerr := s.Lock.Commit(); cerr != nil {
+		return nil, cerr
 	}
 	return out, err
 }
@@ -319,6 +381,9 @@ func (s *Server) parse(r *http.Request, body []byte, c *call) error {
 		maps.Copy(form, more)
 	}
 	c.op = form.Get("Action")
+	if svc := s.byVersion[form.Get("Version")]; svc != nil {
+		c.svc = svc
+	}
 	if c.svc == nil {
 		return &Error{"InvalidAction", "The sandbox does not have this service", http.StatusNotFound}
 	}

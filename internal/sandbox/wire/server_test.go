@@ -33,7 +33,7 @@ func serve(t *testing.T) (*wire.Server, *httptest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &wire.Server{Credentials: keys, Lock: st, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	srv := &wire.Server{Credentials: keys, Region: "eu-west-1", Lock: st, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 
 	e := &wire.Service{Name: "ecs", Protocol: wire.JSON, Target: "AmazonEC2ContainerServiceV20141113", Casing: wire.Camel}
 	wire.Handle(e, "DescribeClusters", func(_ context.Context, in *ecs.DescribeClustersInput) (*ecs.DescribeClustersOutput, error) {
@@ -188,7 +188,7 @@ func TestRawRequests(t *testing.T) {
 		{"unsigned", strings.NewReader("{}"), nil, 403, "MissingAuthenticationToken"},
 		{"from a web page", strings.NewReader("{}"), map[string]string{"Origin": "http://example.com"}, 403, "AccessDenied"},
 		{"half a signature", strings.NewReader("{}"), map[string]string{"Authorization": "AWS4-HMAC-SHA256 Credential=x"}, 403, "IncompleteSignature"},
-		{"other algorithm", strings.NewReader("{}"), map[string]string{"Authorization": "Basic eDp5"}, 403, "IncompleteSignature"},
+		{"no signature", strings.NewReader("{}"), map[string]string{"Authorization": "Basic eDp5"}, 403, "MissingAuthenticationToken"},
 		{"too large", bytes.NewReader(make([]byte, 3<<20)), nil, 413, "RequestEntityTooLarge"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -209,3 +209,59 @@ func TestRawRequests(t *testing.T) {
 		})
 	}
 }
+
+// TestPanicChangesNothing has a handler change something and then fail.
+func TestPanicChangesNothing(t *testing.T) {
+	srv, h := serve(t)
+	st := srv.Lock.(*store.Store)
+	table, err := store.NewTable[string](st, "names")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := &wire.Service{Name: "ecs", Protocol: wire.JSON, Target: "AmazonEC2ContainerServiceV20141113", Casing: wire.Camel}
+	wire.Handle(broken, "DeleteCluster", func(context.Context, *ecs.DeleteClusterInput) (*ecs.DeleteClusterOutput, error) {
+		table.Put("half", "done")
+		panic("a handler's mistake")
+	})
+	srv.Add(broken)
+	_, err = ecs.NewFromConfig(config(h.URL, keys)).DeleteCluster(t.Context(), &ecs.DeleteClusterInput{Cluster: aws.String("c")})
+	if code(err) != "InternalFailure" || table.Len() != 0 {
+		t.Errorf("%d records, %v", table.Len(), err)
+	}
+}
+
+// TestSickHeaders holds that clients with the keys, and nobody else, learn what
+// the sandbox lacks.
+func TestSickHeaders(t *testing.T) {
+	srv, h := serve(t)
+	want, at := "cannot write /home/größe/100%\x1b[31m: no space left", time.Date(2026, 1, 2, 12, 3, 0, 0, time.UTC)
+	ok := true
+	srv.Sick = func() (string, time.Time, bool) { return want, at, ok }
+	ask := func(k wire.Credentials) http.Header {
+		var got http.Header
+		cfg := config(h.URL, k)
+		cfg.HTTPClient = doer(func(r *http.Request) (*http.Response, error) {
+			res, err := http.DefaultClient.Do(r)
+			if err == nil {
+				got = res.Header
+			}
+			return res, err
+		})
+		_, _ = ecs.NewFromConfig(cfg).DescribeClusters(t.Context(), &ecs.DescribeClustersInput{})
+		return got
+	}
+	if reason, since, sick := wire.SickHeaders(ask(keys)); !sick || reason != want || !since.Equal(at) {
+		t.Errorf("%v %q since %v", sick, reason, since)
+	}
+	if reason, _, sick := wire.SickHeaders(ask(wire.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: "no"})); sick {
+		t.Errorf("a stranger learns %q", reason)
+	}
+	ok = false
+	if reason, _, sick := wire.SickHeaders(ask(keys)); sick {
+		t.Errorf("a sandbox that is well says %q", reason)
+	}
+}
+
+type doer func(*http.Request) (*http.Response, error)
+
+func (d doer) Do(r *http.Request) (*http.Response, error) { return d(r) }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,50 +37,106 @@ var authCodes = map[string]string{
 	"SignatureDoesNotMatch":      "InvalidSignatureException",
 }
 
-// verify checks a request's Signature Version 4 and returns the service that
-// its credential scope names, which it does for most that it refuses. The scheme is the one of the AWS documentation's
-// "Create a signed AWS API request".
-func (c Credentials) verify(r *http.Request, body []byte, now time.Time) (service string, err error) {
+// scope is what a request's credentials were used for.
+type scope struct{ date, region, service string }
+
+const stamp = "20060102T150405Z"
+
+// verify checks a request's Signature Version 4 and returns its credential scope,
+// which it does for most requests that it refuses. Whether the scope is right for
+// the request is not its concern. The scheme is the one of the AWS documentation's
+// "Create a signed AWS API request"; the texts are those of AWS's services.
+func (c Credentials) verify(r *http.Request, body []byte, now time.Time) (scope, error) {
 	auth := r.Header.Get("Authorization")
-	if auth == "" {
-		return "", denied("MissingAuthenticationToken", "Request is missing Authentication Token")
-	}
-	rest, ok := strings.CutPrefix(auth, algorithm+" ")
-	if !ok {
-		return "", denied("IncompleteSignature", "Unsupported algorithm: the sandbox takes "+algorithm)
+	kind, rest, _ := strings.Cut(auth, " ")
+	if !strings.HasPrefix(kind, "AWS4-") {
+		return scope{}, denied("MissingAuthenticationToken", "Request is missing Authentication Token")
 	}
 	part := map[string]string{}
 	for p := range strings.SplitSeq(rest, ",") {
 		k, v, _ := strings.Cut(strings.TrimSpace(p), "=")
 		part[k] = v
 	}
-	scope := strings.Split(part["Credential"], "/")
-	if len(scope) != 5 || scope[4] != "aws4_request" || part["SignedHeaders"] == "" || part["Signature"] == "" {
-		return "", denied("IncompleteSignature", "Authorization header needs Credential, SignedHeaders and Signature")
-	}
-	if scope[0] != c.AccessKeyID {
-		return scope[3], denied("InvalidClientTokenId", "The security token included in the request is invalid.")
+	var missing strings.Builder
+	for _, k := range []string{"Credential", "Signature", "SignedHeaders"} {
+		if part[k] == "" {
+			missing.WriteString("Authorization header requires '" + k + "' parameter. ")
+		}
 	}
 	date := r.Header.Get("X-Amz-Date")
-	at, perr := time.Parse("20060102T150405Z", date)
-	if perr != nil || !strings.HasPrefix(date, scope[1]) {
-		return scope[3], denied("IncompleteSignature", "X-Amz-Date must be in ISO 8601 basic format and of the day of the credential scope")
+	if date == "" {
+		missing.WriteString("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
 	}
-	if d := now.Sub(at); d > maxSkew || d < -maxSkew {
-		return scope[3], denied("SignatureDoesNotMatch", "Signature expired: "+date+" is too far from "+now.UTC().Format("20060102T150405Z"))
+	if missing.Len() > 0 {
+		return scope{}, denied("IncompleteSignature", missing.String()+"Authorization="+kind)
+	}
+	if kind != algorithm {
+		return scope{}, denied("IncompleteSignature", "Unsupported AWS 'algorithm': '"+kind+"' (only "+algorithm+" for now).")
+	}
+	elements := strings.Split(part["Credential"], "/")
+	if len(elements) != 5 {
+		return scope{}, denied("IncompleteSignature", "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '"+part["Credential"]+"'")
+	}
+	sc := scope{elements[1], elements[2], elements[3]}
+	at, err := time.Parse(stamp, date)
+	if err != nil {
+		return sc, denied("IncompleteSignature", "Date must be in ISO-8601 'basic format'. Got '"+date+"'. See http://en.wikipedia.org/wiki/ISO_8601")
+	}
+	now = now.UTC()
+	if earliest := now.Add(-maxSkew); at.Before(earliest) {
+		return sc, denied("SignatureDoesNotMatch", "Signature expired: "+date+" is now earlier than "+earliest.Format(stamp)+" ("+now.Format(stamp)+" - 15 min.)")
+	}
+	if latest := now.Add(maxSkew); at.After(latest) {
+		return sc, denied("SignatureDoesNotMatch", "Signature not yet current: "+date+" is still later than "+latest.Format(stamp)+" ("+now.Format(stamp)+" + 15 min.)")
 	}
 	names := strings.Split(part["SignedHeaders"], ";")
 	if !slices.Contains(names, "host") {
-		return scope[3], denied("SignatureDoesNotMatch", "The Host header must be signed")
+		return sc, denied("SignatureDoesNotMatch", "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
-	want := c.signature(r, body, names, scope[1:4], date)
+	for _, n := range slices.Sorted(maps.Keys(r.Header)) {
+		if strings.HasPrefix(n, "X-Amz-") && !slices.Contains(names, strings.ToLower(n)) {
+			return sc, denied("SignatureDoesNotMatch", "'"+n+"' must be a 'SignedHeader' in the AWS Authorization.")
+		}
+	}
+	if elements[4] != "aws4_request" {
+		return sc, denied("SignatureDoesNotMatch", "Credential should be scoped with a valid terminator: 'aws4_request', not '"+elements[4]+"'.")
+	}
+	if !strings.HasPrefix(date, sc.date+"T") {
+		return sc, denied("SignatureDoesNotMatch", "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '"+sc.date+"' != '"+date[:8]+"', from '"+date+"'.")
+	}
+	if elements[0] != c.AccessKeyID {
+		return sc, denied("InvalidClientTokenId", "The security token included in the request is invalid.")
+	}
+	want := c.signature(r, body, names, sc, date)
 	if subtle.ConstantTimeCompare([]byte(want), []byte(part["Signature"])) != 1 {
-		return scope[3], denied("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+		return sc, denied("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}
-	return scope[3], nil
+	return sc, nil
 }
 
-func (c Credentials) signature(r *http.Request, body []byte, names, scope []string, date string) string {
+// global is the Region in the scope of services that have none.
+const global = "us-east-1"
+
+// scoped checks that a request was signed for the service that it asks and, in
+// that, for the sandbox's Region. AWS takes only us-east-1 for a service without
+// Regions; here clients reach it over an endpoint of their own and then most sign
+// for their own Region.
+func (s *Server) scoped(sc scope, svc *Service) error {
+	var wrong []string
+	if sc.region != s.Region && !(svc.Global && sc.region == global) {
+		wrong = append(wrong, "Credential should be scoped to a valid region, not '"+sc.region+"'.")
+	}
+	if sc.service != svc.Name {
+		wrong = append(wrong, "Credential should be scoped to correct service: '"+svc.Name+"'.")
+	}
+	if len(wrong) > 0 {
+		return denied("SignatureDoesNotMatch", strings.Join(wrong, " "))
+	}
+	return nil
+}
+
+func (c Credentials) signature(r *http.Request, body []byte, names []string, sc scope, date string) string {
+	scope := []string{sc.date, sc.region, sc.service}
 	var canonical strings.Builder
 	path := r.URL.EscapedPath()
 	if path == "" {

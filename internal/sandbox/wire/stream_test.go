@@ -29,7 +29,7 @@ func streamed(t *testing.T, h func(context.Context, *count, wire.Stream) error, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &wire.Server{Credentials: keys, Lock: st, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	srv := &wire.Server{Credentials: keys, Region: "eu-west-1", Lock: st, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
 	svc := &wire.Service{Name: "logs", Protocol: wire.JSON, Target: "Logs_20140328", Casing: wire.Camel}
 	wire.HandleStream(svc, "Count", h)
 	srv.Add(svc)
