@@ -37,7 +37,9 @@ func Serve(t testing.TB, a *account.Account, services ...*wire.Service) aws.Conf
 	h := httptest.NewServer(srv)
 	t.Cleanup(h.Close)
 	return aws.Config{
-		Region: a.Region, BaseEndpoint: aws.String(h.URL), RetryMaxAttempts: 1,
+		// The second attempt is for connections that net/http closes under an answer
+		// because smithy-go closed the request's body before its end was read.
+		Region: a.Region, BaseEndpoint: aws.String(h.URL), RetryMaxAttempts: 2,
 		Credentials: credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey, ""),
 	}
 }
