@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -32,7 +33,7 @@ func (c *commandLine) planCommand() *cobra.Command {
 				return err
 			}
 			return c.stopping(cmd.Context(), s, func(ctx context.Context) error {
-				p, err := s.Plan(ctx, destroy, c.events())
+				p, err := c.plan(ctx, s, destroy, false, c.events())
 				if err != nil {
 					return err
 				}
@@ -88,7 +89,7 @@ func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) 
 			return err
 		}
 	} else {
-		p, err := s.Plan(ctx, false, events)
+		p, err := c.plan(ctx, s, false, false, events)
 		if err != nil {
 			return err
 		}
@@ -204,7 +205,7 @@ func (c *commandLine) destroy(ctx context.Context, s *session.Session, yes bool)
 	if err := c.endRunning(ctx, s, yes); err != nil {
 		return err
 	}
-	p, err := s.Plan(ctx, true, events)
+	p, err := c.plan(ctx, s, true, yes, events)
 	if err == nil && !p.Empty() {
 		if !c.json {
 			c.showPlan(s, p)
@@ -235,6 +236,23 @@ func (c *commandLine) destroy(ctx context.Context, s *session.Session, yes bool)
 		return errReported
 	}
 	return err
+}
+
+// plan makes a plan. Where something keeps Terraform from it that can be repaired,
+// it asks whether to do that, and tries again.
+func (c *commandLine) plan(ctx context.Context, s *session.Session, destroy, yes bool, events func(stack.Event)) (*stack.Plan, error) {
+	p, err := s.Plan(ctx, destroy, events)
+	if r, ok := s.Repair(err); ok && !yes && c.terminal() {
+		c.note("%s", err)
+		if ok, aerr := c.ask(ctx, r.Question+" Only \"yes\" does it: ", "yes"); aerr != nil || !ok {
+			return nil, c.declined(aerr)
+		}
+		if err := r.Do(ctx, events); err != nil {
+			return nil, err
+		}
+		return s.Plan(ctx, destroy, events)
+	}
+	return p, err
 }
 
 // endRunning makes room for a destroy: another one that runs is followed to its
@@ -311,7 +329,7 @@ func (c *commandLine) declined(err error) error {
 }
 
 func (c *commandLine) resetCommand() *cobra.Command {
-	var yes bool
+	var yes, all bool
 	cmd := &cobra.Command{
 		Use:   "reset [STEP]",
 		Short: "Bring back the bundled Terraform files, keeping a copy of yours; or bring back one step",
@@ -322,7 +340,12 @@ func (c *commandLine) resetCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
+			switch {
+			case all && len(args) > 0:
+				return usagef("reset takes a step or --all, not both")
+			case all:
+				return c.startOver(cmd.Context(), yes)
+			case len(args) == 1:
 				return c.resetStep(cmd.Context(), args[0], yes)
 			}
 			s, err := c.open()
@@ -347,8 +370,44 @@ func (c *commandLine) resetCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "with a step: apply plans without asking")
+	cmd.Flags().BoolVar(&yes, "yes", false, "with a step: apply plans without asking; with --all: start over without asking")
+	cmd.Flags().BoolVar(&all, "all", false, "start over: a new sandbox, files as they were bundled, no progress; a copy of all is kept")
 	return cmd
+}
+
+// startOverTime bounds the end of what runs in a workspace that is started over.
+const startOverTime = 3 * time.Minute
+
+// startOver brings a sandbox workspace back to new.
+func (c *commandLine) startOver(ctx context.Context, yes bool) error {
+	if !yes && !c.terminal() {
+		return usagef("reset --all asks before it starts over; without a terminal to ask, say --yes")
+	}
+	s, err := c.open()
+	if err != nil {
+		return err
+	}
+	if !s.Sandbox() {
+		return session.ErrNotASandbox
+	}
+	if !yes {
+		c.printf("This stops the sandbox with all that is deployed in it, and forgets your progress and your changes to the Terraform files. A copy is kept in %s.\n",
+			clean.Line(filepath.Join(s.Workspace.Dir(), "backup")))
+		if ok, err := c.ask(ctx, "Start over? Only \"yes\" does it: ", "yes"); err != nil || !ok {
+			return c.declined(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, startOverTime)
+	defer cancel()
+	kept, err := s.StartOver(ctx)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.emit(map[string]any{"copy": kept})
+	}
+	c.printf("The workspace is new again. What was there is kept in %s\n", clean.Line(kept))
+	return nil
 }
 
 func counted(s *stack.Summary) string {

@@ -146,7 +146,7 @@ func TestHostileAnswers(t *testing.T) {
 				},
 				"receipt": func(c *commandLine) error {
 					for _, r := range receipts {
-						if err := c.showReceipt(&session.Session{}, r); err != nil {
+						if err := c.showReceipt(r); err != nil {
 							return err
 						}
 					}

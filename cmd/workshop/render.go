@@ -71,7 +71,7 @@ func (t *textEvents) event(e stack.Event) {
 		if e.Op == stack.OpRemove {
 			t.c.note("%s", e.Message)
 		}
-	case stack.EventHeld:
+	case stack.EventHeld, stack.EventStateKept:
 		t.c.note("%s", e.Message)
 	case stack.EventDiagnostic:
 		if d := e.Diagnostic; d.Severity == "warning" {

@@ -230,7 +230,7 @@ const awaitEvery = 500 * time.Millisecond
 
 func (s *screen) Await(ctx context.Context) (tui.Operation, error) {
 	for {
-		if o := s.session.Running(); o != nil && !s.session.Busy() {
+		if o := s.session.Running(); o != nil && o.Kind != operations.Push && !s.session.Busy() {
 			out := tui.Operation{Op: stack.OpApply, By: o.By, Started: o.Started}
 			p, err := o.Plan()
 			if err == nil {
@@ -248,6 +248,44 @@ func (s *screen) Await(ctx context.Context) (tui.Operation, error) {
 		case <-ctx.Done():
 			return tui.Operation{}, ctx.Err()
 		case <-time.After(awaitEvery):
+		}
+	}
+}
+
+func (s *screen) ConfirmAccount(ctx context.Context, typed string) error {
+	return s.session.ConfirmAccount(ctx, typed)
+}
+
+func (s *screen) Repair(err error) (string, func(context.Context, func(stack.Event)) error, bool) {
+	r, ok := s.session.Repair(err)
+	return r.Question, r.Do, ok
+}
+
+// problemEvery is how often the screen asks whether the sandbox works.
+const problemEvery = 3 * time.Second
+
+func (s *screen) Problems(ctx context.Context, changed func(string)) {
+	last := ""
+	for s.session.Sandbox() {
+		st, err := target.SandboxStatus(ctx, s.session.Workspace.Dir())
+		if ctx.Err() != nil {
+			return
+		}
+		now := ""
+		switch {
+		case err != nil:
+			now = err.Error()
+		case st.Problem != "":
+			now = "The sandbox does not work as it should: " + st.Problem
+		}
+		if now != last {
+			last = now
+			changed(now)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(problemEvery):
 		}
 	}
 }

@@ -45,7 +45,7 @@ const (
 	Apply   Kind = "apply"   // of a plan that was made before
 	Deploy  Kind = "deploy"  // plan and apply in one
 	Destroy Kind = "destroy" // what Terraform's state has lost, what it knows, and the question what is left
-	Remove  Kind = "remove"  // what Terraform's state has lost, and nothing else
+	Push    Kind = "push"    // put back a state that Terraform could not save
 )
 
 const (
@@ -106,28 +106,41 @@ func (o *Operation) Dir() string { return o.dir }
 
 func (o *Operation) path(name string) string { return filepath.Join(o.dir, name) }
 
+// Command says what an operation is to do.
+type Command struct {
+	Kind  Kind
+	By    string      // the command of the person who asks for it
+	Input any         // for the work itself; it must fit into JSON
+	Plan  *stack.Plan // that Input is about; may be nil
+	Env   []string    // of the process, as KEY=value; nil is this process's own
+}
+
 // Start begins an operation in a process of its own, which is this program
 // executed again: its main must begin with what calls Serve where Variable is in
-// the environment. root is the folder of the workspace's operations; p, which may
-// be nil, is the plan that input is about. Start returns when the process has
-// taken up its work; if another operation runs the error is a *BusyError.
-func Start(ctx context.Context, root string, kind Kind, by string, input any, p *stack.Plan) (*Operation, error) {
+// the environment. root is the folder of the workspace's operations. Start returns
+// when the process has taken up its work; if another operation runs the error is a
+// *BusyError.
+func Start(ctx context.Context, root string, c Command) (*Operation, error) {
+	kind := c.Kind
 	if busy := Running(root); busy != nil {
 		return nil, &BusyError{busy.Request}
 	}
 	prune(root)
 	now := time.Now().UTC()
 	o := &Operation{dir: filepath.Join(root, now.Format(idLayout)+"-"+string(kind))}
-	data, err := json.Marshal(input)
+	data, err := json.Marshal(c.Input)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", kind, err)
 	}
-	o.Request = Request{Kind: kind, Started: now, By: by, Input: data}
-	if err := o.prepare(p); err != nil {
+	o.Request = Request{Kind: kind, Started: now, By: c.By, Input: data}
+	if err := o.prepare(c.Plan); err != nil {
 		// A failed preparation leaves nothing that looks like an operation.
 		return nil, errors.Join(fmt.Errorf("start %s: %w", kind, err), os.RemoveAll(o.dir))
 	}
-	proc, err := detach.Start(detach.Command{Args: []string{"operation", string(kind)}, Env: append(os.Environ(), Variable+"="+o.dir), Log: o.path(outputFile), Keep: root})
+	if c.Env == nil {
+		c.Env = os.Environ()
+	}
+	proc, err := detach.Start(detach.Command{Args: []string{"operation", string(kind)}, Env: append(c.Env, Variable+"="+o.dir), Log: o.path(outputFile), Keep: root})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", kind, err), os.RemoveAll(o.dir))
 	}

@@ -69,7 +69,7 @@ func play(o *Operation, emit func(stack.Event), stops <-chan struct{}) (any, err
 
 func start(t *testing.T, root, how string) *Operation {
 	t.Helper()
-	o, err := Start(t.Context(), root, Apply, "workshop deploy", how, nil)
+	o, err := Start(t.Context(), root, Command{Kind: Apply, By: "workshop deploy", Input: how})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestReadersComeAndGo(t *testing.T) {
 	if again == nil || again.Dir() != o.Dir() || again.Status().State != StateRunning {
 		t.Fatalf("the operation went away with its reader: %+v", again)
 	}
-	if _, err := Start(t.Context(), root, Destroy, "workshop destroy", "well", nil); !errors.Is(err, stack.ErrBusy) || !strings.Contains(err.Error(), "workshop deploy") {
+	if _, err := Start(t.Context(), root, Command{Kind: Destroy, By: "workshop destroy", Input: "well"}); !errors.Is(err, stack.ErrBusy) || !strings.Contains(err.Error(), "workshop deploy") {
 		t.Errorf("a second operation: %v", err)
 	}
 	if err := again.Stop(); err != nil {
@@ -250,7 +250,7 @@ func TestVanished(t *testing.T) {
 		if os.Getuid() == 0 {
 			t.Skip("root opens every file")
 		}
-		if _, err := Start(t.Context(), root, Plan, "workshop plan", "well", nil); err == nil || !strings.Contains(err.Error(), "could not begin") {
+		if _, err := Start(t.Context(), root, Command{Kind: Plan, By: "workshop plan", Input: "well"}); err == nil || !strings.Contains(err.Error(), "could not begin") {
 			t.Errorf("Start = %v", err)
 		}
 	})

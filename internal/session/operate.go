@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"workshop/internal/doctor"
 	"workshop/internal/operation"
 	"workshop/internal/stack"
 	"workshop/internal/target"
@@ -66,7 +67,14 @@ func (s *Session) operate(ctx context.Context, kind operation.Kind, in input, p 
 	if err := s.endLeftover(ctx); err != nil {
 		return nil, err
 	}
-	o, err := operation.Start(ctx, s.operations(), kind, commandName(), in, p)
+	// The target's environment goes along: a session that MFA opened is in it.
+	t, err := s.Target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o, err := operation.Start(ctx, s.operations(), operation.Command{
+		Kind: kind, By: commandName(), Input: in, Plan: p, Env: t.Environ(os.Environ()),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -137,11 +145,16 @@ func (s *Session) Running() *operation.Operation { return operation.Running(s.op
 // LastOperation is the newest operation that changed something or was to, running
 // or over; ok is false where there was none.
 func (s *Session) LastOperation() (st operation.Status, ok bool) {
-	o := operation.Latest(s.operations(), func(o *operation.Operation) bool { return o.Kind != operation.Plan })
+	o := operation.Latest(s.operations(), changes)
 	if o == nil {
 		return operation.Status{}, false
 	}
 	return o.Status(), true
+}
+
+// changes reports whether an operation changes what is deployed, or was to.
+func changes(o *operation.Operation) bool {
+	return o.Kind != operation.Plan && o.Kind != operation.Push
 }
 
 // endLeftover ends what operations whose process died have left running, and
@@ -216,19 +229,32 @@ func (s *Session) Plan(ctx context.Context, destroy bool, emit func(stack.Event)
 	return o.Plan()
 }
 
-// Apply does what the plan says. A destroy ends with the question what is left;
+// Apply does what the plan says. What creates is refused where Preflight refuses
+// it; a destroy never is. A destroy ends with the question what is left;
 // Receipt has the answer. It takes the workspace's lock.
 func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) (*stack.Summary, error) {
-	kind := operation.Apply
 	if p.Destroy {
-		kind = operation.Destroy
+		return s.change(ctx, operation.Destroy, p, emit)
 	}
-	return s.change(ctx, kind, p, emit)
+	if err := s.Preflight(ctx); err != nil && !emulated(err) {
+		return nil, err
+	}
+	return s.change(ctx, operation.Apply, p, emit)
+}
+
+// emulated reports whether err only says that nobody has confirmed an account
+// that no real one can have: nothing there costs money.
+func emulated(err error) bool {
+	var notYet *doctor.NotConfirmedError
+	return errors.As(err, &notYet) && notYet.Emulated
 }
 
 // Deploy plans and applies without asking, in one run of Terraform. It takes the
 // workspace's lock.
 func (s *Session) Deploy(ctx context.Context, emit func(stack.Event)) (*stack.Summary, error) {
+	if err := s.Preflight(ctx); err != nil && !emulated(err) {
+		return nil, err
+	}
 	return s.change(ctx, operation.Deploy, nil, emit)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -22,10 +23,21 @@ const (
 	holdersAfter = time.Minute
 )
 
-// scope says what in the account belongs to this workspace.
-func (s *Session) scope(region string) sweep.Scope {
-	return sweep.Scope{WorkspaceID: s.Workspace.ID(), Name: "workshop", Region: region}
+// scope says what in the account belongs to this workspace. Configurations of
+// other authors put their own value into the tag Workshop; one that sets none
+// leaves nothing by which its resources could be told apart.
+func (s *Session) scope(region string) (sweep.Scope, error) {
+	dir := s.Workspace.TerraformDir()
+	workshop, ok := sweep.WorkshopOf(os.DirFS(dir))
+	if !ok {
+		return sweep.Scope{}, fmt.Errorf("%w: no provider in %s sets the tag %s in default_tags, so nothing in the account can be told to be this workspace's",
+			errNotTagged, clean.Line(dir), sweep.WorkshopTag)
+	}
+	return sweep.Scope{WorkspaceID: s.Workspace.ID(), Workshop: workshop, Name: "workshop", Region: region}, nil
 }
+
+// errNotTagged: the account cannot be asked about this configuration.
+var errNotTagged = errors.New("what is in the account cannot be told")
 
 // ask asks the account what there is of this workspace.
 func (s *Session) ask(ctx context.Context) (sweep.Report, error) {
@@ -33,9 +45,13 @@ func (s *Session) ask(ctx context.Context) (sweep.Report, error) {
 	if err != nil {
 		return sweep.Report{}, err
 	}
+	scope, err := s.scope(t.Region)
+	if err != nil {
+		return sweep.Report{}, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, sweepTime)
 	defer cancel()
-	return sweep.Sweep(ctx, t.Config, s.scope(t.Region))
+	return sweep.Sweep(ctx, t.Config, scope)
 }
 
 // known lists what Terraform's state knows, by id and ARN. A state that cannot be
@@ -65,7 +81,7 @@ func (s *Session) known() []string {
 func (w *worker) lost(ctx context.Context, destroy bool) ([]stack.Change, error) {
 	if !destroy && w.s.Exists() {
 		before := operation.Latest(w.s.operations(), func(o *operation.Operation) bool {
-			return o.Kind != operation.Plan && o.Dir() != w.o.Dir()
+			return changes(o) && o.Dir() != w.o.Dir()
 		})
 		if before == nil || before.Status().State == operation.StateDone {
 			return nil, nil
@@ -73,20 +89,28 @@ func (w *worker) lost(ctx context.Context, destroy bool) ([]stack.Change, error)
 	}
 	w.emit(stack.Event{Type: stack.EventLog, Op: stack.OpPlan, Message: "Looking in the account for what Terraform's state does not know"})
 	report, err := w.s.ask(ctx)
+	if errors.Is(err, errNotTagged) {
+		w.warn(stack.OpPlan, "What Terraform's state has lost is not in this plan", err.Error())
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("look for what Terraform's state does not know: %w", err)
 	}
 	for _, p := range report.Unanswered() {
-		w.emit(stack.Event{Type: stack.EventDiagnostic, Op: stack.OpPlan, Diagnostic: &stack.Diagnostic{
-			Severity: "warning", Summary: "The account could not be asked about its " + p.Name,
-			Detail: p.Err + "\nWhat Terraform's state has lost of them is not in this plan.",
-		}})
+		w.warn(stack.OpPlan, "The account could not be asked about its "+p.Name,
+			p.Err+"\nWhat Terraform's state has lost of them is not in this plan.")
 	}
 	var out []stack.Change
 	for _, l := range sweep.Lost(report.Left, w.s.known()) {
 		out = append(out, lostChange(l))
 	}
 	return out, nil
+}
+
+// warn emits a warning that is ours and not Terraform's.
+func (w *worker) warn(op stack.Op, summary, detail string) {
+	w.emit(stack.Event{Type: stack.EventDiagnostic, Op: op, Message: summary,
+		Diagnostic: &stack.Diagnostic{Severity: "warning", Summary: summary, Detail: detail}})
 }
 
 // lostChange shows a resource that the state has lost as a part of a plan.
@@ -128,7 +152,11 @@ func (w *worker) removeLeft(ctx context.Context, left []sweep.Leftover) (int, er
 	if err != nil {
 		return 0, err
 	}
-	done, err := sweep.Remove(ctx, t.Config, w.s.scope(t.Region), lost, func(e sweep.Event) { w.emit(removalEvent(e)) })
+	scope, err := w.s.scope(t.Region)
+	if err != nil {
+		return 0, err
+	}
+	done, err := sweep.Remove(ctx, t.Config, scope, lost, func(e sweep.Event) { w.emit(removalEvent(e)) })
 	return len(done.Removed), err
 }
 
@@ -172,10 +200,8 @@ func (w *worker) settleState(ctx context.Context) (nothing bool, err error) {
 		if errors.Is(err, stack.ErrStateConflict) {
 			// Two runs wrote states of their own: one lists less than there is, and
 			// the account is asked for everything all the same.
-			w.emit(stack.Event{Type: stack.EventDiagnostic, Op: stack.OpPlan, Diagnostic: &stack.Diagnostic{
-				Severity: "warning", Summary: "The state that the last run left does not belong to the current one",
-				Detail: "It stays in " + clean.Line(path) + ". What it listed is looked for in the account instead.",
-			}})
+			w.warn(stack.OpPlan, "The state that the last run left does not belong to the current one",
+				"It stays in "+clean.Line(path)+". What it listed is looked for in the account instead.")
 			err = local.Discard(path)
 		}
 		if err != nil {
@@ -188,10 +214,8 @@ func (w *worker) settleState(ctx context.Context) (nothing bool, err error) {
 		if aerr != nil {
 			return false, errors.Join(err, aerr)
 		}
-		w.emit(stack.Event{Type: stack.EventDiagnostic, Op: stack.OpPlan, Diagnostic: &stack.Diagnostic{
-			Severity: "warning", Summary: "Terraform's state cannot be used: " + err.Error(),
-			Detail: "It is kept in " + kept + ". What it listed is looked for in the account instead.",
-		}})
+		w.warn(stack.OpPlan, "Terraform's state cannot be used: "+err.Error(),
+			"It is kept in "+clean.Line(kept)+". What it listed is looked for in the account instead.")
 		return true, nil
 	}
 	return err == nil && !up, err
@@ -355,7 +379,11 @@ func (h *holders) ask(ctx context.Context, e stack.Event, r stack.Resource) {
 	if vpc, ok := r.Values["vpc_id"].(string); ok && r.Type == "aws_internet_gateway" {
 		id = vpc // addresses in the VPC hold the gateway
 	}
-	found, err := sweep.Holders(ctx, t.Config, h.w.s.scope(t.Region), id)
+	scope, err := h.w.s.scope(t.Region)
+	if err != nil {
+		return
+	}
+	found, err := sweep.Holders(ctx, t.Config, scope, id)
 	if err != nil {
 		return // Terraform's own error comes at its time
 	}

@@ -13,6 +13,7 @@ import (
 
 	"workshop/internal/operation"
 	"workshop/internal/stack"
+	"workshop/internal/target"
 	"workshop/internal/workspace"
 )
 
@@ -106,6 +107,8 @@ func (w *worker) run(base context.Context, o *operation.Operation, emit func(sta
 		cancel()
 	}
 	w.mu.Unlock()
+	stopWatching := w.watchCredentials(ctx)
+	defer stopWatching()
 	switch o.Kind {
 	case operation.Plan:
 		return nil, w.asStopped(w.plan(ctx, in.Destroy))
@@ -115,8 +118,32 @@ func (w *worker) run(base context.Context, o *operation.Operation, emit func(sta
 		return w.changed(w.apply(ctx))
 	case operation.Destroy:
 		return w.destroy(base, ctx)
+	case operation.Push:
+		return nil, w.asStopped(w.push(ctx))
 	}
 	return nil, fmt.Errorf("%s is no operation", o.Kind)
+}
+
+// watchCredentials says within seconds that AWS no longer accepts the credentials:
+// Terraform's provider goes on asking without a word. It ends with the function
+// that it returns.
+func (w *worker) watchCredentials(ctx context.Context) (stop func()) {
+	t, err := w.s.Target(ctx)
+	if err != nil {
+		return func() {} // the work says so
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		target.WatchCredentials(ctx, t, func(e target.CredentialsEvent) {
+			w.warn(stack.OpApply, "AWS no longer accepts your credentials, since "+e.At.Local().Format("15:04:05"),
+				e.Err.Error()+"\nTerraform goes on asking and cannot get any further. Press Ctrl-C to stop it: it saves its state. Sign in, then go on.")
+		})
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+	}
 }
 
 func (w *worker) changed(sum *stack.Summary, err error) (any, error) {
@@ -196,6 +223,18 @@ func (w *worker) terraformPlan(ctx context.Context, destroy bool) (*stack.Plan, 
 		return detailed, nil
 	}
 	return p, nil
+}
+
+// push puts back a state that Terraform could not save.
+func (w *worker) push(ctx context.Context) error {
+	st, err := w.s.Stack(ctx, w.emit)
+	if err != nil {
+		return err
+	}
+	if err := st.Init(ctx, w.emit); err != nil {
+		return err
+	}
+	return st.PushErrored(ctx, w.emit)
 }
 
 // unplanned passes on all events but those that show a plan: the plan is not

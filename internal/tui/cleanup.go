@@ -288,6 +288,9 @@ func (c *cleanup) hints() []hint {
 	case phaseApplying:
 		return []hint{{"l", "log"}, {"ctrl+c", "stop safely"}}
 	case phaseFailed:
+		if c.repairable() {
+			return []hint{{"u", "repair"}, {"r", "plan again"}, {"l", "log"}}
+		}
 		return []hint{{"r", "plan again"}, {"l", "log"}}
 	case phaseDone:
 		if c.receipt != nil && c.receipt.Left() {

@@ -336,6 +336,9 @@ func (d *deploy) hints() []hint {
 	case phaseApplying:
 		return []hint{{"l", "log"}, {"g", "graph"}, {"ctrl+c", "stop safely"}}
 	case phaseFailed:
+		if d.repairable() {
+			return []hint{{"u", "repair"}, {"r", "plan again"}, {"l", "log"}}
+		}
 		return []hint{{"r", "plan again"}, {"l", "log"}}
 	}
 	if d.stack.Exists {

@@ -108,6 +108,10 @@ func (m *model) noticeLine(w int) string {
 	t := m.theme
 	if m.notice.text == "" || !m.now().Before(m.notice.until) {
 		m.notice.text = ""
+		if m.problem != "" {
+			says := cut(" "+t.Signs.Failed+" "+cleanLine(m.problem)+" ", w-4, t)
+			return t.Border.Render(t.Signs.Rule) + t.Bad.Render(says) + t.Border.Render(strings.Repeat(t.Signs.Rule, max(0, w-1-width(says))))
+		}
 		return t.Border.Render(strings.Repeat(t.Signs.Rule, w))
 	}
 	st, mark := t.Good, t.Signs.Done

@@ -45,6 +45,7 @@ type model struct {
 	frame   string
 	fatal   error
 	leaving bool
+	problem string // what keeps the target from working; empty for nothing
 	// stopFirst: the operation is stopped before the program ends.
 	stopFirst bool
 }
@@ -112,6 +113,15 @@ func (m *model) opened(what any) tea.Cmd {
 	m.stackMovedNow()
 	m.follow()
 	m.await()
+	m.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
+		m.session.Problems(ctx, func(p string) { say(p) })
+		return nil, nil
+	}, func(what any) tea.Cmd {
+		if p, ok := what.(string); ok {
+			m.problem = p
+		}
+		return nil
+	})
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"workshop/internal/clean"
+	"workshop/internal/doctor"
 	"workshop/internal/stack"
 )
 
@@ -173,6 +174,79 @@ func (r *run) apply() tea.Cmd {
 	return nil
 }
 
+// askAccount has the person type the number of the account before something is
+// created in it for the first time.
+func (r *run) askAccount(e *doctor.NotConfirmedError) {
+	name := clean.Line(e.Account)
+	if e.Alias != "" {
+		name += " (" + clean.Line(e.Alias) + ")"
+	}
+	r.dialog = &dialog{
+		title: "Is this the account that you mean?",
+		body: []string{"You are about to create resources in the AWS account " + name + " in " + clean.Line(e.Region) + ". They cost money until you delete them.",
+			"", "Type the account number to go on. It is asked once."},
+		word: clean.Line(e.Account),
+		choices: []choice{
+			{label: "No, stop here"},
+			{label: "Yes, this account", do: func(d *dialog) tea.Cmd {
+				typed := d.input.value
+				r.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
+					return nil, r.session.ConfirmAccount(ctx, typed)
+				}, func(m any) tea.Cmd {
+					if e := m.(ended); e.err != nil {
+						r.say(noteBad, clean.Line(e.err.Error()))
+						return nil
+					}
+					return r.apply()
+				})
+				return nil
+			}},
+		},
+	}
+}
+
+// repair asks whether to repair what the failure was about, and plans again.
+func (r *run) repair() {
+	question, do, ok := r.session.Repair(r.err)
+	if !ok || r.op != nil || !r.mayChange() {
+		return
+	}
+	r.dialog = &dialog{
+		title: "Repair this first?",
+		body:  []string{question},
+		choices: []choice{
+			{label: "No, leave it", key: "n"},
+			{label: "Yes, and plan again", key: "y", do: func(*dialog) tea.Cmd {
+				r.phase, r.says, r.part = phasePlanning, "The repair is under way", 0
+				r.gen = r.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
+					return nil, do(ctx, r.relay(say))
+				}, func(m any) tea.Cmd {
+					switch m := m.(type) {
+					case stack.Event:
+						r.hear(m)
+					case ended:
+						r.op = nil
+						if m.err != nil {
+							r.fail(m.err)
+							return nil
+						}
+						return r.begin()
+					}
+					return nil
+				})
+				r.op.set(r.shared, r.gen, stack.OpPlan, r.destroy)
+				return nil
+			}},
+		},
+	}
+}
+
+// repairable reports whether a failure has a repair.
+func (r *run) repairable() bool {
+	_, _, ok := r.session.Repair(r.err)
+	return r.phase == phaseFailed && ok
+}
+
 // follow shows an apply that another page began.
 func (r *run) follow(p *stack.Plan) {
 	r.showApply(p)
@@ -240,6 +314,11 @@ func (r *run) hearApply(m any) tea.Cmd {
 		r.diags = append(r.diags, m)
 	case ended:
 		r.op = nil
+		if notYet := (*doctor.NotConfirmedError)(nil); errors.As(m.err, &notYet) {
+			r.phase, r.story = phasePlanned, nil // nothing was changed
+			r.askAccount(notYet)
+			return nil
+		}
 		moved := r.stackMoved()
 		if m.err != nil {
 			r.fail(m.err)
@@ -266,7 +345,7 @@ func (r *run) hear(e stack.Event) {
 			r.plan, r.story = e.Plan, newStory(r.shared, e.Plan)
 			r.story.begun = begun
 		}
-	case stack.EventHeld:
+	case stack.EventHeld, stack.EventStateKept:
 		r.held = append(r.held, clean.Line(e.Message))
 	case stack.EventSummary:
 		r.summary = e.Summary
@@ -346,6 +425,9 @@ func (r *run) keyCommon(k tea.KeyPressMsg) (tea.Cmd, bool) {
 		switch k.String() {
 		case "r", "p", "enter":
 			return r.begin(), true
+		case "u":
+			r.repair()
+			return nil, true
 		}
 		return nil, r.errs.key(k)
 	}
@@ -419,6 +501,9 @@ func (r *run) viewFailed(w, h int) []string {
 	mark := t.Bad.Bold(true).Render(t.Signs.Failed + " " + what)
 	if stopped(r.err) {
 		mark = t.Attention.Bold(true).Render(t.Signs.Warn + " " + what + ", because you stopped it")
+	}
+	if r.repairable() {
+		next += " Press " + t.Key.Render("u") + " to repair it first."
 	}
 	head := []string{"", " " + mark}
 	head = append(append(head, indent(3, wrap(next, w-5))...), "")

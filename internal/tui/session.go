@@ -46,6 +46,17 @@ type Session interface {
 	// Await returns an operation that runs in the workspace and that another
 	// process started. It waits for one until ctx ends.
 	Await(ctx context.Context) (Operation, error)
+	// ConfirmAccount answers the *doctor.NotConfirmedError with which Apply refuses
+	// to create anything in an account for the first time: typed is the account's
+	// number as the person typed it.
+	ConfirmAccount(ctx context.Context, typed string) error
+	// Repair is what can be done about an error of Plan or Apply before trying
+	// again: a question, and what to do if the answer is yes. ok is false where
+	// there is nothing.
+	Repair(err error) (question string, do func(context.Context, func(stack.Event)) error, ok bool)
+	// Problems calls with what keeps the target from working, in a sentence, and
+	// with nothing once it works again, until ctx ends.
+	Problems(ctx context.Context, changed func(string))
 	// Attach follows that operation from its beginning to its end. For a plan it
 	// returns the plan.
 	Attach(ctx context.Context, emit func(stack.Event)) (*stack.Plan, error)

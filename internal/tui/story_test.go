@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"workshop/internal/doctor"
 	"workshop/internal/stack"
 	"workshop/internal/sweep"
 	"workshop/internal/tui"
@@ -271,6 +272,73 @@ func TestTheLastRunDidNotEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A failure that can be repaired is repaired after asking, and planned again.
+func TestARepair(t *testing.T) {
+	session := func() *tuitest.Session {
+		s := tuitest.New()
+		s.PlanDiags = []stack.Diagnostic{{Severity: "error", Summary: "The state could not be saved"}}
+		s.Fix = "The last run could not save Terraform's state, but left a copy. Put that copy back?"
+		return s
+	}
+	play(t, session, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.wait(time.Second)
+		st.press("enter")
+		st.wait(3 * time.Second)
+		st.sees("Press u to repair it first", "u repair")
+		st.press("u")
+		st.sees("Put that copy back?", "No, leave it")
+		st.press("esc")
+		st.called("plan destroy=false")
+		st.press("u", "y")
+		st.wait(3 * time.Second)
+		st.called("plan destroy=false", "repair", "plan destroy=false")
+		st.sees("28 to create")
+	})
+}
+
+// The first apply in a real account asks for its number.
+func TestTheAccountIsTypedOnce(t *testing.T) {
+	session := func() *tuitest.Session {
+		s := tuitest.New()
+		s.Info.Sandbox, s.Info.Account = false, "123456789012"
+		s.Unconfirmed = &doctor.NotConfirmedError{Account: "123456789012", Alias: "training", Region: "eu-west-1"}
+		return s
+	}
+	play(t, session, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.wait(time.Second)
+		st.press("enter")
+		st.wait(3 * time.Second)
+		st.press("a", "y")
+		st.wait(time.Second)
+		st.sees("Is this the account that you mean?", "(training) in eu-west-1", "cost money until you delete them")
+		st.golden("account")
+		st.press("1", "2", "3", "tab", "enter") // half a number is no answer
+		st.called("plan destroy=false", "apply 28")
+		for _, k := range "456789012" {
+			st.press(string(k))
+		}
+		st.press("enter")
+		st.wait(2 * time.Second)
+		st.called("plan destroy=false", "apply 28", "confirm 123456789012", "apply 28")
+		st.sees("Applying")
+	})
+}
+
+func TestTheSandboxIsSick(t *testing.T) {
+	session := func() *tuitest.Session {
+		s := tuitest.NewUp()
+		s.Problem = "The sandbox does not work as it should: no space left on device"
+		return s
+	}
+	play(t, session, 80, 24, tui.Options{}, func(st *stage) {
+		for _, page := range []string{"1", "2", "3", "4", "5"} {
+			st.press(page)
+			st.wait(10 * time.Second)
+			st.sees("no space left on device")
+		}
+	})
 }
 
 // What the state has lost stands in the plan, in a group of its own.

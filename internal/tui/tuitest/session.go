@@ -46,8 +46,12 @@ type Session struct {
 	OwnEditor []string           // the learner's editor, as an argument list; empty for none
 	Elsewhere *tui.Operation     // runs already, started by another process
 	Last      *tui.LastRun       // how the operation before ended
-	Hints     []string           // beside the price of a plan
-	Warning   string             // about the budget; empty for none
+	Fix       string             // question of the repair for every failure; empty for none
+	Problem   string             // what keeps the target from working
+	// Unconfirmed is the error of Apply until the account is confirmed.
+	Unconfirmed error
+	Hints       []string // beside the price of a plan
+	Warning     string   // about the budget; empty for none
 
 	mu      sync.Mutex
 	saved   []tui.Progress
@@ -203,6 +207,34 @@ func (s *Session) Stop(hard bool) {
 	}
 }
 
+// ConfirmAccount notes what was typed.
+func (s *Session) ConfirmAccount(_ context.Context, typed string) error {
+	s.call("confirm %s", typed)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Unconfirmed = nil
+	return nil
+}
+
+// Repair offers Fix for every error.
+func (s *Session) Repair(err error) (string, func(context.Context, func(stack.Event)) error, bool) {
+	return s.Fix, func(context.Context, func(stack.Event)) error {
+		s.call("repair")
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.PlanDiags = nil
+		return nil
+	}, err != nil && s.Fix != ""
+}
+
+// Problems calls with Problem, if there is one.
+func (s *Session) Problems(ctx context.Context, changed func(string)) {
+	if s.Problem != "" {
+		changed(s.Problem)
+	}
+	<-ctx.Done()
+}
+
 // Await returns Elsewhere once.
 func (s *Session) Await(ctx context.Context) (tui.Operation, error) {
 	s.mu.Lock()
@@ -299,6 +331,12 @@ func base(a string) string {
 
 func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) error {
 	s.call("apply %d", len(p.Changes))
+	s.mu.Lock()
+	unconfirmed := s.Unconfirmed
+	s.mu.Unlock()
+	if unconfirmed != nil {
+		return unconfirmed
+	}
 	soft, hard := s.begin()
 	start := time.Now()
 	op := stack.OpApply
