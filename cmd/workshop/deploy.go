@@ -19,6 +19,7 @@ import (
 	"workshop/internal/stack"
 	"workshop/internal/target"
 	"workshop/internal/tui"
+	"workshop/internal/workspace"
 )
 
 func (c *commandLine) planCommand() *cobra.Command {
@@ -179,7 +180,7 @@ func (c *commandLine) explain(ctx context.Context, s *session.Session) (stop fun
 }
 
 func (c *commandLine) destroyCommand() *cobra.Command {
-	var yes bool
+	var yes, all bool
 	cmd := &cobra.Command{
 		Use:   "destroy",
 		Short: "Delete everything, then ask AWS what is left",
@@ -187,6 +188,9 @@ func (c *commandLine) destroyCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !yes && !c.terminal() {
 				return usagef("destroy asks before it deletes anything; without a terminal to ask, say --yes")
+			}
+			if all {
+				return c.destroyAll(cmd.Context(), yes)
 			}
 			s, _, err := c.reach(cmd.Context())
 			if err != nil {
@@ -196,7 +200,56 @@ func (c *commandLine) destroyCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "delete without asking")
+	cmd.Flags().BoolVar(&all, "all", false, "one after the other, every workspace of this machine from which something was deployed")
 	return cmd
+}
+
+// destroyAll destroys what every known workspace has deployed, each with its own
+// plan, question and receipt, and goes on after one that fails.
+func (c *commandLine) destroyAll(ctx context.Context, yes bool) error {
+	if c.workspace != "" {
+		return usagef("--all is about every workspace; leave out --workspace")
+	}
+	known, err := workspace.AllKnown()
+	if err != nil {
+		return err
+	}
+	if len(known) == 0 {
+		c.note("No workspace of this machine has deployed anything.")
+	}
+	failed := false
+	for _, k := range known {
+		c.note("Workspace %s, target %s", k.Dir, k.Target)
+		if err := c.destroyKnown(ctx, k, yes); err != nil {
+			failed = true
+			if ctx.Err() != nil || errors.Is(err, errInterrupted) {
+				return err
+			}
+			if !errors.Is(err, errReported) {
+				c.note("workshop: %v", err)
+			}
+		}
+	}
+	if failed {
+		return errReported
+	}
+	return nil
+}
+
+func (c *commandLine) destroyKnown(ctx context.Context, k workspace.Known, yes bool) error {
+	kind, err := target.ParseKind(k.Target)
+	if err != nil {
+		return err
+	}
+	o := session.Options{Kind: kind, Workspace: k.Dir, Region: c.region, Fast: c.speed == "fast"}
+	if c.terminal() {
+		o.MFACode = c.mfaCode
+	}
+	s, err := session.OpenExisting(o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.stopping(ctx, s, func(ctx context.Context) error { return c.destroy(ctx, s, yes) }), s.Close())
 }
 
 // destroy plans, asks, deletes, and ends with the receipt, whatever happened.

@@ -10,7 +10,6 @@ import (
 	"workshop/internal/clean"
 	"workshop/internal/session"
 	"workshop/internal/stack"
-	"workshop/internal/target"
 )
 
 // events returns what renders Terraform's events as they come: as JSON lines,
@@ -196,7 +195,7 @@ func (c *commandLine) showReceipt(r session.Receipt) error {
 			c.printf("  %s %s %s %s\n", clean.Line(l.Kind), clean.Line(l.ID), clean.Line(l.Name), clean.Line(l.Note))
 		}
 		c.printf("Run `workshop destroy` again in a minute: it lists and deletes these.\n")
-		if c.target != string(target.Sandbox) {
+		if !r.Sandbox {
 			c.printf("What stays then can be deleted in the AWS console.\n")
 		}
 	case !r.Proven:

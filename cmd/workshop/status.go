@@ -201,6 +201,10 @@ func (c *commandLine) showStatus(st status) error {
 		return nil
 	}
 	sv := st.Service
+	if sv.Status == "INACTIVE" || sv.Status == "DRAINING" {
+		c.printf("service %s  is deleted (%s). `workshop deploy` creates it again\n", clean.Line(sv.Name), clean.Line(sv.Status))
+		return nil
+	}
 	c.printf("service %s  %d of %d running, %d pending  %s\n", clean.Line(sv.Name), sv.Running, sv.Desired, sv.Pending, rollout(sv.Rollout))
 	c.printf("url     %s\n", clean.Line(st.URL))
 	st.Cost.show(c)

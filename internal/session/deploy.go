@@ -84,6 +84,7 @@ type Receipt struct {
 	Proven  bool         `json:"proven"` // every question was answered
 	From    *time.Time   `json:"from,omitempty"`
 	To      *time.Time   `json:"to,omitempty"`
+	Sandbox bool         `json:"sandbox"` // asked the sandbox and not AWS
 	Report  sweep.Report `json:"sweep"`
 	Cost    string       `json:"cost"`
 }
@@ -96,7 +97,7 @@ func (s *Session) Sweep(ctx context.Context) (Receipt, error) {
 		return Receipt{}, err
 	}
 	l := s.Life()
-	r := Receipt{Created: l.Created, Removed: l.Removed, Left: len(rep.Left), Proven: rep.Complete(), Report: rep}
+	r := Receipt{Created: l.Created, Removed: l.Removed, Left: len(rep.Left), Proven: rep.Complete(), Sandbox: s.Sandbox(), Report: rep}
 	if !l.From.IsZero() {
 		r.From = &l.From
 	}

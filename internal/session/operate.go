@@ -14,6 +14,7 @@ import (
 	"workshop/internal/operation"
 	"workshop/internal/stack"
 	"workshop/internal/target"
+	"workshop/internal/workspace"
 )
 
 // leftoverTime bounds the end of a Terraform whose operation died: it has a
@@ -268,6 +269,10 @@ func (s *Session) change(ctx context.Context, kind operation.Kind, p *stack.Plan
 	s.mu.Lock()
 	s.receipt = nil
 	s.mu.Unlock()
+	if kind != operation.Destroy {
+		// `destroy --all` finds the workspace; nothing else depends on it.
+		_ = workspace.Remember(workspace.Known{Dir: s.Workspace.Dir(), Target: string(s.opts.Kind)})
+	}
 	var c changed
 	_, err := s.operate(ctx, kind, s.input(), p, emit, &c)
 	s.mu.Lock()

@@ -88,6 +88,16 @@ func Open(o Options) (*Session, error) {
 	return &Session{Workspace: ws, opts: o, service: newServiceLog(ws)}, nil
 }
 
+// OpenExisting opens a workspace whose files stay as they are: o.Configuration is
+// not needed, and Reset does not work.
+func OpenExisting(o Options) (*Session, error) {
+	ws, err := workspace.Existing(o.Workspace)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{Workspace: ws, opts: o}, nil
+}
+
 // Kind is the target's.
 func (s *Session) Kind() target.Kind { return s.opts.Kind }
 

@@ -210,7 +210,7 @@ func (m *model) stackMovedNow() tea.Cmd {
 		}
 		e := what.(ended)
 		if e.err != nil {
-			m.say(noteBad, "What is up could not be read: "+clean.Line(e.err.Error()))
+			m.say(noteBad, "Could not read Terraform's state: "+clean.Line(e.err.Error()))
 			return nil
 		}
 		up := e.value.(standing)
