@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -163,7 +164,12 @@ func TestHostileAnswers(t *testing.T) {
 					if c.json {
 						return c.emit(&plan)
 					}
-					c.showPlan(&session.Session{}, &plan)
+					s, err := session.Open(session.Options{Kind: target.Sandbox, Workspace: t.TempDir(), Configuration: fstest.MapFS{"main.tf": {Data: []byte("# nothing\n")}}})
+					if err != nil {
+						return err
+					}
+					defer s.Close()
+					c.showPlan(s, &plan)
 					return nil
 				},
 				"an error": func(c *commandLine) error { return fmt.Errorf("%w", errors.New(cleantest.Text)) },
