@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -102,11 +103,11 @@ func operations() (map[string][]string, error) {
 
 // read opens the newest version of a service's model.
 func read(folder string) (map[string]any, error) {
-	files, err := filepath.Glob(filepath.Join(folder, "*", "service-2.json.gz"))
+	files, err := fs.Glob(os.DirFS(folder), "*/service-2.json.gz")
 	if err != nil || len(files) == 0 {
 		return nil, fmt.Errorf("no service-2.json.gz in %s", folder)
 	}
-	f, err := os.Open(slices.Max(files))
+	f, err := os.Open(filepath.Join(folder, filepath.FromSlash(slices.Max(files))))
 	if err != nil {
 		return nil, err
 	}
