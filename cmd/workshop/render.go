@@ -134,7 +134,7 @@ var meaning = map[stack.Group]string{
 	stack.GroupPermissions:   "what the tasks may do",
 	stack.GroupService:       "the copies of the app, kept alive",
 	stack.GroupObservability: "what you can see of it",
-	stack.GroupLost:          "left by a run that did not end; workshop deletes these before Terraform starts",
+	stack.GroupLost:          "in the account all the same; workshop deletes these before Terraform starts",
 }
 
 // showPlan prints a plan as a tree by what it is for.

@@ -206,6 +206,7 @@ func (s *screen) Stack(context.Context) (tui.Stack, error) {
 		}
 	}
 	out.URL, _ = outputs["url"].(string)
+	out.Lost = !out.Exists && s.session.Lost()
 	if last, ok := s.session.LastOperation(); ok && last.State != operations.StateRunning {
 		out.Last = &tui.LastRun{
 			Destroy: last.Kind == operations.Destroy, Interrupted: last.State == operations.StateInterrupted,

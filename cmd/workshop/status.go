@@ -36,6 +36,17 @@ type status struct {
 type stackStatus struct {
 	State     string `json:"state"` // none, partial, up
 	Resources int    `json:"resources"`
+	// Lost: the state lists nothing, although the journal has a deployment and no
+	// destroy after it.
+	Lost bool `json:"lost,omitempty"`
+}
+
+// where names the target.
+func (st status) where() string {
+	if st.Target == target.Sandbox {
+		return "the sandbox"
+	}
+	return "AWS"
 }
 
 func (c *commandLine) statusCommand() *cobra.Command {
@@ -114,6 +125,7 @@ func (c *commandLine) status(s *session.Session, t *target.Target) (status, farg
 		return st, fargate.Ref{}, err
 	}
 	st.Stack.Resources = len(resources)
+	st.Stack.Lost = len(resources) == 0 && s.Lost()
 	ref, err := s.Ref()
 	switch {
 	case err == nil:
@@ -193,6 +205,10 @@ func (c *commandLine) showStatus(st status) error {
 	}
 	switch st.Stack.State {
 	case "none":
+		if st.Stack.Lost {
+			c.printf("Terraform's state lists nothing, although something was deployed and not destroyed. `workshop destroy` asks %s for it and deletes it.\n", st.where())
+			return nil
+		}
 		c.printf("Nothing is deployed. `workshop deploy` shows a plan first.\n")
 		return nil
 	case "partial":

@@ -177,7 +177,7 @@ func TestBundledVariables(t *testing.T) {
 			if e.Hourly != test.hourly {
 				t.Errorf("%d an hour, want %d: %+v", e.Hourly, test.hourly, e.Lines)
 			}
-			c := Change{Of(base, "us-east-1"), e}
+			c := Change{Before: Of(base, "us-east-1"), After: e}
 			if got := c.Text(false); got != test.text {
 				t.Errorf("got %q, want %q", got, test.text)
 			}

@@ -227,13 +227,21 @@ func (e Estimate) PerHourText(sandbox bool) string {
 }
 
 // Change is what a plan does to the cost of the whole stack.
-type Change struct{ Before, After Estimate }
+type Change struct {
+	Before, After Estimate
+	// Lost counts resources that go and that Terraform's state does not know:
+	// without their values they have no price here.
+	Lost int
+}
 
 // Text is the sentence beside a plan: "+$0.017/h, then $0.102/h on AWS; nothing in
 // the sandbox".
 func (c Change) Text(sandbox bool) string {
 	before, after := c.Before.Hourly, c.After.Hourly
-	if before == 0 && after == 0 {
+	switch {
+	case before == 0 && after == 0 && c.Lost > 0:
+		return "not known: Terraform's state has lost " + count(c.Lost, "resource")
+	case before == 0 && after == 0:
 		return "free: AWS charges nothing by the hour for these resources"
 	}
 	text := ""
@@ -252,6 +260,9 @@ func (c Change) Text(sandbox bool) string {
 		text = "+" + diff.Rate() + ", then " + after.Rate()
 	default:
 		text = diff.Rate() + ", then " + after.Rate()
+	}
+	if c.Lost > 0 {
+		text += ", without the " + count(c.Lost, "resource") + " that Terraform's state has lost"
 	}
 	if sandbox {
 		return text + " on AWS; nothing in the sandbox"

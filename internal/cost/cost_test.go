@@ -93,7 +93,7 @@ func TestChangeText(t *testing.T) {
 		{85_400, 85_000, "less than $0.001/h less, then $0.085/h"},
 		{0, 137, "under $0.001/h"},
 	} {
-		if got := (Change{rate(test.before), rate(test.after)}).Text(false); got != test.want {
+		if got := (Change{Before: rate(test.before), After: rate(test.after)}).Text(false); got != test.want {
 			t.Errorf("%d to %d: %q, want %q", test.before, test.after, got, test.want)
 		}
 	}
@@ -185,4 +185,20 @@ func FuzzItems(f *testing.F) {
 			t.Errorf("got %+v", e)
 		}
 	})
+}
+
+// What the state has lost has no values here, and so no price: it is said.
+func TestPriceOfWhatIsLost(t *testing.T) {
+	up := Estimate{Hourly: Dollar / 10}
+	for _, c := range []struct {
+		change Change
+		want   string
+	}{
+		{Change{Lost: 19}, "not known: Terraform's state has lost 19 resources"},
+		{Change{Before: up, Lost: 1}, "-$0.100/h, then nothing, without the 1 resource that Terraform's state has lost"},
+	} {
+		if got := c.change.Text(false); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
 }

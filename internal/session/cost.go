@@ -19,7 +19,10 @@ func (s *Session) PriceOf(p *stack.Plan) (cost.Change, error) {
 		return cost.Change{}, err
 	}
 	before := drifted(up, p.Drift)
-	return cost.Change{Before: cost.Of(before, s.region()), After: cost.Of(after(before, p.Changes), s.region())}, nil
+	lost, rest := p.Lost()
+	return cost.Change{
+		Before: cost.Of(before, s.region()), After: cost.Of(after(before, rest.Changes), s.region()), Lost: len(lost),
+	}, nil
 }
 
 // Standing is what the resources in Terraform's state cost an hour on AWS, with

@@ -75,6 +75,13 @@ func (s *Session) Life() Life {
 	return l
 }
 
+// Lost reports whether the journal has a deployment that made something and no
+// destroy after it that left nothing. A state that lists nothing then lost it.
+func (s *Session) Lost() bool {
+	l := s.Life()
+	return !l.From.IsZero() && l.To.IsZero() && l.Created > l.Removed
+}
+
 // Receipt closes a stack's life: what was, what is left as AWS says, what it
 // cost.
 type Receipt struct {

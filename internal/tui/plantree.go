@@ -20,7 +20,7 @@ var meanings = map[stack.Group]string{
 	stack.GroupPermissions:   "what the tasks may do, and who may start them",
 	stack.GroupService:       "the copies of the app, kept alive",
 	stack.GroupObservability: "logs of the tasks, metrics of every container",
-	stack.GroupLost:          "left by a run that did not end; deleted before Terraform starts",
+	stack.GroupLost:          "in the account all the same; deleted before Terraform starts",
 }
 
 // planTree shows a plan, grouped by purpose. Groups and resources fold.

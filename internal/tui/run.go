@@ -614,6 +614,10 @@ func (r *run) heldLines(w int) []string {
 
 // lastRun says how the operation before ended, where it did not end well.
 func (s *shared) lastRun(w int) []string {
+	if s.stack.Lost && s.op == nil {
+		text := "Terraform's state lists nothing, although something was deployed and not destroyed. The next plan looks for it in " + s.where() + "."
+		return append(indent(1, paragraphs(min(w-4, readWidth), s.theme.Attention, s.theme.Signs.Warn+" "+text)), "")
+	}
 	l := s.stack.Last
 	if l == nil {
 		return nil

@@ -236,6 +236,7 @@ type LastRun struct {
 // Stack is what is up.
 type Stack struct {
 	Last      *LastRun // nil where there was none
+	Lost      bool     // something was deployed and not destroyed, and the state lists nothing
 	Exists    bool     // Terraform's state holds resources
 	Resources int
 	Addresses []string       // theirs

@@ -353,7 +353,7 @@ func TestThePlanHasWhatTheStateLost(t *testing.T) {
 		st.wait(time.Second)
 		st.press("enter")
 		st.wait(3 * time.Second)
-		st.sees("1 to delete", "Not in Terraform's state", "left by a run that did not end", "load balancers: workshop-x")
+		st.sees("1 to delete", "Not in Terraform's state", "in the account all the same", "load balancers: workshop-x")
 		st.golden("cleanup-lost")
 	})
 }
