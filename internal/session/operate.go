@@ -17,9 +17,9 @@ import (
 	"workshop/internal/workspace"
 )
 
-// leftoverTime bounds the end of a Terraform whose operation died: it has a
-// minute to save its state.
-const leftoverTime = 90 * time.Second
+// leftoverTime bounds the end of a Terraform whose operation died; stack.EndLeftover
+// waits twice for it to save its state.
+const leftoverTime = 2 * time.Minute
 
 // input is what an operation's process needs to work as this session would.
 type input struct {
@@ -102,6 +102,10 @@ func (s *Session) follow(ctx context.Context, o *operation.Operation, emit func(
 			s.setApplying(p)
 		}
 	}
+	return s.followed(ctx, o, emit, result)
+}
+
+func (s *Session) followed(ctx context.Context, o *operation.Operation, emit func(stack.Event), result any) error {
 	data, err := o.Follow(ctx, func(e stack.Event) {
 		if e.Type == stack.EventPlanned && o.Kind == operation.Deploy {
 			s.setApplying(e.Plan)
@@ -110,6 +114,10 @@ func (s *Session) follow(ctx context.Context, o *operation.Operation, emit func(
 			emit(e)
 		}
 	})
+	if gone := (*operation.VanishedError)(nil); errors.As(err, &gone) && s.Lock() == nil {
+		// Terraform outlives its operation until it has saved its state.
+		err = errors.Join(err, s.endLeftover(context.WithoutCancel(ctx)))
+	}
 	if len(data) > 0 && result != nil {
 		if jerr := json.Unmarshal(data, result); jerr != nil {
 			err = errors.Join(err, fmt.Errorf("read what %s returned: %w", o.Kind, jerr))

@@ -24,12 +24,12 @@ const (
 	// leftoverGrace is how long a Terraform whose owner died may take to save its
 	// state. It waits for nothing any more, but may be in the middle of a request
 	// that the provider repeats.
-	leftoverGrace = time.Minute
+	leftoverGrace = 40 * time.Second
 	leftoverPoll  = 50 * time.Millisecond
 )
 
 // EndLeftover ends a Terraform whose owner died, and the providers that it
-// started: Terraform is interrupted, has a minute to save its state, and is then
+// started: Terraform is interrupted, has 40 seconds to save its state, and is then
 // killed with everything in its process group. It returns once nothing is left,
 // and reports whether there was anything to end. A process that merely has the
 // same number is not touched. When ctx ends, EndLeftover returns its error and
@@ -44,15 +44,20 @@ func endLeftover(ctx context.Context, p Process, grace time.Duration) (found boo
 	if p.PID <= 1 || p.Start == "" {
 		return false, nil
 	}
-	if found = p.Alive(); found {
+	found = p.Alive()
+	// Where the system has interrupted Terraform at its owner's death, a second
+	// interrupt would have it leave without saving its state.
+	if interruptedByDeath {
+		if err := awaitEnd(ctx, p, grace); err != nil {
+			return found, err
+		}
+	}
+	if p.Alive() {
 		if err := interruptPID(p.PID); err != nil && p.Alive() {
 			return true, fmt.Errorf("interrupt the Terraform that was left running (process %d): %w", p.PID, err)
 		}
-		deadline := time.Now().Add(grace)
-		for p.Alive() && time.Now().Before(deadline) {
-			if err := pause(ctx); err != nil {
-				return true, fmt.Errorf("wait until the Terraform that was left running (process %d) has saved its state: %w", p.PID, err)
-			}
+		if err := awaitEnd(ctx, p, grace); err != nil {
+			return true, err
 		}
 	}
 	for deadline := time.Now().Add(hardGrace); ; {
@@ -76,6 +81,16 @@ func endLeftover(ctx context.Context, p Process, grace time.Duration) (found boo
 			return found, err
 		}
 	}
+}
+
+// awaitEnd waits until Terraform has ended, for at most grace.
+func awaitEnd(ctx context.Context, p Process, grace time.Duration) error {
+	for deadline := time.Now().Add(grace); p.Alive() && time.Now().Before(deadline); {
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("wait until the Terraform that was left running (process %d) has saved its state: %w", p.PID, err)
+		}
+	}
+	return nil
 }
 
 // leftoverGroup lists what is to be killed. The members of Terraform's group keep

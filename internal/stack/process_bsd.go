@@ -44,3 +44,6 @@ func processGroup(pgid int) (map[int]string, error) {
 	}
 	return out, nil
 }
+
+// interruptedByDeath: nothing tells Terraform that its owner has died.
+const interruptedByDeath = false

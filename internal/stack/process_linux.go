@@ -19,6 +19,9 @@ func childAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGINT}
 }
 
+// interruptedByDeath: the system interrupts Terraform when its owner dies.
+const interruptedByDeath = true
+
 // pipeSize is what Terraform can print, in bytes, after nobody reads any more:
 // its last lines, and a state that it can save nowhere else. It is what Linux
 // allows every user.

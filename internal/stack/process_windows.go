@@ -50,3 +50,6 @@ func startTime(pid int) string {
 func processGroup(int) (map[int]string, error) { return nil, nil }
 
 func ownedByUser(os.FileInfo) bool { return true } // its temporary folder is the user's own
+
+// interruptedByDeath: nothing tells Terraform that its owner has died.
+const interruptedByDeath = false

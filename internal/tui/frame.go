@@ -56,6 +56,8 @@ func (m *model) top(w int) string {
 			right = append(right, t.Bad.Render(t.Signs.Failed+" not ready"))
 		} else if m.stack.Exists {
 			right = append(right, t.Dim.Render(t.Signs.Stopped+" "+count(m.stack.Resources, "resource")+" up"))
+		} else if m.stack.Lost {
+			right = append(right, t.Attention.Render(t.Signs.Warn+" the state lists nothing"))
 		} else if m.ready.done {
 			right = append(right, t.Dim.Render(t.Signs.Stopped+" nothing deployed"))
 		}
