@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -532,7 +533,16 @@ func (r *run) viewFailed(w, h int) []string {
 func (r *run) diagnosticLines(w, most int) []string {
 	t := r.theme
 	var out []string
-	for _, d := range r.diags {
+	for i, d := range r.diags {
+		if slices.ContainsFunc(r.diags[:i], func(before complaint) bool { return before.Diagnostic == d.Diagnostic }) {
+			continue
+		}
+		if d.Stopped { // what a stop cuts short is no error
+			if d.Address != "" {
+				out = append(out, t.Dim.Render(cut(t.Signs.Open+" "+clean.Line(d.Address)+" was half made: the next apply replaces it", w, t)))
+			}
+			continue
+		}
 		st, mark := t.Bad, t.Signs.Failed
 		if d.Severity == "warning" {
 			st, mark = t.Attention, t.Signs.Warn

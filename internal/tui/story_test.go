@@ -341,6 +341,30 @@ func TestTheSandboxIsSick(t *testing.T) {
 	})
 }
 
+// What the learner's own Ctrl-C cuts short is no error.
+func TestWhatAStopCutsShort(t *testing.T) {
+	session := func() *tuitest.Session {
+		s := tuitest.New()
+		s.PlanDiags = []stack.Diagnostic{
+			{Severity: "error", Summary: "waiting for Load Balancer: context canceled", Address: "aws_lb.main", Stopped: true},
+			{Severity: "error", Summary: "execution halted", Stopped: true},
+			{Severity: "error", Summary: "twice the same"}, {Severity: "error", Summary: "twice the same"},
+		}
+		return s
+	}
+	play(t, session, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.wait(time.Second)
+		st.press("enter")
+		st.wait(3 * time.Second)
+		st.sees("aws_lb.main was half made: the next apply replaces it", "twice the same")
+		st.seesNot("execution halted")
+		st.seesNot("context canceled")
+		if n := strings.Count(st.screen(), "twice the same"); n != 1 {
+			t.Errorf("an error is shown %d times", n)
+		}
+	})
+}
+
 // What the state has lost stands in the plan, in a group of its own.
 func TestThePlanHasWhatTheStateLost(t *testing.T) {
 	session := func() *tuitest.Session {
