@@ -23,6 +23,12 @@ type configuration struct {
 	variables map[string]cty.Value
 	// setup is the text that decides what init has to do.
 	setup []byte
+	// backend is where the configuration says that the state is kept, and the file
+	// that says so.
+	backend struct {
+		place
+		file string
+	}
 }
 
 type declaration struct {
@@ -166,6 +172,7 @@ func (c *configuration) add(file string, src []byte) {
 		case b.Type == "terraform":
 			c.setup = append(c.setup, b.Range().SliceBytes(src)...)
 			c.require(b.Body)
+			c.keepIn(file, b.Body)
 		}
 	}
 }
@@ -195,6 +202,24 @@ func (c *configuration) require(body *hclsyntax.Body) {
 			}
 			c.providers[source] = constraint
 		}
+	}
+}
+
+// keepIn takes in where a terraform block says that the state is kept.
+func (c *configuration) keepIn(file string, body *hclsyntax.Body) {
+	for _, b := range body.Blocks {
+		switch {
+		case b.Type == "cloud":
+			c.backend.Type = b.Type
+		case b.Type == "backend" && len(b.Labels) == 1:
+			c.backend.Type = b.Labels[0]
+		default:
+			continue
+		}
+		c.backend.file = file
+		attribute := values(b.Body, nil)
+		text := func(name string) string { v, _ := attribute[name].(string); return v }
+		c.backend.Config = Backend{Bucket: text("bucket"), Key: text("key"), Region: text("region")}
 	}
 }
 

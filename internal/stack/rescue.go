@@ -168,6 +168,7 @@ func (s *Stack) PushErrored(ctx context.Context, emit func(Event)) error {
 	if err := s.stream(ctx, o, []string{"state", "push", files[0]}, func(message) {}); err != nil {
 		return fmt.Errorf("push %s: %w", clean.Line(files[0]), err)
 	}
+	s.refreshAfter(ctx, o)
 	for _, name := range files {
 		if err := os.Rename(name, aside(name, "pushed")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("the state is saved again, but its copy could not be renamed: %w", err)
@@ -203,6 +204,9 @@ func (s *Stack) setAside() (string, error) {
 	if !errors.Is(err, ErrStateDamaged) && !errors.Is(err, ErrStateNewer) {
 		return "", nil
 	}
+	if !s.place().local() {
+		return "", removeIfThere(s.copyPath()) // the next Init reads it again
+	}
 	to := aside(s.statePath(), "damaged")
 	if err := os.Rename(s.statePath(), to); err != nil {
 		return "", fmt.Errorf("set the damaged state aside: %w", err)
@@ -231,11 +235,5 @@ func (s *Stack) Backup() (Backup, bool) {
 	if err != nil {
 		return Backup{}, false
 	}
-	b := Backup{Path: path, Modified: info.ModTime()}
-	for _, r := range st.Resources {
-		if r.Mode == "managed" {
-			b.Resources += len(r.Instances)
-		}
-	}
-	return b, true
+	return Backup{Path: path, Modified: info.ModTime(), Resources: st.instances()}, true
 }

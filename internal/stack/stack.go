@@ -24,7 +24,7 @@ import (
 
 // Options say which configuration is run with what.
 type Options struct {
-	Dir       string     // the folder of the .tf files, where the state is kept as well
+	Dir       string     // the folder of the .tf files, where the state is kept as well unless they have a backend
 	DataDir   string     // for the saved plan and the CLI configuration; the workspace's folder
 	CacheDir  string     // for plug-ins shared by all workspaces; may be empty
 	Terraform *Terraform // from Find; may be nil where only Outputs, State and Exists are used
@@ -43,7 +43,7 @@ type Options struct {
 
 // Stack is one configuration with its state. One operation (Init, Plan,
 // PlanDestroy, Apply, ApplyAll, Destroy,
-// PushErrored) runs at a time, a second one gets ErrBusy; Stop,
+// PushErrored, Move) runs at a time, a second one gets ErrBusy; Stop,
 // Details and the methods that read may be called at any time. The emit functions
 // that methods take must be safe for concurrent use, and quick: Terraform waits
 // for them. They may be nil. That no other
@@ -182,16 +182,23 @@ func (s *Stack) Running() Op {
 	return s.current.op
 }
 
-// Init brings the providers and modules that the configuration asks for. Where
-// the last Init's work is still good it runs nothing. Errors wrap
-// ErrProviderUnavailable, ErrStopped, or are a *DiagnosticError.
+// Init brings the providers and modules that the configuration asks for, and reads
+// the state where that is kept elsewhere. Where the last Init's work is still good
+// and the state is local it runs nothing. Errors wrap ErrProviderUnavailable,
+// ErrMoveUnfinished, ErrStopped, or are a *DiagnosticError.
 func (s *Stack) Init(ctx context.Context, emit func(Event)) error {
 	o, ctx, end, err := s.begin(ctx, OpInit, emit)
 	if err != nil {
 		return err
 	}
 	defer end()
-	return s.init(ctx, o, false)
+	if err := s.checkMoved(s.configuration()); err != nil {
+		return err
+	}
+	if err := s.init(ctx, o, false); err != nil {
+		return err
+	}
+	return s.refresh(ctx, o)
 }
 
 // mirrorWarning is what init says whenever a provider comes from a folder. It is
@@ -200,7 +207,8 @@ const mirrorWarning = "Incomplete lock file information for providers"
 
 const initStamp = ".terraform/workshop-init"
 
-func (s *Stack) init(ctx context.Context, o *operation, force bool) error {
+// init runs Terraform's, with extra arguments where there are any.
+func (s *Stack) init(ctx context.Context, o *operation, force bool, extra ...string) error {
 	conf := s.configuration()
 	cli, err := s.settle(conf)
 	if err != nil {
@@ -231,8 +239,9 @@ func (s *Stack) init(ctx context.Context, o *operation, force bool) error {
 		defer unwatch()
 		env = append(env, "TMPDIR="+dir)
 	}
-	args := []string{"init", "-input=false", "-no-color"}
-	if !s.opts.Terraform.Tofu && s.opts.Terraform.atLeast(initJSON) {
+	args := append([]string{"init", "-input=false", "-no-color"}, extra...)
+	// Terraform takes -json and -migrate-state together in no version.
+	if !s.opts.Terraform.Tofu && len(extra) == 0 && s.opts.Terraform.atLeast(initJSON) {
 		args = append(args, "-json")
 	}
 	err = s.run(ctx, o, func() Op { return OpInit }, env, args, func(m message) Event {
@@ -432,6 +441,7 @@ func (s *Stack) Apply(ctx context.Context, p *Plan, emit func(Event)) (*Summary,
 	if !errors.Is(err, ErrStateLocked) {
 		err = errors.Join(err, removeIfThere(p.File))
 	}
+	s.refreshAfter(ctx, o)
 	sum.OK = err == nil
 	sum.Elapsed = time.Since(begun)
 	send(emit, Event{Type: EventSummary, Op: op, Summary: sum})
@@ -460,6 +470,7 @@ func (s *Stack) ApplyAll(ctx context.Context, emit func(Event)) (*Summary, error
 			err = s.applyAll(ctx, o, sum)
 		}
 	}
+	s.refreshAfter(ctx, o)
 	sum.OK = err == nil
 	sum.Elapsed = time.Since(begun)
 	send(emit, Event{Type: EventSummary, Op: OpApply, Summary: sum})
@@ -655,9 +666,16 @@ func (s *Stack) protect() {
 	}
 }
 
-func (s *Stack) statePath() string { return filepath.Join(s.opts.Dir, "terraform.tfstate") }
+// statePath is the state's file, or that of the copy of a state that is kept
+// elsewhere.
+func (s *Stack) statePath() string {
+	if s.place().local() {
+		return s.localPath()
+	}
+	return s.copyPath()
+}
 
-// state reads the local state file. Errors wrap ErrStateDamaged or ErrStateNewer,
+// state reads the state's file. Errors wrap ErrStateDamaged or ErrStateNewer,
 // or say why the file could not be read.
 func (s *Stack) state() (*stateFile, error) {
 	st, err := readState(s.statePath())
@@ -676,8 +694,8 @@ func (s *Stack) state() (*stateFile, error) {
 }
 
 // Outputs are the configuration's outputs as of the last apply, sensitive ones
-// left out. It reads the local state file, as State and Exists do: a learner who
-// moves the state to a backend elsewhere sees nothing here.
+// left out. A state in a backend elsewhere is read as of StateRead, here and by
+// State and Exists.
 func (s *Stack) Outputs() (map[string]any, error) {
 	st, err := s.state()
 	if err != nil {

@@ -133,6 +133,22 @@ func (s *stateFile) resources(c *configuration) []Resource {
 	return out
 }
 
+// instances counts what is managed.
+func (s *stateFile) instances() int {
+	n := 0
+	for _, r := range s.Resources {
+		if r.Mode == "managed" {
+			n += len(r.Instances)
+		}
+	}
+	return n
+}
+
+// follows reports whether s is earlier itself, or a later state of its lineage.
+func (s *stateFile) follows(earlier *stateFile) bool {
+	return earlier.Lineage == "" || s.Lineage == earlier.Lineage && s.Serial >= earlier.Serial
+}
+
 // indexKey is an instance's key as in its address and as in its title.
 func indexKey(raw json.RawMessage) (index, key string) {
 	var v any

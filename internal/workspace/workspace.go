@@ -298,7 +298,7 @@ func newBackup() string {
 }
 
 // configuration lists the files in the terraform folder that Terraform reads as
-// configuration or values.
+// configuration or values, apart from BackendFile.
 func (w *Workspace) configuration() ([]string, error) {
 	entries, err := os.ReadDir(w.TerraformDir())
 	if err != nil {
@@ -308,7 +308,7 @@ func (w *Workspace) configuration() ([]string, error) {
 	for _, e := range entries {
 		name := e.Name()
 		for _, suffix := range []string{".tf", ".tf.json", ".tofu", ".tofu.json", ".tfvars", ".tfvars.json"} {
-			if !e.IsDir() && !strings.HasPrefix(name, ".") && strings.HasSuffix(name, suffix) {
+			if !e.IsDir() && name != BackendFile && !strings.HasPrefix(name, ".") && strings.HasSuffix(name, suffix) {
 				names = append(names, name)
 				break
 			}
