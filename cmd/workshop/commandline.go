@@ -45,6 +45,7 @@ type commandLine struct {
 	json      bool
 	noSandbox bool        // the command does not start one
 	budget    *cost.Money // of --budget; nil where it was not given
+	backend   moveTo      // of --backend
 
 	draft   *kit.Draft      // the workshop that is previewed, nil for none
 	options session.Options // of the session, once open was called with good flags
@@ -95,11 +96,13 @@ With --target aws it does the same in your own AWS account.`,
 	deploy := c.deployCommand()
 	c.budgetFlag(root.Flags())
 	c.budgetFlag(deploy.Flags())
+	c.backendFlags(root.Flags())
+	c.backendFlags(deploy.Flags())
 
 	root.AddCommand(
 		c.planCommand(), deploy, c.destroyCommand(), c.sweepCommand(),
 		c.doctorCommand(),
-		c.statusCommand(), c.logsCommand(), c.outputCommand(),
+		c.statusCommand(), c.logsCommand(), c.outputCommand(), c.backendCommand(),
 		c.stepsCommand(), c.showCommand(), c.resetCommand(),
 		c.checkCommand(), c.hintCommand(), c.solveCommand(), c.certificateCommand(),
 		c.newCommand(), c.lintCommand(), c.previewCommand(),

@@ -74,6 +74,9 @@ func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) 
 	if err := c.preflight(ctx, s, yes); err != nil {
 		return err
 	}
+	if err := c.moveState(ctx, s); err != nil {
+		return err
+	}
 	events := c.events()
 	var sum *stack.Summary
 	if yes {

@@ -215,6 +215,9 @@ func (c *commandLine) showReceipt(r session.Receipt) error {
 		c.printf("  left     nothing\n")
 	}
 	c.printf("  cost     %s\n", r.Cost)
+	if r.State != "" && r.Left == 0 && r.Proven {
+		c.printf("  state    Terraform's state stays in %s. The bucket is yours: workshop deletes neither it nor the object.\n", clean.Line(r.State))
+	}
 	return nil
 }
 

@@ -37,6 +37,9 @@ func (c *commandLine) screen(ctx context.Context, o tui.Options) error {
 	if err != nil {
 		return err
 	}
+	if err := c.moveState(ctx, s); err != nil {
+		return err
+	}
 	// A screen stays open for hours beside other work: memory counts more than
 	// the collector's share of the processor.
 	if os.Getenv("GOGC") == "" {
@@ -231,7 +234,7 @@ const awaitEvery = 500 * time.Millisecond
 
 func (s *screen) Await(ctx context.Context) (tui.Operation, error) {
 	for {
-		if o := s.session.Running(); o != nil && o.Kind != operations.Push && !s.session.Busy() {
+		if o := s.session.Running(); o != nil && !o.Kind.OfState() && !s.session.Busy() {
 			out := tui.Operation{Op: stack.OpApply, By: o.By, Started: o.Started}
 			p, err := o.Plan()
 			if err == nil {

@@ -39,6 +39,8 @@ type stackStatus struct {
 	// Lost: the state lists nothing, although the journal has a deployment and no
 	// destroy after it.
 	Lost bool `json:"lost,omitempty"`
+	// Kept is where Terraform's state is; nil where it is in the workspace.
+	Kept *session.StateKept `json:"kept,omitempty"`
 }
 
 // where names the target.
@@ -112,7 +114,7 @@ func (c *commandLine) showState(s *session.Session) error {
 // status is what is known without asking AWS.
 func (c *commandLine) status(s *session.Session, t *target.Target) (status, fargate.Ref, error) {
 	st := status{Target: t.Kind, Account: t.Account, Region: t.Region, Tasks: []fargate.Task{}, Events: []fargate.ServiceEvent{}}
-	st.Stack.State = "none"
+	st.Stack.State, st.Stack.Kept = "none", s.StateKept()
 	if last, ok := s.LastOperation(); ok {
 		st.Operation = &last
 	}
@@ -203,6 +205,7 @@ func (c *commandLine) showStatus(st status) error {
 			c.printf("%s\n", text)
 		}
 	}
+	c.showKept(st.Stack.Kept)
 	switch st.Stack.State {
 	case "none":
 		if st.Stack.Lost {

@@ -620,6 +620,13 @@ var catalogue = []entry{
 		step: "clean-up",
 	},
 	{
+		id: "state-bucket-missing", place: api,
+		says: []string{"S3 bucket*does not exist*NoSuchBucket"},
+		what: "The S3 bucket for Terraform's state does not exist.",
+		do:   "Check its name, and wait a minute if you have just created it. If it was deleted: {clean-up} finds by its tags what the state listed, and deletes it; `workshop backend local` goes on with the copy in the workspace.",
+		step: "clean-up",
+	},
+	{
 		id: "plan-stale", place: api,
 		says: []string{"Saved plan is stale", "Saved plan does not match the given state"},
 		what: "The state changed after this plan was made, or was replaced by another.",

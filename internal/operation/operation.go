@@ -46,6 +46,7 @@ const (
 	Deploy  Kind = "deploy"  // plan and apply in one
 	Destroy Kind = "destroy" // what Terraform's state has lost, what it knows, and the question what is left
 	Push    Kind = "push"    // put back a state that Terraform could not save
+	Move    Kind = "move"    // of Terraform's state to another backend; no resource changes
 )
 
 const (
@@ -312,6 +313,10 @@ const (
 	StateStopped     State = "stopped"     // on request
 	StateInterrupted State = "interrupted" // its process ended without saying how
 )
+
+// OfState reports whether an operation of that kind is about the state alone: it
+// has no plan and changes no resource.
+func (k Kind) OfState() bool { return k == Push || k == Move }
 
 // Status sums up an operation.
 type Status struct {

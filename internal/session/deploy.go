@@ -94,6 +94,9 @@ type Receipt struct {
 	Sandbox bool         `json:"sandbox"` // asked the sandbox and not AWS
 	Report  sweep.Report `json:"sweep"`
 	Cost    string       `json:"cost"`
+	// State is where Terraform's state remains, such as s3://bucket/key; empty where
+	// that is the workspace.
+	State string `json:"state,omitempty"`
 }
 
 // Sweep asks the account what is left and, where nothing is, writes the receipt
@@ -111,6 +114,9 @@ func (s *Session) Sweep(ctx context.Context) (Receipt, error) {
 	now := time.Now().UTC()
 	r.To = &now
 	r.Cost = s.bill(l.Estimate, l.From, now)
+	if kept := s.StateKept(); kept != nil {
+		r.State = kept.In
+	}
 	if r.Left == 0 && r.Proven && !s.Exists() && !l.From.IsZero() && l.To.IsZero() {
 		return r, s.Workspace.Append(entryDestroyed, r)
 	}

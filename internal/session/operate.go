@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"time"
@@ -31,7 +32,8 @@ type input struct {
 	Offline   bool             `json:"offline,omitempty"`
 	Fast      bool             `json:"fast,omitempty"`
 
-	Destroy bool `json:"destroy,omitempty"` // of a plan
+	Destroy bool          `json:"destroy,omitempty"` // of a plan
+	Backend stack.Backend `json:"backend,omitzero"`  // of a move
 }
 
 func (s *Session) input() input {
@@ -163,7 +165,7 @@ func (s *Session) LastOperation() (st operation.Status, ok bool) {
 
 // changes reports whether an operation changes what is deployed, or was to.
 func changes(o *operation.Operation) bool {
-	return o.Kind != operation.Plan && o.Kind != operation.Push
+	return o.Kind != operation.Plan && !o.Kind.OfState()
 }
 
 // endLeftover ends what operations whose process died have left running, and
@@ -190,6 +192,27 @@ func (s *Session) endLeftover(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// leftLock reports whether a lock of the state was taken by this user on this
+// computer while an operation of this workspace ran that did not come to its end,
+// so that its Terraform, which endLeftover has ended, cannot have released it.
+func (s *Session) leftLock(l stack.StateLock) bool {
+	u, err := user.Current()
+	host, herr := os.Hostname()
+	if err != nil || herr != nil || l.Who != u.Username+"@"+host {
+		return false
+	}
+	for _, o := range operation.List(s.operations()) {
+		st := o.Status()
+		switch {
+		case st.State != operation.StateInterrupted && st.State != operation.StateStopped && !errors.Is(st.Err, stack.ErrKilled):
+		case errors.Is(st.Err, stack.ErrStateLocked): // by another Terraform
+		case !l.Created.Before(st.Started) && !l.Created.After(st.Ended):
+			return true
+		}
+	}
+	return false
 }
 
 // Stop asks the operation that runs to stop, or tells it to leave at once where

@@ -211,6 +211,7 @@ func (s *Session) open(t *target.Target, tf *stack.Terraform, cache string) (*st
 	o := stack.Options{
 		Dir: s.Workspace.TerraformDir(), DataDir: s.Workspace.Dir(), CacheDir: cache, Terraform: tf,
 		Vars: map[string]string{"workspace_id": s.Workspace.ID()}, Started: s.started,
+		Stale: s.leftLock,
 	}
 	if t != nil {
 		o.Env = t.Env

@@ -185,6 +185,9 @@ func removalEvent(e sweep.Event) stack.Event {
 // aside, because the account is asked for everything all the same. nothing
 // reports that the state then lists nothing.
 func (w *worker) settleState(ctx context.Context) (nothing bool, err error) {
+	if unread, err := w.readRemote(ctx); err != nil || unread {
+		return unread, err
+	}
 	local, err := w.s.State()
 	if err != nil {
 		return false, err

@@ -120,6 +120,9 @@ func (w *worker) run(base context.Context, o *operation.Operation, emit func(sta
 		return w.destroy(base, ctx)
 	case operation.Push:
 		return nil, w.asStopped(w.push(ctx))
+	case operation.Move:
+		moved, err := w.move(ctx, in.Backend)
+		return moved, w.asStopped(err)
 	}
 	return nil, fmt.Errorf("%s is no operation", o.Kind)
 }

@@ -44,6 +44,8 @@ const (
 var (
 	// ErrNoLockfile: this Terraform cannot lock a state in S3 without DynamoDB.
 	ErrNoLockfile = errors.New("this Terraform has no lock for a state in S3")
+	// ErrNoBucket: the S3 bucket of the state does not exist.
+	ErrNoBucket = errors.New("the S3 bucket of the state does not exist")
 	// ErrOwnBackend: the learner's own files say where the state is kept.
 	ErrOwnBackend = errors.New("your own configuration has a backend")
 	// ErrMoveUnfinished: a move of the state was interrupted; Move finishes it.
@@ -154,11 +156,17 @@ func (s *Stack) Backend() (b Backend, ok bool) {
 	return p.Config, p.local() || p.Type == "s3"
 }
 
+// Remote reports whether the state is kept elsewhere than in the local file.
+func (s *Stack) Remote() bool { return !s.place().local() }
+
+// KeptIn names where the state is kept, such as s3://bucket/key.
+func (s *Stack) KeptIn() string { return s.place().String() }
+
 // StateRead is the time at which a state that is kept elsewhere was read last,
 // which is what Outputs, State and Exists are about. It is false where the state
 // is the local file, or was never read.
 func (s *Stack) StateRead() (time.Time, bool) {
-	if s.place().local() {
+	if !s.Remote() {
 		return time.Time{}, false
 	}
 	info, err := os.Stat(s.copyPath())
@@ -256,12 +264,15 @@ func runnerError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if _, _, ok := strings.Cut(err.Error(), "Error: "); ok {
-		if d := diagnosticError(OpBackend, fromText(err.Error())); d != nil {
-			return d
-		}
+	// The advice at the end is about a flag of state pull.
+	text, _, _ := strings.Cut(err.Error(), "Please ensure that your Terraform state exists")
+	if _, after, ok := strings.Cut(text, "Error loading the state: "); ok {
+		text = "Error: " + after
 	}
-	return errors.New(clean.Text(err.Error()))
+	if !strings.Contains(text, "Error: ") {
+		return err
+	}
+	return diagnosticError(OpBackend, fromText(text))
 }
 
 // peek reads the state in an S3 object without touching the configuration's own
@@ -318,7 +329,8 @@ type Moved struct {
 // and reads it there before it calls that done. A copy is kept first. Where the
 // state is already there it returns a Moved without a Copy. After an error the
 // state is where it was, and the error says so where that needs a word. An object
-// in S3 that the state leaves stays as it is. Errors wrap ErrNoLockfile,
+// in S3 that the state leaves stays as it is. From a bucket that does not exist any
+// more the local copy comes back, as of StateRead. Errors wrap ErrNoLockfile,
 // ErrOwnBackend, ErrErroredState, ErrStopped, ErrStateConflict where there is
 // another or a later state at the destination, or are a *DiagnosticError.
 func (s *Stack) Move(ctx context.Context, to Backend, emit func(Event)) (*Moved, error) {
@@ -351,6 +363,15 @@ func (s *Stack) Move(ctx context.Context, to Backend, emit func(Event)) (*Moved,
 		return state, data, err
 	}
 	before, data, err := read(from)
+	lost := to.Local() && errors.Is(err, ErrNoBucket)
+	if lost {
+		if data, err = os.ReadFile(s.copyPath()); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		if err == nil {
+			before, err = decodeState(data)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -376,7 +397,12 @@ func (s *Stack) Move(ctx context.Context, to Backend, emit func(Event)) (*Moved,
 		return nil, err
 	}
 	send(emit, Event{Type: EventLog, Op: OpBackend, Message: fmt.Sprintf("Moving the state (serial %d, %d resources) from %s to %s", before.Serial, moved.Resources, from, to)})
-	if err = s.init(ctx, o, true, "-migrate-state", "-force-copy"); err == nil {
+	if lost {
+		err = s.recover(ctx, o, data)
+	} else {
+		err = s.init(ctx, o, true, "-migrate-state", "-force-copy")
+	}
+	if err == nil {
 		data, err = s.arrived(ctx, o, read, before, to, moved.Copy)
 	}
 	if err != nil {
@@ -486,6 +512,19 @@ func (s *Stack) moveBack(from Backend, kept string, undo func() error) error {
 		return fmt.Errorf("bring back the configuration of the backend: %w", err)
 	}
 	return nil
+}
+
+// recover goes on in the local file with the copy of a state whose bucket is gone.
+func (s *Stack) recover(ctx context.Context, o *operation, data []byte) error {
+	if err := removeIfThere(s.backendNote()); err != nil {
+		return err
+	}
+	if len(data) > 0 {
+		if err := maybe.WriteFile(s.localPath(), data, 0o600); err != nil {
+			return err
+		}
+	}
+	return s.init(ctx, o, true)
 }
 
 // settleMove removes what would be taken for the current state at another place.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"workshop/internal/workspace"
 )
@@ -23,6 +24,7 @@ type bucket struct {
 	refuse  func(*http.Request) bool // answers 503; may be nil
 	corrupt func([]byte) []byte      // changes what is stored; may be nil
 	locks   int                      // locks that were taken
+	gone    bool                     // the bucket was deleted
 }
 
 func newBucket(t *testing.T) (*bucket, []string) {
@@ -52,6 +54,8 @@ func (b *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::000000000000:user/x</Arn><UserId>x</UserId><Account>000000000000</Account></GetCallerIdentityResult></GetCallerIdentityResponse>`)
 	case b.refuse != nil && b.refuse(r):
 		fail(http.StatusForbidden, "AccessDenied")
+	case b.gone:
+		fail(http.StatusNotFound, "NoSuchBucket")
 	case !object && r.Method == http.MethodGet && strings.Trim(r.URL.Path, "/") == "bucket":
 		fmt.Fprint(w, `<ListBucketResult><Name>bucket</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>`)
 	case !object:
@@ -379,4 +383,81 @@ func FuzzBackendFile(f *testing.F) {
 			t.Errorf("%q became %+v", text, c.backend.place)
 		}
 	})
+}
+
+// In S3 a lock outlives the Terraform that took it. One that is known to be left
+// is removed, any other is respected.
+func TestLockLeftInS3(t *testing.T) {
+	b, env := newBucket(t)
+	s := newStack(t, "service.tf", small)
+	s.opts.Env = env
+	deployed(t, s)
+	if _, err := s.Move(t.Context(), inBucket, nil); err != nil {
+		t.Fatal(err)
+	}
+	left := []byte(`{"ID":"0f8fad5b-d9cb-469f-a165-70867728950e","Operation":"OperationTypeApply","Who":"me@here","Version":"1.11.4","Created":"2026-01-02T03:04:05.678Z","Path":"bucket/team/one.tfstate"}`)
+	lock := inBucket.Key + ".tflock"
+	b.objects[lock] = left
+	var seen []StateLock
+	answer := false
+	s.opts.Stale = func(l StateLock) bool { seen = append(seen, l); return answer }
+	if _, err := s.Plan(t.Context(), nil); !errors.Is(err, ErrStateLocked) {
+		t.Fatal(err)
+	}
+	want := StateLock{ID: "0f8fad5b-d9cb-469f-a165-70867728950e", Who: "me@here", Created: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)}
+	if len(seen) != 1 || !seen[0].Created.Equal(want.Created) || seen[0].ID != want.ID || seen[0].Who != want.Who {
+		t.Errorf("%+v", seen)
+	}
+	if string(b.objects[lock]) != string(left) {
+		t.Error("the lock of somebody else was removed")
+	}
+	answer = true
+	for name, do := range map[string]func() error{
+		"plan":     func() error { _, err := s.Plan(t.Context(), nil); return err },
+		"applyAll": func() error { _, err := s.ApplyAll(t.Context(), nil); return err },
+	} {
+		b.objects[lock] = left
+		if err := do(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if b.objects[lock] != nil {
+			t.Errorf("%s left the lock", name)
+		}
+	}
+}
+
+// Where the bucket is gone, so is the state; the copy of it brings the stack back.
+func TestBucketLost(t *testing.T) {
+	b, env := newBucket(t)
+	s := newStack(t, "service.tf", small)
+	s.opts.Env = env
+	deployed(t, s)
+	if _, err := s.Move(t.Context(), inBucket, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.gone = true
+	for name, do := range map[string]func() error{
+		"init": func() error { return s.Init(t.Context(), nil) },
+		"plan": func() error { _, err := s.Plan(t.Context(), nil); return err },
+		"move": func() error {
+			_, err := s.Move(t.Context(), Backend{Bucket: "bucket", Key: "other", Region: "eu-west-1"}, nil)
+			return err
+		},
+	} {
+		if err := do(); !errors.Is(err, ErrNoBucket) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if up, err := s.Exists(); !up || err != nil {
+		t.Errorf("the copy: %v, %v", up, err)
+	}
+	if _, err := s.Move(t.Context(), Backend{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Init(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := s.Plan(t.Context(), nil); err != nil || !p.Empty() {
+		t.Errorf("%+v, %v", p, err)
+	}
 }

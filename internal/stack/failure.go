@@ -36,6 +36,7 @@ var sentinels = map[string]error{
 	"lock_file":            ErrLockFile,
 	"temp_dir":             ErrTempDir,
 	"disk_full":            ErrDiskFull,
+	"no_bucket":            ErrNoBucket,
 	"no_lockfile":          ErrNoLockfile,
 	"own_backend":          ErrOwnBackend,
 	"move_unfinished":      ErrMoveUnfinished,

@@ -189,7 +189,8 @@ func aside(path, why string) string {
 // ErrStateNewer) to terraform.tfstate.damaged-TIME and returns its new path, so
 // that a plan begins with an empty state. What the state listed then exists
 // unknown to Terraform: find and delete it by its tags. Where the state can be
-// read nothing is done and path is empty.
+// read nothing is done and path is empty. Of a state that is kept elsewhere only the
+// local copy is removed, and path is empty.
 func (s *Stack) SetStateAside() (path string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,7 +205,7 @@ func (s *Stack) setAside() (string, error) {
 	if !errors.Is(err, ErrStateDamaged) && !errors.Is(err, ErrStateNewer) {
 		return "", nil
 	}
-	if !s.place().local() {
+	if s.Remote() {
 		return "", removeIfThere(s.copyPath()) // the next Init reads it again
 	}
 	to := aside(s.statePath(), "damaged")

@@ -39,6 +39,10 @@ type Options struct {
 	// is called by the goroutine that runs the operation, and holds Terraform's
 	// output up until it returns.
 	Started func(Process)
+	// Stale reports whether a lock of the state is left from a Terraform of this
+	// workspace that was killed, so that it may be removed: in S3 a lock outlives
+	// its holder. Nil says no.
+	Stale func(StateLock) bool
 }
 
 // Stack is one configuration with its state. One operation (Init, Plan,
@@ -331,6 +335,11 @@ func (s *Stack) plan(ctx context.Context, emit func(Event), destroy bool) (*Plan
 		return nil, err
 	}
 	p, err := s.planOnce(ctx, o, destroy)
+	if unlocked, uerr := s.unlock(ctx, o, err); unlocked || uerr != nil {
+		if err = uerr; err == nil {
+			p, err = s.planOnce(ctx, o, destroy)
+		}
+	}
 	if errors.Is(err, errNeedsInit) && ctx.Err() == nil {
 		if err := s.init(ctx, o, true); err != nil {
 			return nil, err
@@ -465,6 +474,11 @@ func (s *Stack) ApplyAll(ctx context.Context, emit func(Event)) (*Summary, error
 	begun := time.Now()
 	sum := &Summary{}
 	err = s.applyAll(ctx, o, sum)
+	if unlocked, uerr := s.unlock(ctx, o, err); unlocked || uerr != nil {
+		if err = uerr; err == nil {
+			err = s.applyAll(ctx, o, sum)
+		}
+	}
 	if errors.Is(err, errNeedsInit) && ctx.Err() == nil {
 		if err = s.init(ctx, o, true); err == nil {
 			err = s.applyAll(ctx, o, sum)
@@ -669,10 +683,10 @@ func (s *Stack) protect() {
 // statePath is the state's file, or that of the copy of a state that is kept
 // elsewhere.
 func (s *Stack) statePath() string {
-	if s.place().local() {
-		return s.localPath()
+	if s.Remote() {
+		return s.copyPath()
 	}
-	return s.copyPath()
+	return s.localPath()
 }
 
 // state reads the state's file. Errors wrap ErrStateDamaged or ErrStateNewer,
