@@ -464,7 +464,7 @@ func (s *screen) Receipt(ctx context.Context) (tui.Receipt, error) {
 	if err != nil {
 		return tui.Receipt{}, err
 	}
-	out := tui.Receipt{Report: r.Report, Created: r.Created, Removed: r.Removed, Cost: r.Cost}
+	out := tui.Receipt{Report: r.Report, Created: r.Created, Removed: r.Removed, State: r.State, Cost: r.Cost}
 	if r.From != nil {
 		out.From = *r.From
 	}

@@ -13,6 +13,7 @@ import (
 	"workshop/internal/fargate"
 	operations "workshop/internal/operation"
 	"workshop/internal/session"
+	"workshop/internal/stack"
 	"workshop/internal/target"
 )
 
@@ -34,7 +35,7 @@ type status struct {
 }
 
 type stackStatus struct {
-	State     string `json:"state"` // none, partial, up
+	State     string `json:"state"` // none, partial, up; unknown where it was not read yet
 	Resources int    `json:"resources"`
 	// Lost: the state lists nothing, although the journal has a deployment and no
 	// destroy after it.
@@ -72,6 +73,10 @@ func (c *commandLine) statusCommand() *cobra.Command {
 			if errors.Is(err, session.ErrNothingDeployed) {
 				st.AsOf = time.Now().UTC()
 				st.Cost = c.costOf(s, st.AsOf)
+				return c.showStatus(st)
+			}
+			if errors.Is(err, stack.ErrStateUnread) {
+				st.Stack.State, st.AsOf = "unknown", time.Now().UTC()
 				return c.showStatus(st)
 			}
 			if err != nil {
@@ -207,6 +212,8 @@ func (c *commandLine) showStatus(st status) error {
 	}
 	c.showKept(st.Stack.Kept)
 	switch st.Stack.State {
+	case "unknown":
+		return nil
 	case "none":
 		if st.Stack.Lost {
 			c.printf("Terraform's state lists nothing, although something was deployed and not destroyed. `workshop destroy` asks %s for it and deletes it.\n", st.where())

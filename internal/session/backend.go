@@ -92,8 +92,8 @@ func (w *worker) readRemote(ctx context.Context) (unread bool, err error) {
 	err = st.Init(ctx, w.emit)
 	switch {
 	case errors.Is(err, stack.ErrStateDamaged), errors.Is(err, stack.ErrStateNewer), errors.Is(err, stack.ErrNoBucket):
-		if _, aerr := st.SetStateAside(); aerr != nil {
-			return false, errors.Join(err, aerr)
+		if ferr := st.ForgetRemote(); ferr != nil {
+			return false, errors.Join(err, ferr)
 		}
 		w.emit(stack.Event{Type: stack.EventDiagnostic, Op: stack.OpPlan, Diagnostic: &stack.Diagnostic{
 			Severity: "warning", Summary: "Terraform's state cannot be used: " + err.Error(),

@@ -95,7 +95,7 @@ type Receipt struct {
 	Report  sweep.Report `json:"sweep"`
 	Cost    string       `json:"cost"`
 	// State is where Terraform's state remains, such as s3://bucket/key; empty where
-	// that is the workspace.
+	// that is the workspace, or is gone.
 	State string `json:"state,omitempty"`
 }
 
@@ -114,7 +114,7 @@ func (s *Session) Sweep(ctx context.Context) (Receipt, error) {
 	now := time.Now().UTC()
 	r.To = &now
 	r.Cost = s.bill(l.Estimate, l.From, now)
-	if kept := s.StateKept(); kept != nil {
+	if kept := s.StateKept(); kept != nil && kept.Read != nil {
 		r.State = kept.In
 	}
 	if r.Left == 0 && r.Proven && !s.Exists() && !l.From.IsZero() && l.To.IsZero() {

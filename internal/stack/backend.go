@@ -46,6 +46,8 @@ var (
 	ErrNoLockfile = errors.New("this Terraform has no lock for a state in S3")
 	// ErrNoBucket: the S3 bucket of the state does not exist.
 	ErrNoBucket = errors.New("the S3 bucket of the state does not exist")
+	// ErrStateUnread: the state is kept elsewhere, and Init has not read it yet.
+	ErrStateUnread = errors.New("Terraform's state has not been read yet")
 	// ErrOwnBackend: the learner's own files say where the state is kept.
 	ErrOwnBackend = errors.New("your own configuration has a backend")
 	// ErrMoveUnfinished: a move of the state was interrupted; Move finishes it.
@@ -174,6 +176,16 @@ func (s *Stack) StateRead() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return info.ModTime(), true
+}
+
+// ForgetRemote removes the local copy of a state that is kept elsewhere and cannot
+// be read there any more: what it listed then counts as lost. The next Init reads
+// the state again.
+func (s *Stack) ForgetRemote() error {
+	if err := removeIfThere(s.copyPath()); err != nil {
+		return fmt.Errorf("remove the copy of the state: %w", err)
+	}
+	return nil
 }
 
 func (s *Stack) localPath() string { return filepath.Join(s.opts.Dir, "terraform.tfstate") }

@@ -38,6 +38,7 @@ var sentinels = map[string]error{
 	"disk_full":            ErrDiskFull,
 	"no_bucket":            ErrNoBucket,
 	"no_lockfile":          ErrNoLockfile,
+	"state_unread":         ErrStateUnread,
 	"own_backend":          ErrOwnBackend,
 	"move_unfinished":      ErrMoveUnfinished,
 	"canceled":             context.Canceled,

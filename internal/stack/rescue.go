@@ -206,7 +206,7 @@ func (s *Stack) setAside() (string, error) {
 		return "", nil
 	}
 	if s.Remote() {
-		return "", removeIfThere(s.copyPath()) // the next Init reads it again
+		return "", s.ForgetRemote()
 	}
 	to := aside(s.statePath(), "damaged")
 	if err := os.Rename(s.statePath(), to); err != nil {

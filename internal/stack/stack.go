@@ -689,10 +689,16 @@ func (s *Stack) statePath() string {
 	return s.localPath()
 }
 
-// state reads the state's file. Errors wrap ErrStateDamaged or ErrStateNewer,
-// or say why the file could not be read.
+// state reads the state's file. Errors wrap ErrStateDamaged, ErrStateNewer or
+// ErrStateUnread, or say why the file could not be read.
 func (s *Stack) state() (*stateFile, error) {
-	st, err := readState(s.statePath())
+	path := s.statePath()
+	if path == s.copyPath() {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w from %s: `workshop plan` does it", ErrStateUnread, s.KeptIn())
+		}
+	}
+	st, err := readState(path)
 	switch {
 	case errors.Is(err, ErrStateNewer):
 		return nil, fmt.Errorf("%w. Use the Terraform that wrote it, or a later one", err)

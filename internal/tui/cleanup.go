@@ -248,6 +248,9 @@ func (c *cleanup) viewReceipt(w int) []string {
 	if r.Cost != "" {
 		row("cost", clean.Line(r.Cost))
 	}
+	if r.State != "" && !r.Left() && len(unproven) == 0 {
+		row("state", "stays in "+clean.Line(r.State)+", which workshop does not delete")
+	}
 	for _, l := range rep.Left {
 		name := l.Name
 		id := t.Dim.Render("  " + clean.Line(l.ID))

@@ -280,6 +280,7 @@ type Receipt struct {
 	Removed int
 	From    time.Time // when the first resource was made; zero where unknown
 	To      time.Time // when the last was removed
+	State   string    // where Terraform's state remains; empty where that is the workspace
 	Cost    string    // one sentence: "$0.00 in the sandbox (on AWS this would have been $0.04)"
 }
 
