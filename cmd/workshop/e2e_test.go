@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -56,10 +57,11 @@ func needsTerraform(t *testing.T) {
 
 // place is a workspace, and a home that has nothing else in it.
 type place struct {
-	t    testing.TB
-	bin  string
-	home string
-	env  []string
+	t     testing.TB
+	bin   string
+	home  string
+	env   []string
+	flags []string // of every command
 }
 
 func newPlace(t testing.TB) *place {
@@ -97,7 +99,7 @@ func stopSandbox(t interface{ Errorf(string, ...any) }, env []string) {
 
 // command is one call of the program; it is killed when the test's time is up.
 func (p *place) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, p.bin, args...)
+	cmd := exec.CommandContext(ctx, p.bin, slices.Concat(args, p.flags)...)
 	cmd.Env = p.env
 	cmd.Dir = p.home
 	return cmd
