@@ -284,7 +284,10 @@ func (p *place) reach(pt point) *operations.Operation {
 	defer cancel()
 	began := time.Now()
 	wanted := func(o *operations.Operation) bool {
-		return slices.Contains(pt.kinds, o.Kind) && o.Started.After(began.Add(-10*time.Second))
+		if !slices.Contains(pt.kinds, o.Kind) || o.Started.Before(began.Add(-10*time.Second)) {
+			return false
+		}
+		return o.PID() != 0 || o.Status().State != operations.StateInterrupted // else its process is about to begin
 	}
 	var o *operations.Operation
 	until(ctx, func() bool {
@@ -386,6 +389,19 @@ func (p *place) operationStatus() (state operations.State, text string) {
 	return st.Operation.State, text
 }
 
+// swept is how many resources of the workshop the account has.
+func (p *place) swept() int {
+	p.t.Helper()
+	var found struct {
+		Left   int
+		Proven bool
+	}
+	if err := json.Unmarshal([]byte(p.run(0, "sweep", "--json")), &found); err != nil || !found.Proven {
+		p.t.Errorf("sweep --json: %+v, %v", found, err)
+	}
+	return found.Left
+}
+
 // emptied holds that one destroy leaves an empty account, no process, and says so.
 func (p *place) emptied() {
 	p.t.Helper()
@@ -403,13 +419,8 @@ func (p *place) emptied() {
 		p.t.Errorf("destroy exited with %d and ends with %v\n%s", code, last, tail(c.out.String()))
 	}
 	p.truthful("destroy", c.out.String())
-	var swept struct {
-		Left   int
-		Proven bool
-		Stacks []any
-	}
-	if err := json.Unmarshal([]byte(p.run(0, "sweep", "--json")), &swept); err != nil || swept.Left != 0 || !swept.Proven || len(swept.Stacks) != 0 {
-		p.t.Errorf("after the destroy sweep finds %+v, %v", swept, err)
+	if left := p.swept(); left != 0 {
+		p.t.Errorf("after the destroy sweep finds %d resources", left)
 	}
 	if st := p.status(); st.Stack.State != "none" {
 		p.t.Errorf("after the destroy the stack is %q", st.Stack.State)
@@ -659,6 +670,9 @@ func TestStateLost(t *testing.T) {
 				p := newDeployed(t)
 				if err := damage(p.stateFile()); err != nil {
 					t.Fatal(err)
+				}
+				if left := p.swept(); left < 20 {
+					t.Fatalf("before the destroy the account has only %d resources", left)
 				}
 				p.emptied()
 			})
