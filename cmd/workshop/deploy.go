@@ -335,7 +335,7 @@ func (c *commandLine) endRunning(ctx context.Context, s *session.Session, yes bo
 	if _, err := s.Attach(ctx, c.events()); err != nil && ctx.Err() != nil {
 		return err
 	}
-	return nil
+	return s.LockAfter()
 }
 
 // receiptTime bounds the question what is left after a destroy.

@@ -761,10 +761,13 @@ func TestFaultyAccount(t *testing.T) {
 				bad.Add(1)
 				return true
 			})
+			faulty := p.env
 			p.run(0, "deploy", "--yes", "--json")
+			p.env = direct
 			if st := p.status(); st.Stack.State != "up" {
 				t.Errorf("after deploy: %+v", st)
 			}
+			p.env = faulty
 			p.run(0, "destroy", "--yes", "--json")
 			t.Logf("%d of %d requests failed", bad.Load(), all.Load())
 			p.env = direct

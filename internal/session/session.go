@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/adrg/xdg"
 
@@ -104,13 +105,22 @@ func (s *Session) Kind() target.Kind { return s.opts.Kind }
 // Lock makes this process the one that changes the workspace; doing it again
 // changes nothing. Where another process holds it the error is a
 // *workspace.LockedError.
-func (s *Session) Lock() error {
+func (s *Session) Lock() error { return s.lockWithin(0) }
+
+// LockAfter takes the workspace's lock from a command whose operation has just
+// ended: it waits for a few seconds until that command has written its last words.
+func (s *Session) LockAfter() error { return s.lockWithin(lastWords) }
+
+// lastWords bounds the life of a command after the end of its operation.
+const lastWords = 10 * time.Second
+
+func (s *Session) lockWithin(wait time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lock != nil {
 		return nil
 	}
-	l, err := s.Workspace.Lock()
+	l, err := s.Workspace.LockWithin(wait)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Somebody has put a network interface, and a security group that names one of
@@ -150,6 +151,26 @@ func TestRemoveWaitsForWhatPasses(t *testing.T) {
 	}
 	if want := []string{"eni-1 \"ELB app/shop-k3x9/1\" still uses subnet-1: AWS deletes it by itself within minutes"}; !slices.Equal(waits, want) {
 		t.Errorf("waits %q", waits)
+	}
+}
+
+// What a holder of ours keeps is waited for once, not once for each resource that
+// it holds.
+func TestRemoveWaitsOnceForAHolder(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	a.has["DescribeSubnets"] = always(`<subnetSet><item><subnetId>subnet-1</subnetId>` + mine + `</item><item><subnetId>subnet-2</subnetId>` + mine + `</item></subnetSet>`)
+	a.has["DescribeNetworkInterfaces"] = always(`<networkInterfaceSet><item><networkInterfaceId>eni-1</networkInterfaceId><vpcId>vpc-1</vpcId>` + mine + `</item></networkInterfaceSet>`)
+	calls := map[string]int{}
+	a.has["DeleteSubnet"] = func(form url.Values) string {
+		calls[form.Get("SubnetId")]++
+		return "!DependencyViolation"
+	}
+	l := quick
+	l.settling = 30 * time.Millisecond
+	out, err := connect(a.config(), scope).remove(t.Context(), []Leftover{{Kind: subnets, ID: "subnet-1"}, {Kind: subnets, ID: "subnet-2"}}, nil, l)
+	if err != nil || len(out.Failed) != 2 || calls["subnet-1"] < 2 || calls["subnet-2"] != 1 {
+		t.Errorf("%+v, %v, calls %v", out, err, calls)
 	}
 }
 

@@ -56,7 +56,7 @@ func Remove(ctx context.Context, cfg aws.Config, scope Scope, left []Leftover, e
 }
 
 func (c *cloud) remove(ctx context.Context, left []Leftover, emit func(Event), l limits) (Removal, error) {
-	r := &remover{cloud: c, limits: l, emit: emit, total: len(left)}
+	r := &remover{cloud: c, limits: l, emit: emit, total: len(left), staying: map[string]bool{}}
 	out := Removal{Removed: []Leftover{}, Failed: []Failure{}, Skipped: []Failure{}, Untouched: []Leftover{}}
 	ordered := inOrder(left)
 	// What AWS deletes by itself is looked at last: most of it is gone then.
@@ -103,6 +103,7 @@ type remover struct {
 	limits
 	emit        func(Event)
 	done, total int
+	staying     map[string]bool // the ids of holders of ours that a wait has not seen go
 
 	current  Leftover
 	began    time.Time
@@ -203,7 +204,8 @@ func (r *remover) one(ctx context.Context, l Leftover, wait bool) error {
 // retry repeats a deletion while AWS says that something still uses the
 // resource: long if AWS is about to delete that by itself, until AWS must have
 // noticed what was deleted before if it is ours, and not at all if it is
-// somebody's.
+// somebody's, or was waited for in vain before: the tasks of a service that
+// Terraform's state knows hold many things, and end only with the service.
 func (r *remover) retry(ctx context.Context, l Leftover, f func() error) error {
 	start, pause := time.Now(), r.poll
 	for {
@@ -221,11 +223,14 @@ func (r *remover) retry(ctx context.Context, l Leftover, f func() error) error {
 			switch {
 			case holders[0].Passing:
 				bound = r.passing
-			case !holders[0].Ours:
+			case !holders[0].Ours || r.staying[holders[0].ID]:
 				bound = 0
 			}
 		}
 		if time.Since(start) >= bound {
+			for _, h := range holders {
+				r.staying[h.ID] = true
+			}
 			return &heldError{l, holders, err}
 		}
 		r.waiting(message)

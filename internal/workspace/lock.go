@@ -65,6 +65,10 @@ func (e *LockedError) Error() string {
 // still possible then.
 func (w *Workspace) Lock() (*Lock, error) { return w.lock(0) }
 
+// LockWithin takes the workspace's lock as Lock does, and waits for it for as
+// long as wait.
+func (w *Workspace) LockWithin(wait time.Duration) (*Lock, error) { return w.lock(wait) }
+
 func (w *Workspace) lock(wait time.Duration) (*Lock, error) {
 	file := flock.New(w.path(lockFile), flock.SetPermissions(fileMode))
 	got, err := file.TryLock()
