@@ -158,7 +158,8 @@ func Start(ctx context.Context, root string, c Command) (*Operation, error) {
 			if _, err := os.Stat(o.path(processFile)); err == nil {
 				return o, nil
 			}
-			return nil, o.vanished("could not begin")
+			// It has never been an operation that somebody could ask about.
+			return nil, errors.Join(o.vanished("could not begin"), os.RemoveAll(o.dir))
 		case <-limit.C:
 			return nil, fmt.Errorf("start %s: process %d has not begun after %s; %s has what it printed", kind, proc.PID, startTime, o.path(outputFile))
 		case <-time.After(pause):
@@ -255,8 +256,12 @@ func prune(root string) {
 	}
 }
 
-// Running reports whether the operation's process lives.
+// Running reports whether the operation's process lives, or is about to begin.
 func (o *Operation) Running() bool {
+	if _, err := os.Stat(o.path(processFile)); errors.Is(err, fs.ErrNotExist) && time.Since(o.Started).Abs() < startTime {
+		_, err := os.Stat(o.path(requestFile))
+		return err == nil
+	}
 	if _, err := os.Stat(o.path(lockFile)); err != nil {
 		return false
 	}

@@ -256,6 +256,32 @@ func TestVanished(t *testing.T) {
 	})
 }
 
+// TestBeginning: an operation whose process is about to begin has not been
+// interrupted, and readers wait for its events.
+func TestBeginning(t *testing.T) {
+	o := &Operation{dir: filepath.Join(t.TempDir(), "20260101T000000.000000-apply"), Request: Request{Kind: Apply, Started: time.Now()}}
+	if err := o.prepare(nil); err != nil {
+		t.Fatal(err)
+	}
+	if st := o.Status(); st.State != StateRunning || !o.Running() || o.PID() != 0 {
+		t.Errorf("status %+v, running %v, process %d", st, o.Running(), o.PID())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := o.Follow(ctx, nil)
+		ended <- err
+	}()
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("Follow = %v", err)
+	}
+	o.Started = time.Now().Add(-startTime)
+	if st := o.Status(); st.State != StateInterrupted {
+		t.Errorf("a process that never began is %s", st.State)
+	}
+}
+
 func TestPrune(t *testing.T) {
 	root := t.TempDir()
 	base := time.Now().UTC().Add(-time.Hour)

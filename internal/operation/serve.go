@@ -53,8 +53,10 @@ func Serve(dir string, w Work) error {
 		cancel()
 		if !got {
 			busy := &BusyError{}
-			if r := Running(o.path("..")); r != nil && r.dir != o.dir {
-				busy.Running = r.Request
+			for _, r := range List(o.path("..")) {
+				if r.dir != o.dir && r.Running() {
+					busy.Running = r.Request
+				}
 			}
 			return errors.Join(busy, err)
 		}
