@@ -258,10 +258,14 @@ func (c *commandLine) destroyKnown(ctx context.Context, k workspace.Known, yes b
 // destroy plans, asks, deletes, and ends with the receipt, whatever happened.
 func (c *commandLine) destroy(ctx context.Context, s *session.Session, yes bool) error {
 	events := c.events()
-	if err := c.endRunning(ctx, s, yes); err != nil {
-		return err
+	err := c.endRunning(ctx, s, yes)
+	if errors.Is(err, errReported) || errors.Is(err, errInterrupted) {
+		return err // the person said no
 	}
-	p, err := c.plan(ctx, s, true, yes, events)
+	var p *stack.Plan
+	if err == nil {
+		p, err = c.plan(ctx, s, true, yes, events)
+	}
 	if err == nil && !p.Empty() {
 		if !c.json {
 			c.showPlan(s, p)
@@ -314,28 +318,34 @@ func (c *commandLine) plan(ctx context.Context, s *session.Session, destroy, yes
 // endRunning makes room for a destroy: another one that runs is followed to its
 // end, and a deployment is stopped, after asking where the person can be asked.
 func (c *commandLine) endRunning(ctx context.Context, s *session.Session, yes bool) error {
-	o := s.Running()
-	if o == nil {
-		return nil
-	}
-	began := o.Started.Local().Format("15:04:05")
-	if o.Kind == operations.Apply || o.Kind == operations.Deploy {
-		if !yes {
-			c.printf("%s has been running since %s.", o.Kind, began)
-			if ok, err := c.ask(ctx, "Stop it and go on with the destroy? Only \"yes\" does it: ", "yes"); err != nil || !ok {
-				return c.declined(err)
-			}
+	var locked error
+	for {
+		o := s.Running()
+		if o == nil {
+			return locked
 		}
-		c.note("Stopping the %s that has been running since %s: it saves its state first.", o.Kind, began)
-		s.Stop(false)
-	} else {
-		c.note("Waiting for the %s that has been running since %s.", o.Kind, began)
+		began := o.Started.Local().Format("15:04:05")
+		if o.Kind == operations.Apply || o.Kind == operations.Deploy {
+			if !yes {
+				c.printf("%s has been running since %s.", o.Kind, began)
+				if ok, err := c.ask(ctx, "Stop it and go on with the destroy? Only \"yes\" does it: ", "yes"); err != nil || !ok {
+					return c.declined(err)
+				}
+			}
+			c.note("Stopping the %s that has been running since %s: it saves its state first.", o.Kind, began)
+			s.Stop(false)
+		} else {
+			c.note("Waiting for the %s that has been running since %s.", o.Kind, began)
+		}
+		// How it ended is part of what the destroy finds.
+		if _, err := s.Attach(ctx, c.events()); err != nil && ctx.Err() != nil {
+			return err
+		}
+		// The command that planned may go on to what it planned.
+		if locked = s.LockAfter(); locked == nil {
+			return nil
+		}
 	}
-	// How it ended is part of what the destroy finds.
-	if _, err := s.Attach(ctx, c.events()); err != nil && ctx.Err() != nil {
-		return err
-	}
-	return s.LockAfter()
 }
 
 // receiptTime bounds the question what is left after a destroy.
