@@ -624,6 +624,26 @@ func stoppedWell(t *testing.T, p *place, s *terminal, o *operations.Operation, g
 	p.emptied()
 }
 
+// TestDestroyedTwice: a destroy that finds another one at work follows it to its
+// end, and both end well.
+func TestDestroyedTwice(t *testing.T) {
+	n := needsLong(t)
+	for i := range n {
+		for _, pt := range []point{{kinds: []operations.Kind{operations.Plan}}, {kinds: []operations.Kind{operations.Destroy}, done: 5}} {
+			t.Run(fmt.Sprintf("%v/%d", pt, i+1), func(t *testing.T) {
+				t.Parallel()
+				p := newDeployed(t)
+				first := p.start("destroy", "--yes")
+				p.reach(pt)
+				p.emptied()
+				if !first.ended(commandTime) || !first.cmd.ProcessState.Success() {
+					t.Errorf("the first destroy: %s", tail(first.out.String()))
+				}
+			})
+		}
+	}
+}
+
 // TestStateLost: whatever became of Terraform's state while the stack is up, one
 // destroy empties the account.
 func TestStateLost(t *testing.T) {
