@@ -95,6 +95,13 @@ func (b *bucket) state(t *testing.T, key string) *stateFile {
 	return st
 }
 
+// do has f use the bucket while nobody else does.
+func (b *bucket) do(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+}
+
 var inBucket = Backend{Bucket: "bucket", Key: "team/one.tfstate", Region: "eu-west-1"}
 
 func deployed(t *testing.T, s *Stack) {
@@ -153,7 +160,7 @@ func TestStateMovesToS3AndBack(t *testing.T) {
 	}
 
 	// Terraform works on it, under a lock, and leaves nothing in the folder.
-	b.locks = 0
+	b.do(func() { b.locks = 0 })
 	s.opts.Vars["greeting"] = "again"
 	if err := s.Init(t.Context(), nil); err != nil {
 		t.Fatal(err)
@@ -165,9 +172,11 @@ func TestStateMovesToS3AndBack(t *testing.T) {
 	if _, err := s.Apply(t.Context(), p, nil); err != nil {
 		t.Fatal(err)
 	}
-	if b.locks == 0 {
-		t.Error("no lock was taken")
-	}
+	b.do(func() {
+		if b.locks == 0 {
+			t.Error("no lock was taken")
+		}
+	})
 	changed := b.state(t, inBucket.Key)
 	if out, err := reader.Outputs(); out["greeting"] != "again" || err != nil || changed.Serial <= start.Serial {
 		t.Errorf("after an apply: %v, %v, serial %d", out, err, changed.Serial)
@@ -284,7 +293,7 @@ func TestMoveThatFails(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			test.prepare(t, s, b)
+			b.do(func() { test.prepare(t, s, b) })
 			moved, err := s.Move(t.Context(), inBucket, nil)
 			if err == nil || test.want != nil && !errors.Is(err, test.want) || !strings.Contains(err.Error(), test.text) || moved != nil {
 				t.Fatalf("%+v, %v", moved, err)
@@ -397,7 +406,7 @@ func TestLockLeftInS3(t *testing.T) {
 	}
 	left := []byte(`{"ID":"0f8fad5b-d9cb-469f-a165-70867728950e","Operation":"OperationTypeApply","Who":"me@here","Version":"1.11.4","Created":"2026-01-02T03:04:05.678Z","Path":"bucket/team/one.tfstate"}`)
 	lock := inBucket.Key + ".tflock"
-	b.objects[lock] = left
+	b.do(func() { b.objects[lock] = left })
 	var seen []StateLock
 	answer := false
 	s.opts.Stale = func(l StateLock) bool { seen = append(seen, l); return answer }
@@ -408,21 +417,25 @@ func TestLockLeftInS3(t *testing.T) {
 	if len(seen) != 1 || !seen[0].Created.Equal(want.Created) || seen[0].ID != want.ID || seen[0].Who != want.Who {
 		t.Errorf("%+v", seen)
 	}
-	if string(b.objects[lock]) != string(left) {
-		t.Error("the lock of somebody else was removed")
-	}
+	b.do(func() {
+		if string(b.objects[lock]) != string(left) {
+			t.Error("the lock of somebody else was removed")
+		}
+	})
 	answer = true
 	for name, do := range map[string]func() error{
 		"plan":     func() error { _, err := s.Plan(t.Context(), nil); return err },
 		"applyAll": func() error { _, err := s.ApplyAll(t.Context(), nil); return err },
 	} {
-		b.objects[lock] = left
+		b.do(func() { b.objects[lock] = left })
 		if err := do(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if b.objects[lock] != nil {
-			t.Errorf("%s left the lock", name)
-		}
+		b.do(func() {
+			if b.objects[lock] != nil {
+				t.Errorf("%s left the lock", name)
+			}
+		})
 	}
 }
 
@@ -435,7 +448,7 @@ func TestBucketLost(t *testing.T) {
 	if _, err := s.Move(t.Context(), inBucket, nil); err != nil {
 		t.Fatal(err)
 	}
-	b.gone = true
+	b.do(func() { b.gone = true })
 	for name, do := range map[string]func() error{
 		"init": func() error { return s.Init(t.Context(), nil) },
 		"plan": func() error { _, err := s.Plan(t.Context(), nil); return err },
