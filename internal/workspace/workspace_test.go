@@ -354,9 +354,11 @@ func TestLock(t *testing.T) {
 func TestLockEndsWithItsProcess(t *testing.T) {
 	if dir := os.Getenv("WORKSPACE_TEST_HOLD"); dir != "" {
 		w := &Workspace{dir: dir}
-		if _, err := w.Lock(); err != nil {
+		lock, err := w.Lock()
+		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = lock.Unlock() }) // it keeps the lock from being collected as garbage, which lets go of it
 		os.Stdout.WriteString("held\n")
 		select {}
 	}
