@@ -47,7 +47,7 @@ var (
 	// ErrNoBucket: the S3 bucket of the state does not exist.
 	ErrNoBucket = errors.New("the S3 bucket of the state does not exist")
 	// ErrStateUnread: the state is kept elsewhere, and Init has not read it yet.
-	ErrStateUnread = errors.New("Terraform's state has not been read yet")
+	ErrStateUnread = errors.New("the state of Terraform has not been read yet")
 	// ErrOwnBackend: the learner's own files say where the state is kept.
 	ErrOwnBackend = errors.New("your own configuration has a backend")
 	// ErrMoveUnfinished: a move of the state was interrupted; Move finishes it.

@@ -190,7 +190,7 @@ func TestStateMovesToS3AndBack(t *testing.T) {
 		t.Error("Init did not read the state")
 	}
 
-	if moved, err = s.Move(t.Context(), Backend{}, nil); err != nil {
+	if _, err = s.Move(t.Context(), Backend{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	back, err := readState(s.localPath())

@@ -241,9 +241,9 @@ func (u *users) made(ctx context.Context, self Holder, kind, id string) (Holder,
 	if err != nil && !missing(err) {
 		return self, err
 	}
-	for i := range found {
-		h := u.holder(kind, &found[i], "")
-		if found[i].gone() {
+	if len(found) > 0 {
+		h := u.holder(kind, &found[0], "")
+		if found[0].gone() {
 			h.Passing = true
 		}
 		return h, nil

@@ -179,7 +179,7 @@ func TestFailedWrites(t *testing.T) {
 						t.Error("still sick after the disk was repaired")
 					}
 					// No Close: the process was killed.
-					_, l, c = faulty(t, dir)
+					_, _, c = faulty(t, dir)
 					if got := held(c); !slices.Equal(got, before) {
 						t.Errorf("after a restart %q, before %q", got, before)
 					}

@@ -33,19 +33,19 @@ func (d *Disk) Writes() int {
 	return d.n
 }
 
-// write returns how the next write ends, and how much of it is done.
-func (d *Disk) write() (error, int) {
+// write returns how much of the next write is done where it fails, and how it ends.
+func (d *Disk) write() (done int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.n++
 	if d.err == nil {
-		return nil, 0
+		return 0, nil
 	}
 	if d.after > 0 {
 		d.after--
-		return nil, 0
+		return 0, nil
 	}
-	return d.err, d.short
+	return d.short, d.err
 }
 
 // readOnly returns the error of a change that needs no space.
@@ -90,7 +90,7 @@ type file struct {
 }
 
 func (f *file) Write(b []byte) (int, error) {
-	if err, short := f.disk.write(); err != nil {
+	if short, err := f.disk.write(); err != nil {
 		n, _ := f.File.Write(b[:min(short, len(b))])
 		return n, err
 	}
@@ -98,7 +98,7 @@ func (f *file) Write(b []byte) (int, error) {
 }
 
 func (f *file) WriteAt(b []byte, off int64) (int, error) {
-	if err, short := f.disk.write(); err != nil {
+	if short, err := f.disk.write(); err != nil {
 		n, _ := f.File.WriteAt(b[:min(short, len(b))], off)
 		return n, err
 	}
