@@ -17,6 +17,8 @@ import (
 	static "github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"workshop/internal/sandbox/sdk"
 )
 
 // BenchmarkFleet looks at a whole sandbox on the real dial while 50 services hold
@@ -31,7 +33,7 @@ func BenchmarkFleet(b *testing.B) {
 	defer s.Close()
 	i := s.Info()
 	cfg := aws.Config{
-		Region: i.Region, BaseEndpoint: aws.String(i.Endpoint), HTTPClient: http.DefaultClient,
+		Region: i.Region, BaseEndpoint: aws.String(i.Endpoint), HTTPClient: sdk.Client(http.DefaultClient),
 		Credentials: static.NewStaticCredentialsProvider(i.AccessKeyID, i.SecretAccessKey, ""),
 	}
 	must := func(err error) {

@@ -23,6 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"go.uber.org/goleak"
+
+	"workshop/internal/sandbox/sdk"
 )
 
 func TestMain(m *testing.M) {
@@ -96,7 +98,7 @@ func TestBusyTasksBecomeMore(t *testing.T) {
 	defer transport.CloseIdleConnections()
 	info := s.Info()
 	cfg := aws.Config{
-		Region: info.Region, BaseEndpoint: aws.String(info.Endpoint), HTTPClient: &http.Client{Transport: transport},
+		Region: info.Region, BaseEndpoint: aws.String(info.Endpoint), HTTPClient: sdk.Client(&http.Client{Transport: transport}),
 		Credentials: static.NewStaticCredentialsProvider(info.AccessKeyID, info.SecretAccessKey, ""),
 	}
 	ctx := t.Context()

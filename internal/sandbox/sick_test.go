@@ -19,6 +19,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"workshop/internal/sandbox/disk/disktest"
+	"workshop/internal/sandbox/sdk"
 )
 
 // TestFullDisk has the disk of a sandbox fail and be repaired: changes are
@@ -38,13 +39,13 @@ func TestFullDisk(t *testing.T) {
 				return s, aws.Config{
 					Region: i.Region, BaseEndpoint: aws.String(i.Endpoint), // with the SDK's usual three attempts
 					Credentials: static.NewStaticCredentialsProvider(i.AccessKeyID, i.SecretAccessKey, ""),
-					HTTPClient: doer(func(r *http.Request) (*http.Response, error) {
+					HTTPClient: sdk.Client(doer(func(r *http.Request) (*http.Response, error) {
 						res, err := http.DefaultClient.Do(r)
 						if err == nil {
 							*last = res.Header
 						}
 						return res, err
-					}),
+					})),
 				}, last
 			}
 			s, cfg, header := start()

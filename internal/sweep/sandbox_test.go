@@ -26,6 +26,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"workshop/internal/sandbox"
+	"workshop/internal/sandbox/sdk"
 )
 
 // startSandbox starts a sandbox in the process and returns a configuration for it.
@@ -44,7 +45,7 @@ func startSandbox(t testing.TB) aws.Config {
 	})
 	i := sb.Info()
 	return aws.Config{
-		Region: i.Region, BaseEndpoint: &i.Endpoint, HTTPClient: client,
+		Region: i.Region, BaseEndpoint: &i.Endpoint, HTTPClient: sdk.Client(client),
 		Credentials: credentials.NewStaticCredentialsProvider(i.AccessKeyID, i.SecretAccessKey, ""),
 	}
 }

@@ -13,6 +13,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+
+	"workshop/internal/sandbox/sdk"
 )
 
 // Kind is a sort of target.
@@ -134,6 +137,7 @@ func sandboxConfig(i info) aws.Config {
 	return aws.Config{
 		Region:       i.Region,
 		BaseEndpoint: aws.String(i.Endpoint),
+		HTTPClient:   sdk.Client(awshttp.NewBuildableClient()),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: i.AccessKeyID, SecretAccessKey: i.SecretAccessKey, Source: "sandbox"}, nil
 		}),

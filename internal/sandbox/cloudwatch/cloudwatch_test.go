@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"workshop/internal/sandbox/sandboxtest"
+	"workshop/internal/sandbox/sdk"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,7 +38,7 @@ func serve(t testing.TB, sources Sources) (*CloudWatch, *cw.Client, aws.Config) 
 	cfg := sandboxtest.Serve(t, a, c.Service())
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	cfg.HTTPClient = &http.Client{Transport: transport}
+	cfg.HTTPClient = sdk.Client(&http.Client{Transport: transport})
 	return c, cw.NewFromConfig(cfg), cfg
 }
 

@@ -31,6 +31,7 @@ import (
 	"workshop/internal/sandbox/ec2"
 	"workshop/internal/sandbox/elbv2"
 	"workshop/internal/sandbox/sandboxtest"
+	"workshop/internal/sandbox/sdk"
 	"workshop/internal/sandbox/store"
 	"workshop/internal/sandbox/wire"
 )
@@ -118,7 +119,7 @@ func start(t testing.TB, a *account.Account, timing elbv2.Timing) *site {
 	tr := &http.Transport{}
 	t.Cleanup(tr.CloseIdleConnections)
 	cfg := sandboxtest.Serve(t, a, s.service.Service())
-	cfg.HTTPClient = &http.Client{Transport: tr}
+	cfg.HTTPClient = sdk.Client(&http.Client{Transport: tr})
 	s.Client = elb.NewFromConfig(cfg)
 	return s
 }

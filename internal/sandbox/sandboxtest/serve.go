@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"workshop/internal/sandbox/account"
+	"workshop/internal/sandbox/sdk"
 	"workshop/internal/sandbox/store"
 	"workshop/internal/sandbox/wire"
 )
@@ -37,9 +39,8 @@ func Serve(t testing.TB, a *account.Account, services ...*wire.Service) aws.Conf
 	h := httptest.NewServer(srv)
 	t.Cleanup(h.Close)
 	return aws.Config{
-		// The second attempt is for connections that net/http closes under an answer
-		// because smithy-go closed the request's body before its end was read.
-		Region: a.Region, BaseEndpoint: aws.String(h.URL), RetryMaxAttempts: 2,
+		Region: a.Region, BaseEndpoint: aws.String(h.URL), RetryMaxAttempts: 1,
+		HTTPClient:  sdk.Client(awshttp.NewBuildableClient()),
 		Credentials: credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey, ""),
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -20,6 +21,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/smithy-go"
 
+	"workshop/internal/sandbox/sdk"
 	"workshop/internal/sandbox/store"
 	"workshop/internal/sandbox/wire"
 )
@@ -77,6 +79,7 @@ func config(url string, k wire.Credentials) aws.Config {
 		Region: "eu-west-1", BaseEndpoint: &url,
 		Credentials:      credentials.NewStaticCredentialsProvider(k.AccessKeyID, k.SecretAccessKey, ""),
 		RetryMaxAttempts: 1,
+		HTTPClient:       sdk.Client(awshttp.NewBuildableClient()),
 	}
 }
 
