@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"iter"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"workshop/internal/clean"
 	"workshop/internal/diagnose"
@@ -155,14 +158,24 @@ func (t *tail) run(ctx context.Context, yield func(Line, error) bool) {
 	}
 }
 
-// passing reports errors that may go away without anybody doing anything.
+// passing reports errors that may go away without anybody doing anything: what
+// AWS refuses stays refused, what did not get through or met a fault of the server
+// may get through the next time.
 func passing(err error) bool {
-	return errors.Is(err, ErrNoLogGroup) || errors.Is(err, diagnose.ErrThrottled) || errors.Is(err, diagnose.ErrUnreachable) || unavailable(err)
-}
-
-func unavailable(err error) bool {
-	var down *types.ServiceUnavailableException
-	return errors.As(err, &down)
+	for _, kind := range []error{diagnose.ErrNoCredentials, diagnose.ErrExpired, diagnose.ErrDenied} {
+		if errors.Is(err, kind) {
+			return false
+		}
+	}
+	if errors.Is(err, ErrNoLogGroup) || errors.Is(err, diagnose.ErrThrottled) || errors.Is(err, diagnose.ErrUnreachable) {
+		return true
+	}
+	var answer *smithyhttp.ResponseError
+	if errors.As(err, &answer) && answer.Response != nil && answer.Response.Response != nil {
+		return answer.HTTPStatusCode() >= http.StatusInternalServerError
+	}
+	var refused smithy.APIError
+	return !errors.As(err, &refused)
 }
 
 // poll reads the window to its end and gives out what is new. Stopped means

@@ -267,6 +267,40 @@ func TestTailStopsWhereNobodyCanHelp(t *testing.T) {
 	})
 }
 
+// One answer that did not arrive must not end a stream that somebody reads.
+func TestTailGetsOverFaults(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		body   any
+		ends   bool
+	}{
+		"fault of the server":       {500, apiError("InternalFailure", "x"), false},
+		"a proxy that has no words": {502, nil, false},
+		"throttling":                {400, apiError("ThrottlingException", "Rate exceeded"), false},
+		"wrong pattern":             {400, apiError("InvalidParameterException", "Invalid filter pattern"), true},
+		"expired":                   {400, apiError("ExpiredTokenException", "The security token included in the request is expired"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGroup()
+				g.err = func() (int, any) { return c.status, c.body }
+				time.AfterFunc(10*time.Second, func() { g.with(func() { g.err = nil }) })
+				time.AfterFunc(20*time.Second, func() { g.add("s", "afterwards", 0) })
+				ends := true
+				for line, err := range Tail(t.Context(), g.config(), TailOptions{Group: "g", Follow: true}) {
+					if err == nil && line.Message == "afterwards" {
+						ends = false
+						break
+					}
+				}
+				if ends != c.ends {
+					t.Errorf("it ended: %v", ends)
+				}
+			})
+		})
+	}
+}
+
 func TestTailMemoryIsBounded(t *testing.T) {
 	tl := &tail{opts: TailOptions{Follow: true}, seen: map[uint64]int64{}}
 	for i := range uint64(3 * seenMost) {

@@ -30,8 +30,9 @@ type logs struct {
 	found  matches // of the filter, without the health checks unless all
 
 	follow bool
-	bottom int // number of the last line on the screen, while not following
-	paused int // number that the next line had when following ended
+	bottom int  // number of the last line on the screen, while not following
+	paused int  // number that the next line had when following ended
+	broken bool // no lines come any more, because of an error
 
 	filter  field
 	editing bool
@@ -305,7 +306,10 @@ func (l *logs) viewHead(w int) []string {
 	}
 	left += t.Dim.Render("   " + lines)
 	right := t.Good.Render(t.Signs.Running + " following ")
-	if !l.follow {
+	switch {
+	case l.broken:
+		right = t.Attention.Render("no new lines: the logs cannot be followed ")
+	case !l.follow:
 		right = t.Attention.Render("paused")
 		if n := l.ring.Next() - l.paused; n > 0 {
 			right += t.Attention.Render(fmt.Sprintf(", %s new", thousands(n)))

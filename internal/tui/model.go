@@ -282,10 +282,12 @@ func (m *model) watch() {
 		})
 	}
 	if !m.jobs.alive(m.tailing) {
+		m.logs.broken = false
 		m.tailing = m.jobs.start(func(ctx context.Context, gen int, _ func(any)) (any, error) {
 			return nil, m.session.Tail(ctx, func(l []fargate.Line) { m.jobs.box.putLines(gen, l) })
 		}, func(what any) tea.Cmd {
 			if e := what.(ended); e.err != nil {
+				m.logs.broken = true
 				m.say(noteAttention, "The logs cannot be followed: "+clean.Line(e.err.Error()))
 			}
 			return nil

@@ -545,6 +545,17 @@ func TestAnEmptyPlan(t *testing.T) {
 	})
 }
 
+func TestLogsThatEndAreNotFollowed(t *testing.T) {
+	play(t, func() *tuitest.Session {
+		s := tuitest.NewUp()
+		s.LogError = errors.New("access denied")
+		return s
+	}, 120, 24, tui.Options{Page: "logs"}, func(st *stage) {
+		st.wait(time.Minute) // the notice has gone
+		st.sees("no new lines: the logs cannot be followed")
+	})
+}
+
 func TestLogsKeepThePlaceWhilePaused(t *testing.T) {
 	play(t, tuitest.NewUp, 80, 24, tui.Options{Page: "logs"}, func(st *stage) {
 		st.wait(30 * time.Second)

@@ -214,6 +214,9 @@ func (s *Session) Tail(ctx context.Context, more func([]fargate.Line)) error {
 		if len(out) > 0 {
 			more(out)
 		}
+		if s.LogError != nil {
+			return s.LogError
+		}
 		select {
 		case <-ctx.Done():
 			return nil
