@@ -56,14 +56,16 @@ const (
 	heldTime = 100 * time.Second
 )
 
-// needsLong skips without WORKSHOP_LONG, and returns how many rounds of
-// everything WORKSHOP_ROUNDS asks for, by default one.
+// needsLong skips without WORKSHOP_LONG, lets the test run beside others, most of
+// which wait for a load balancer, and returns how many rounds of everything
+// WORKSHOP_ROUNDS asks for, by default one.
 func needsLong(t *testing.T) (rounds int) {
 	t.Helper()
 	if os.Getenv("WORKSHOP_LONG") == "" {
 		t.Skip("takes minutes: set WORKSHOP_LONG=1")
 	}
 	needsTerraform(t)
+	t.Parallel()
 	rounds, err := strconv.Atoi(os.Getenv("WORKSHOP_ROUNDS"))
 	if err != nil || rounds < 1 {
 		rounds = 1
