@@ -1060,7 +1060,7 @@ var catalogue = []entry{
 		id: "sandbox-unreachable", place: api,
 		says: []string{"dial tcp 127.0.0.1:* connection refused", "dial tcp [::1]:* connection refused", "read tcp 127.0.0.1:* connection reset"},
 		what: "Nothing answers at the sandbox's address on this machine.",
-		do:   "Start the sandbox (`workshop sandbox`) or the workshop itself, and try again. For AWS itself AWS_ENDPOINT_URL must not be set.",
+		do:   "Run the command again: it starts the sandbox. `workshop sandbox status` says how it is. For another account AWS_ENDPOINT_URL must not be set.",
 		step: "prerequisites",
 	},
 	{
