@@ -318,10 +318,17 @@ func (c *commandLine) plan(ctx context.Context, s *session.Session, destroy, yes
 // endRunning makes room for a destroy: another one that runs is followed to its
 // end, and a deployment is stopped, after asking where the person can be asked.
 func (c *commandLine) endRunning(ctx context.Context, s *session.Session, yes bool) error {
-	var locked error
+	// The command whose operation was killed keeps the workspace until Terraform
+	// has saved its state.
+	locked := s.Lock()
 	for {
 		o := s.Running()
 		if o == nil {
+			var held *workspace.LockedError
+			if errors.As(locked, &held) {
+				c.note("Waiting for a moment: %v.", locked)
+				return s.LockAfter()
+			}
 			return locked
 		}
 		began := o.Started.Local().Format("15:04:05")

@@ -59,6 +59,9 @@ func (s *Session) operate(ctx context.Context, kind operation.Kind, in input, p 
 	if err := s.Lock(); err != nil {
 		return nil, err
 	}
+	if err := s.endLeftover(ctx, emit); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	s.operating++
 	s.mu.Unlock()
@@ -67,9 +70,6 @@ func (s *Session) operate(ctx context.Context, kind operation.Kind, in input, p 
 		s.operating--
 		s.mu.Unlock()
 	}()
-	if err := s.endLeftover(ctx); err != nil {
-		return nil, err
-	}
 	// The target's environment goes along: a session that MFA opened is in it.
 	t, err := s.Target(ctx)
 	if err != nil {
@@ -118,7 +118,7 @@ func (s *Session) followed(ctx context.Context, o *operation.Operation, emit fun
 	})
 	if gone := (*operation.VanishedError)(nil); errors.As(err, &gone) && s.Lock() == nil {
 		// Terraform outlives its operation until it has saved its state.
-		err = errors.Join(err, s.endLeftover(context.WithoutCancel(ctx)))
+		err = errors.Join(err, s.endLeftover(context.WithoutCancel(ctx), emit))
 	}
 	if len(data) > 0 && result != nil {
 		if jerr := json.Unmarshal(data, result); jerr != nil {
@@ -170,7 +170,7 @@ func changes(o *operation.Operation) bool {
 
 // endLeftover ends what operations whose process died have left running, and
 // journals what they had done.
-func (s *Session) endLeftover(ctx context.Context) error {
+func (s *Session) endLeftover(ctx context.Context, emit func(stack.Event)) error {
 	ctx, cancel := context.WithTimeout(ctx, leftoverTime)
 	defer cancel()
 	for _, o := range operation.List(s.operations()) {
@@ -179,6 +179,10 @@ func (s *Session) endLeftover(ctx context.Context) error {
 		}
 		processes := readProcesses(o)
 		for _, p := range processes {
+			if p.Alive() && emit != nil {
+				emit(stack.Event{Type: stack.EventHeld, Time: time.Now().UTC(),
+					Message: "Waiting until the Terraform of the " + string(o.Kind) + " that was interrupted has saved its state. This takes seconds, at most 2 minutes."})
+			}
 			if _, err := stack.EndLeftover(ctx, p); err != nil {
 				return err
 			}

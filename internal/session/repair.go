@@ -71,7 +71,7 @@ func (s *Session) StartOver(ctx context.Context) (kept string, err error) {
 			return "", fmt.Errorf("wait for the end of %s: %w", o.Kind, err)
 		}
 	}
-	if err := s.endLeftover(ctx); err != nil {
+	if err := s.endLeftover(ctx, nil); err != nil {
 		return "", err
 	}
 	if _, err := target.StopSandbox(ctx, s.Workspace.Dir()); err != nil && !errors.Is(err, target.ErrNotRunning) {
