@@ -349,7 +349,7 @@ type holders struct {
 // held are the types whose deletion other resources can hold.
 var held = map[string]bool{
 	"aws_vpc": true, "aws_subnet": true, "aws_security_group": true, "aws_internet_gateway": true,
-	"aws_default_security_group": true, "aws_lb_target_group": true,
+	"aws_default_security_group": true,
 }
 
 func (h *holders) event(ctx context.Context, e stack.Event) {

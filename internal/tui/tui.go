@@ -41,7 +41,7 @@ const framesPerSecond = 120
 const saveTime = 5 * time.Second
 
 // stopTime is how long Run waits for Terraform to stop safely after the screen
-// has gone; after it the hard way is taken.
+// has gone; after it Terraform is told to leave at once.
 const stopTime = 3 * time.Minute
 
 // FromEnv fills in what the environment says about the terminal: ASCII where
