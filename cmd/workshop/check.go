@@ -208,7 +208,7 @@ func (c *commandLine) hintCommand() *cobra.Command {
 		Use:   "hint STEP",
 		Short: "Give the next hint of a step",
 		Args:  oneArg("a step's id from `workshop steps`"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			s, course, err := c.course()
 			if err != nil {
 				return err
@@ -217,7 +217,7 @@ func (c *commandLine) hintCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			spans, n, err := s.Hint(step)
+			spans, n, err := s.Hint(cmd.Context(), step)
 			if err != nil {
 				c.note("%v", err)
 			}
@@ -274,7 +274,7 @@ func (c *commandLine) resetStep(ctx context.Context, id string, yes bool) error 
 	if err != nil {
 		return err
 	}
-	return c.act(ctx, s, step, step.Reset, yes, s.ResetStep)
+	return c.act(ctx, s, step, step.Reset, yes, s.Reset)
 }
 
 // act carries out the actions of a step for the learner.
@@ -392,15 +392,16 @@ func (c *commandLine) certificateCommand() *cobra.Command {
 		Use:   "certificate",
 		Short: "Write what you have done as certificate.md and certificate.svg",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			s, course, err := c.course()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, _, err := c.course()
 			if err != nil {
 				return err
 			}
-			cert, err := s.Certificate(course, name)
+			cert, err := s.Certificate(cmd.Context())
 			if err != nil {
 				return err
 			}
+			cert.Name = name
 			var files []string
 			for _, f := range []struct {
 				name  string

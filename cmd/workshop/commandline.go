@@ -52,7 +52,6 @@ type commandLine struct {
 	session *session.Session
 	// fullScreen: the terminal is the screens', so no command may ask on it.
 	fullScreen bool
-	notes      []string // what is to be known of its workspace
 	closers    []func() error
 }
 
@@ -162,7 +161,10 @@ func (c *commandLine) open() (*session.Session, error) {
 	if c.draft != nil {
 		o.Course = c.draft.Course
 	}
-	if c.terminal() && !c.fullScreen {
+	switch {
+	case c.fullScreen:
+		o.Face = tui.Face
+	case c.terminal():
 		o.MFACode = c.mfaCode
 	}
 	c.options = o
@@ -171,8 +173,7 @@ func (c *commandLine) open() (*session.Session, error) {
 		return nil, err
 	}
 	c.session = s
-	c.notes = s.Workspace.Notes()
-	c.tell(c.notes)
+	c.tell(s.Notes())
 	c.closers = append(c.closers, s.Close)
 	if c.budget != nil {
 		if err := s.SetBudget(*c.budget); err != nil {

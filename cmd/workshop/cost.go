@@ -9,7 +9,6 @@ import (
 	"workshop/internal/cost"
 	"workshop/internal/session"
 	"workshop/internal/stack"
-	"workshop/internal/tui"
 )
 
 // budgetFlag adds --budget to a command that creates things. The amount is kept in
@@ -82,60 +81,17 @@ func (c *commandLine) warnBudget(warning string) {
 
 // showPrice prints what a plan does to the cost of the whole stack.
 func (c *commandLine) showPrice(s *session.Session, p *stack.Plan) {
-	price, err := s.PriceOf(p)
-	if err != nil {
-		c.note("What this costs is not known: %v", err)
+	price := s.Cost(p)
+	if price.Err != nil {
+		c.note("What this costs is not known: %v", price.Err)
 		return
 	}
-	c.printf("\nCost: %s\n", price.Text(s.Sandbox()))
+	c.printf("\nCost: %s\n", price.Whole)
 	if p.Destroy {
 		return
 	}
-	for _, hint := range price.After.Hints() {
+	for _, hint := range price.Hints {
 		c.printf("%s\n", clean.Line(hint))
 	}
-	c.warnBudget(planWarning(s, price))
-}
-
-// planWarning is the warning about the budget if a plan is applied now.
-func planWarning(s *session.Session, price cost.Change) string {
-	m, err := s.Meter()
-	if err != nil {
-		return ""
-	}
-	now := time.Now().UTC()
-	return m.With(now, price.After).At(now).Warning()
-}
-
-// Cost is the screens' view of the same.
-func (s *screen) Cost(p *stack.Plan) tui.Cost {
-	sandbox := s.session.Sandbox()
-	m, _ := s.session.Meter() // the price is as good without what was so far
-	e, err := s.session.Standing()
-	if err != nil {
-		return tui.Cost{}
-	}
-	out := tui.Cost{Now: e.Hourly.Rate(), Whole: e.PerHourText(sandbox)}
-	if p != nil {
-		price, err := s.session.PriceOf(p)
-		if err != nil {
-			return tui.Cost{}
-		}
-		out.Whole = price.Text(sandbox)
-		if e = price.After; !p.Destroy {
-			out.Warning = planWarning(s.session, price)
-		}
-	}
-	if sandbox {
-		out.Now = "$0.00/h"
-	}
-	out.Hints = e.Hints()
-	for _, l := range e.Lines {
-		out.Parts = append(out.Parts, tui.CostPart{What: l.What, Hourly: l.Hourly.Rate()})
-	}
-	out.Meter = func(now time.Time) tui.Meter {
-		b := m.At(now)
-		return tui.Meter{SoFar: b.Text(), Sentence: b.Sentence(), Notice: b.Notice(), Share: b.Share(), Over: b.Over(), Warning: b.Warning()}
-	}
-	return out
+	c.warnBudget(price.Warning)
 }

@@ -128,7 +128,7 @@ func TestHostileAnswers(t *testing.T) {
 			cleantest.Fill(&filled, nil)
 			for _, left := range []int{0, 1} {
 				filled.Report.AsOf, filled.Left = now, left
-				receipts = append(receipts, filled, session.Receipt{Report: rep, Left: left, From: &now, To: &now})
+				receipts = append(receipts, filled, session.Receipt{Report: rep, Left: left, From: now, To: now})
 			}
 			var events []stack.Event
 			for _, kind := range []stack.EventType{stack.EventDownload, stack.EventLog, stack.EventPlanned, stack.EventStarted, stack.EventProgress, stack.EventDone, stack.EventFailed, stack.EventDiagnostic, stack.EventSummary} {

@@ -208,7 +208,7 @@ func (c *commandLine) showReceipt(r session.Receipt) error {
 	default:
 		c.printf("Everything has been deleted. Asked at %s, in %d places.\n", r.Report.AsOf.Local().Format("15:04:05"), len(r.Report.Places))
 	}
-	if r.From != nil {
+	if !r.From.IsZero() {
 		c.printf("  created  %d resources at %s, removed %d at %s\n", r.Created, r.From.Local().Format("15:04"), r.Removed, r.To.Local().Format("15:04"))
 	}
 	if r.Left == 0 && r.Proven {

@@ -70,7 +70,7 @@ func (s *Session) MoveState(ctx context.Context, to stack.Backend, emit func(sta
 }
 
 func (w *worker) move(ctx context.Context, to stack.Backend) (*stack.Moved, error) {
-	st, err := w.s.Stack(ctx, w.emit)
+	st, err := w.s.Terraform(ctx, w.emit)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (w *worker) readRemote(ctx context.Context) (unread bool, err error) {
 	if err != nil || !local.Remote() {
 		return false, err
 	}
-	st, err := w.s.Stack(ctx, w.emit)
+	st, err := w.s.Terraform(ctx, w.emit)
 	if err != nil {
 		return false, err
 	}

@@ -87,13 +87,13 @@ func (s *Session) Lost() bool {
 type Receipt struct {
 	Created int          `json:"created"` // resources
 	Removed int          `json:"removed"`
-	Left    int          `json:"left"`
-	Proven  bool         `json:"proven"` // every question was answered
-	From    *time.Time   `json:"from,omitempty"`
-	To      *time.Time   `json:"to,omitempty"`
-	Sandbox bool         `json:"sandbox"` // asked the sandbox and not AWS
+	Left    int          `json:"left"`          // resources in the account
+	Proven  bool         `json:"proven"`        // every question was answered
+	From    time.Time    `json:"from,omitzero"` // when the first resource was created; zero where unknown
+	To      time.Time    `json:"to,omitzero"`   // when the account was asked
+	Sandbox bool         `json:"sandbox"`       // asked the sandbox and not AWS
 	Report  sweep.Report `json:"sweep"`
-	Cost    string       `json:"cost"`
+	Cost    string       `json:"cost"` // one sentence: "$0.00 in the sandbox (on AWS this would have been $0.04)"
 	// State is where Terraform's state remains, such as s3://bucket/key; empty where
 	// that is the workspace, or is gone.
 	State string `json:"state,omitempty"`
@@ -108,11 +108,8 @@ func (s *Session) Sweep(ctx context.Context) (Receipt, error) {
 	}
 	l := s.Life()
 	r := Receipt{Created: l.Created, Removed: l.Removed, Left: len(rep.Left), Proven: rep.Complete(), Sandbox: s.Sandbox(), Report: rep}
-	if !l.From.IsZero() {
-		r.From = &l.From
-	}
 	now := time.Now().UTC()
-	r.To = &now
+	r.From, r.To = l.From, now
 	r.Cost = s.bill(l.Estimate, l.From, now)
 	if kept := s.StateKept(); kept != nil && kept.Read != nil {
 		r.State = kept.In

@@ -27,14 +27,15 @@ import (
 // configuration is far smaller.
 const maxFile = 1 << 20
 
-// Change gives variables values as Set does, under the lock, and says in words
-// what is different now, a line each: none where everything was so already.
-func (s *Session) Change(settings []lesson.Setting) (changes []string, err error) {
+// Set gives variables of the configuration values. It takes the workspace's lock
+// and keeps a copy of each file that it changes. changes has a sentence for each
+// difference and each copy: none where every variable had its value already.
+func (s *Session) Set(_ context.Context, settings []lesson.Setting) (changes []string, err error) {
 	if err := s.Lock(); err != nil {
 		return nil, err
 	}
 	before := s.Configuration()
-	kept, err := s.Set(settings)
+	kept, err := s.setVariables(settings)
 	after := s.Configuration()
 	for _, set := range settings {
 		was, is := before.Variables[set.Name], after.Variables[set.Name]
@@ -73,13 +74,13 @@ type File struct {
 
 // Fault is an error in a file's syntax.
 type Fault struct {
-	Line int // from 1
-	Says string
+	Line    int // from 1
+	Message string
 }
 
 // ReadFile reads the file that an action opens, and finds the line that it
 // means as the file is now.
-func (s *Session) ReadFile(a lesson.Action) (File, error) {
+func (s *Session) ReadFile(_ context.Context, a lesson.Action) (File, error) {
 	f := File{Name: a.File, Path: filepath.Join(s.Workspace.TerraformDir(), a.File), Line: max(a.At, 1)}
 	if !workspace.ValidName(a.File) {
 		return f, fmt.Errorf("%s is not the name of a file in the configuration's folder", clean.Line(a.File))
@@ -108,7 +109,7 @@ func (s *Session) ReadFile(a lesson.Action) (File, error) {
 
 // WriteFile replaces a file of the configuration, under the lock. kept is the
 // copy of what was there, empty where nothing was lost.
-func (s *Session) WriteFile(name, text string) (f File, kept string, err error) {
+func (s *Session) WriteFile(ctx context.Context, name, text string) (f File, kept string, err error) {
 	if err := s.Lock(); err != nil {
 		return File{}, "", err
 	}
@@ -116,7 +117,7 @@ func (s *Session) WriteFile(name, text string) (f File, kept string, err error) 
 	if err != nil {
 		return File{}, kept, err
 	}
-	f, err = s.ReadFile(lesson.Action{File: name})
+	f, err = s.ReadFile(ctx, lesson.Action{File: name})
 	return f, kept, err
 }
 
@@ -127,7 +128,7 @@ func syntax(name string, data []byte) *Fault {
 		_, diags := hclsyntax.ParseConfig(data, name, hcl.InitialPos)
 		for _, d := range diags {
 			if d.Severity == hcl.DiagError {
-				f := &Fault{Line: 1, Says: clean.Line(cmp.Or(d.Detail, d.Summary))}
+				f := &Fault{Line: 1, Message: clean.Line(cmp.Or(d.Detail, d.Summary))}
 				if d.Subject != nil {
 					f.Line = d.Subject.Start.Line
 				}
@@ -140,7 +141,7 @@ func syntax(name string, data []byte) *Fault {
 		if err == nil {
 			return nil
 		}
-		f := &Fault{Line: 1, Says: clean.Line(err.Error())}
+		f := &Fault{Line: 1, Message: clean.Line(err.Error())}
 		var at *json.SyntaxError
 		if errors.As(err, &at) {
 			f.Line += bytes.Count(data[:min(int(at.Offset), len(data))], []byte("\n"))

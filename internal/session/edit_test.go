@@ -29,7 +29,7 @@ func TestChangeSaysWhatIsDifferent(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before, _ := os.ReadFile(values)
-			got, err := s.Change(c.set)
+			got, err := s.Set(t.Context(), c.set)
 			if err != nil || len(got) != len(c.want) {
 				t.Fatalf("%q, %v", got, err)
 			}
@@ -45,7 +45,7 @@ func TestChangeSaysWhatIsDifferent(t *testing.T) {
 			}
 		})
 	}
-	if got, err := s.Change([]lesson.Setting{{Name: "nobody", Value: "1"}}); err == nil || len(got) > 0 {
+	if got, err := s.Set(t.Context(), []lesson.Setting{{Name: "nobody", Value: "1"}}); err == nil || len(got) > 0 {
 		t.Errorf("a variable that there is not: %q, %v", got, err)
 	}
 }
@@ -63,31 +63,31 @@ func TestReadAndWriteFile(t *testing.T) {
 		{lesson.Action{File: "main.tf", Find: "is not there", At: 2}, 2},
 		{lesson.Action{File: "terraform.tfvars", At: 7}, 7},
 	} {
-		f, err := s.ReadFile(c.a)
+		f, err := s.ReadFile(t.Context(), c.a)
 		if err != nil || f.Line != c.line || f.Fault != nil {
 			t.Errorf("%+v: line %d, %+v, %v", c.a, f.Line, f.Fault, err)
 		}
 	}
 	for _, name := range []string{"../id", "..", "", "/etc/passwd", "a/b.tf"} {
-		if f, err := s.ReadFile(lesson.Action{File: name}); err == nil {
+		if f, err := s.ReadFile(t.Context(), lesson.Action{File: name}); err == nil {
 			t.Errorf("%q was read: %+v", name, f)
 		}
-		if _, _, err := s.WriteFile(name, "x"); err == nil {
+		if _, _, err := s.WriteFile(t.Context(), name, "x"); err == nil {
 			t.Errorf("%q was written", name)
 		}
 	}
 
-	f, kept, err := s.WriteFile("main.tf", "a {\n  b = 1\n\n")
-	if err != nil || f.Fault == nil || f.Fault.Line != 1 || !strings.Contains(f.Fault.Says, "closing brace") {
+	f, kept, err := s.WriteFile(t.Context(), "main.tf", "a {\n  b = 1\n\n")
+	if err != nil || f.Fault == nil || f.Fault.Line != 1 || !strings.Contains(f.Fault.Message, "closing brace") {
 		t.Errorf("a block that is not closed: %+v, %v", f.Fault, err)
 	}
 	if old, err := os.ReadFile(kept); err != nil || string(old) != someVariables {
 		t.Errorf("the copy has %q, %v", old, err)
 	}
-	if f, _, err = s.WriteFile("x.auto.tfvars.json", "{\n\"a\": 1,\n}"); err != nil || f.Fault == nil || f.Fault.Line != 3 {
+	if f, _, err = s.WriteFile(t.Context(), "x.auto.tfvars.json", "{\n\"a\": 1,\n}"); err != nil || f.Fault == nil || f.Fault.Line != 3 {
 		t.Errorf("JSON with a comma too many: %+v, %v", f.Fault, err)
 	}
-	if f, _, err = s.WriteFile("main.tf", ""); err != nil || f.Text != "" || f.Fault != nil {
+	if f, _, err = s.WriteFile(t.Context(), "main.tf", ""); err != nil || f.Text != "" || f.Fault != nil {
 		t.Errorf("an empty file: %+v, %v", f, err)
 	}
 	if _, err := os.Stat(f.Path); err != nil {

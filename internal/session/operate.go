@@ -219,9 +219,21 @@ func (s *Session) leftLock(l stack.StateLock) bool {
 	return false
 }
 
-// Stop asks the operation that runs to stop, or tells it to leave at once where
-// hard is set. It does not wait for the end.
+// Stop asks the operation that runs to stop and to keep its state, or ends it at
+// once where hard is set. While this session solves or resets a step and follows no
+// operation, Stop ends that instead. It does not wait for the end.
 func (s *Session) Stop(hard bool) {
+	s.mu.Lock()
+	cancel := s.solving
+	s.mu.Unlock()
+	if cancel != nil && !s.Busy() {
+		cancel()
+		return
+	}
+	s.stopOperation(hard)
+}
+
+func (s *Session) stopOperation(hard bool) {
 	s.mu.Lock()
 	o := s.current
 	s.mu.Unlock()

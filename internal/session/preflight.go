@@ -70,7 +70,7 @@ func (s *Session) Doctor(ctx context.Context, emit func(doctor.Check)) []doctor.
 	if subject.Needs.Autoscaling {
 		subject.Needs.Tasks = max(subject.Needs.Tasks, number("max_count"))
 	}
-	if sources, err := s.Sources(); err == nil {
+	if sources, err := s.Sources(ctx); err == nil {
 		for address := range sources {
 			kind, _, _ := strings.Cut(address, ".")
 			subject.Needs.Types = append(subject.Needs.Types, kind)

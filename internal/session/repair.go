@@ -66,7 +66,7 @@ func (s *Session) StartOver(ctx context.Context) (kept string, err error) {
 		return "", err
 	}
 	if o := s.Running(); o != nil {
-		s.Stop(true)
+		s.stopOperation(true)
 		if _, err := o.Follow(ctx, nil); ctx.Err() != nil {
 			return "", fmt.Errorf("wait for the end of %s: %w", o.Kind, err)
 		}

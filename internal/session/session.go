@@ -16,6 +16,7 @@ import (
 
 	"github.com/adrg/xdg"
 
+	"workshop/internal/diagnose"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
 	"workshop/internal/operation"
@@ -36,6 +37,10 @@ type Options struct {
 	// MFACode asks for an MFA code; nil where nobody can be asked. See
 	// target.Options.
 	MFACode func(ctx context.Context, device string) (string, error)
+
+	// Face is how the caller names the places of the program, in advice on
+	// diagnostics and on stopped tasks. The zero value is diagnose.Command.
+	Face diagnose.Face
 
 	Configuration fs.FS // the bundled .tf files
 	Steps         fs.FS // the bundled steps
@@ -64,7 +69,12 @@ type Session struct {
 	found   *stack.Terraform    // what to use instead of looking for one; may be nil
 	started func(stack.Process) // called with each Terraform that starts; may be nil
 
+	// solving ends the Solve or Reset that runs, nil while none does.
+	solving context.CancelFunc
+	watcher *fargate.Watcher // of the Watch that runs, nil while none does
+
 	service *serviceLog
+	notes   []string   // about the workspace, from opening it
 	opening sync.Mutex // held while the target or Terraform is being found
 }
 
@@ -86,7 +96,7 @@ func Open(o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{Workspace: ws, opts: o, service: newServiceLog(ws)}, nil
+	return &Session{Workspace: ws, opts: o, service: newServiceLog(ws), notes: ws.Notes()}, nil
 }
 
 // OpenExisting opens a workspace whose files stay as they are: o.Configuration is
@@ -98,6 +108,9 @@ func OpenExisting(o Options) (*Session, error) {
 	}
 	return &Session{Workspace: ws, opts: o}, nil
 }
+
+// Notes returns what the learner should know about how the workspace was opened.
+func (s *Session) Notes() []string { return s.notes }
 
 // Kind is the target's.
 func (s *Session) Kind() target.Kind { return s.opts.Kind }
@@ -183,9 +196,9 @@ func (s *Session) opened() *target.Target {
 	return s.target
 }
 
-// Stack is the configuration with the target and Terraform, found or fetched
-// the first time.
-func (s *Session) Stack(ctx context.Context, emit func(stack.Event)) (*stack.Stack, error) {
+// Terraform returns the configuration with the target and Terraform, which is found
+// or fetched the first time.
+func (s *Session) Terraform(ctx context.Context, emit func(stack.Event)) (*stack.Stack, error) {
 	t, err := s.Target(ctx)
 	if err != nil {
 		return nil, err
@@ -205,7 +218,7 @@ func (s *Session) Stack(ctx context.Context, emit func(stack.Event)) (*stack.Sta
 			return nil, err
 		}
 	}
-	if st, err = s.open(t, tf, cache); err != nil {
+	if st, err = s.openStack(t, tf, cache); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -217,7 +230,7 @@ func (s *Session) Stack(ctx context.Context, emit func(stack.Event)) (*stack.Sta
 // cacheDir is where a Terraform that was fetched is kept, and plug-ins.
 func cacheDir() string { return filepath.Join(xdg.CacheHome, "fargate-workshop") }
 
-func (s *Session) open(t *target.Target, tf *stack.Terraform, cache string) (*stack.Stack, error) {
+func (s *Session) openStack(t *target.Target, tf *stack.Terraform, cache string) (*stack.Stack, error) {
 	o := stack.Options{
 		Dir: s.Workspace.TerraformDir(), DataDir: s.Workspace.Dir(), CacheDir: cache, Terraform: tf,
 		Vars: map[string]string{"workspace_id": s.Workspace.ID()}, Started: s.started,
@@ -238,7 +251,7 @@ func (s *Session) State() (*stack.Stack, error) {
 	if st != nil {
 		return st, nil
 	}
-	return s.open(nil, nil, "")
+	return s.openStack(nil, nil, "")
 }
 
 // Exists reports whether Terraform's state holds anything.
@@ -331,7 +344,7 @@ func (s *Session) Exports(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := s.Stack(ctx, nil)
+	st, err := s.Terraform(ctx, nil)
 	if errors.Is(err, stack.ErrNoTerraform) {
 		return t.Env, nil // aws and curl work without it
 	}

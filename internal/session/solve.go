@@ -133,7 +133,7 @@ func (s *Session) do(ctx context.Context, a lesson.Action, h Helper) error {
 		}
 		return err
 	case lesson.Set:
-		kept, err := s.Set(a.Settings)
+		kept, err := s.setVariables(a.Settings)
 		s.tellKept(kept, h)
 		return err
 	case lesson.Restore:
@@ -145,7 +145,7 @@ func (s *Session) do(ctx context.Context, a lesson.Action, h Helper) error {
 	case lesson.StopTask:
 		return s.stopTask(ctx, a.Name)
 	case lesson.Wait:
-		return s.await(ctx, a)
+		return s.waitUntil(ctx, a)
 	}
 	return fmt.Errorf("%s is nothing that can be done for you", a.Verb)
 }
@@ -202,9 +202,9 @@ func (s *Session) applyUntil(ctx context.Context, p *stack.Plan, a lesson.Action
 	watch, cancel := context.WithCancel(ctx)
 	reached := make(chan bool, 1)
 	go func() { // ends with watch
-		ok := s.await(watch, a) == nil
+		ok := s.waitUntil(watch, a) == nil
 		if ok {
-			s.Stop(false)
+			s.stopOperation(false)
 		}
 		reached <- ok
 	}()
@@ -216,8 +216,8 @@ func (s *Session) applyUntil(ctx context.Context, p *stack.Plan, a lesson.Action
 	return err
 }
 
-// await returns when an action's condition holds, or its time is up.
-func (s *Session) await(ctx context.Context, a lesson.Action) error {
+// waitUntil returns when an action's condition holds, or its time is up.
+func (s *Session) waitUntil(ctx context.Context, a lesson.Action) error {
 	e, err := check.Compile(a.Until.That, nil)
 	if err != nil {
 		return fmt.Errorf("the condition to wait for cannot be read: %w", err)
@@ -282,7 +282,11 @@ func (s *Session) act(ctx context.Context, do func(*fargate.Clients, fargate.Ref
 	if err != nil {
 		return err
 	}
-	return do(fargate.NewClients(t.Config), ref)
+	if err := do(fargate.NewClients(t.Config), ref); err != nil {
+		return err
+	}
+	s.renewPicture()
+	return nil
 }
 
 // stopTask stops the oldest or the newest task that runs.
@@ -343,11 +347,11 @@ func (s *Session) Run(ctx context.Context, command string, line func(string)) (i
 	return 0, errors.Join(err, ctx.Err())
 }
 
-// Set gives variables of the configuration values, in terraform.tfvars or in
+// setVariables gives variables of the configuration values, in terraform.tfvars or in
 // the values file that decides about them. Comments and everything else in the
 // files stay. kept has the copies of files that were changed. The caller holds
 // the lock.
-func (s *Session) Set(settings []lesson.Setting) (kept []string, err error) {
+func (s *Session) setVariables(settings []lesson.Setting) (kept []string, err error) {
 	conf := s.Configuration()
 	files := map[string][]lesson.Setting{}
 	for _, set := range settings {

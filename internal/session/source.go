@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -14,7 +15,7 @@ import (
 // Sources says where and how the learner's configuration declares each resource,
 // by its address without index. What cannot be read of a file is left out;
 // Terraform itself says what is wrong with it.
-func (s *Session) Sources() (map[string]stack.Source, error) {
+func (s *Session) Sources(context.Context) (map[string]stack.Source, error) {
 	dir := os.DirFS(s.Workspace.TerraformDir())
 	files, err := fs.Glob(dir, "*.tf")
 	if err != nil {

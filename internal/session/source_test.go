@@ -23,7 +23,7 @@ func TestSources(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := s.Sources()
+	got, err := s.Sources(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestSourcesInOddFolders(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(s.Workspace.TerraformDir(), "own.tf"), fmt.Appendf(nil, "resource \"aws_lb\" %q {}\n", "a"+fmt.Sprint(len(name))), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Sources()
+		got, err := s.Sources(t.Context())
 		if err != nil || len(got) != 1 || got["aws_lb.a"+fmt.Sprint(len(name))].File != "own.tf" {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}

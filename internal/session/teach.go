@@ -55,7 +55,7 @@ func (s *Session) ownWords(text string) string {
 
 // Hint gives the next hint of a step and remembers that it was given; after the
 // last one that again. n counts from 1 and is 0 where the step has no hints.
-func (s *Session) Hint(step *lesson.Step) (hint []lesson.Span, n int, err error) {
+func (s *Session) Hint(_ context.Context, step *lesson.Step) (hint []lesson.Span, n int, err error) {
 	if len(step.Hints) == 0 {
 		return nil, 0, nil
 	}
@@ -69,15 +69,17 @@ func (s *Session) Hint(step *lesson.Step) (hint []lesson.Span, n int, err error)
 }
 
 // Answer remembers the choice of an answer; both count from 0.
-func (s *Session) Answer(step *lesson.Step, question, answer int) error {
+func (s *Session) Answer(_ context.Context, step *lesson.Step, question, answer int) error {
 	return s.remember(step.ID, func(p *workspace.StepProgress) bool {
 		p.Answer(question, answer)
 		return true
 	})
 }
 
-// Solve does a step for the learner and remembers that it did.
+// Solve does a step for the learner and remembers that it did. Stop ends it.
 func (s *Session) Solve(ctx context.Context, step *lesson.Step, h Helper) error {
+	ctx, done := s.stoppable(ctx)
+	defer done()
 	if err := s.Do(ctx, step.Solve, h); err != nil {
 		return err
 	}
@@ -87,9 +89,11 @@ func (s *Session) Solve(ctx context.Context, step *lesson.Step, h Helper) error 
 	})
 }
 
-// ResetStep brings the learner's work back to before a step, as its author says
-// how, and forgets that the step was done: its checks, hints and answers.
-func (s *Session) ResetStep(ctx context.Context, step *lesson.Step, h Helper) error {
+// Reset brings the learner's work back to before a step, as its author says how,
+// and forgets that the step was done: its checks, hints and answers. Stop ends it.
+func (s *Session) Reset(ctx context.Context, step *lesson.Step, h Helper) error {
+	ctx, done := s.stoppable(ctx)
+	defer done()
 	if err := s.Do(ctx, step.Reset, h); err != nil {
 		return err
 	}
@@ -97,6 +101,20 @@ func (s *Session) ResetStep(ctx context.Context, step *lesson.Step, h Helper) er
 		*p = workspace.StepProgress{FirstSeen: p.FirstSeen, Place: p.Place}
 		return true
 	})
+}
+
+// stoppable returns a context that Stop ends, until done is called.
+func (s *Session) stoppable(ctx context.Context) (_ context.Context, done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	s.mu.Lock()
+	s.solving = cancel
+	s.mu.Unlock()
+	return ctx, func() {
+		s.mu.Lock()
+		s.solving = nil
+		s.mu.Unlock()
+		cancel()
+	}
 }
 
 // remember changes what is kept of a step; change reports whether there is
@@ -111,13 +129,17 @@ func (s *Session) remember(step string, change func(*workspace.StepProgress) boo
 	})
 }
 
-// Certificate is what was done of a course so far.
-func (s *Session) Certificate(course *lesson.Course, name string) (*lesson.Certificate, error) {
+// Certificate returns what was done of the course so far, without a name.
+func (s *Session) Certificate(context.Context) (*lesson.Certificate, error) {
+	course, err := s.Course()
+	if course == nil {
+		return nil, err
+	}
 	p, err := s.Workspace.LoadProgress()
 	if err != nil {
 		return nil, err
 	}
-	c := &lesson.Certificate{Course: course.Title, Name: name, Date: time.Now(), Place: "on a real AWS account"}
+	c := &lesson.Certificate{Course: course.Title, Date: time.Now(), Place: "on a real AWS account"}
 	if s.Sandbox() {
 		c.Place = "in the sandbox"
 	}

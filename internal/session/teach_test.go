@@ -100,7 +100,7 @@ func TestAStepFromBeginningToEnd(t *testing.T) {
 	}
 	for _, want := range []string{"first", "second", "second"} {
 		next, _ := s.NextHint(step)
-		got, _, err := s.Hint(step)
+		got, _, err := s.Hint(t.Context(), step)
 		if err != nil || lesson.Text(got) != want || lesson.Text(next) != want {
 			t.Errorf("the hint is %q (%q was next), want %q; %v", lesson.Text(got), lesson.Text(next), want, err)
 		}
@@ -119,7 +119,7 @@ func TestAStepFromBeginningToEnd(t *testing.T) {
 	if results, _ = s.Check(t.Context(), step, nil); !results[0].OK {
 		t.Errorf("after: %+v", results)
 	}
-	if err := s.Answer(step, 1, 2); err != nil {
+	if err := s.Answer(t.Context(), step, 1, 2); err != nil {
 		t.Fatal(err)
 	}
 	p, _ := s.Workspace.LoadProgress()
@@ -127,7 +127,7 @@ func TestAStepFromBeginningToEnd(t *testing.T) {
 		t.Errorf("remembered: %+v", sp)
 	}
 	var lines []string
-	if err := s.ResetStep(t.Context(), step, Helper{Line: func(l string) { lines = append(lines, l) }}); err != nil {
+	if err := s.Reset(t.Context(), step, Helper{Line: func(l string) { lines = append(lines, l) }}); err != nil {
 		t.Fatal(err)
 	}
 	if got := tfvars(t, s); got != "" {
@@ -152,7 +152,7 @@ func TestSetKeepsWhatIsNotItsOwn(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "x.auto.tfvars.json"), []byte(`{"zones":["z"]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	kept, err := s.Set([]lesson.Setting{{Name: "message", Value: "b"}, {Name: "desired_count", Value: "4"}, {Name: "region", Value: "eu-west-1"}, {Name: "zones", Value: `["y"]`}})
+	kept, err := s.setVariables([]lesson.Setting{{Name: "message", Value: "b"}, {Name: "desired_count", Value: "4"}, {Name: "region", Value: "eu-west-1"}, {Name: "zones", Value: `["y"]`}})
 	if err != nil || len(kept) != 2 {
 		t.Fatal(kept, err)
 	}
@@ -170,7 +170,7 @@ func TestSetKeepsWhatIsNotItsOwn(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, bad := range []lesson.Setting{{Name: "none", Value: "1"}, {Name: "desired_count", Value: "many"}, {Name: "desired_count", Value: `"x"`}, {Name: "zones", Value: "["}} {
-		if _, err := s.Set([]lesson.Setting{bad}); err == nil {
+		if _, err := s.setVariables([]lesson.Setting{bad}); err == nil {
 			t.Errorf("%v was taken", bad)
 		}
 	}
@@ -180,7 +180,7 @@ func TestSetKeepsWhatIsNotItsOwn(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "terraform.tfvars"), []byte("message = ["), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Set([]lesson.Setting{{Name: "message", Value: "c"}}); err == nil || tfvars(t, s) != "message = [" {
+	if _, err := s.setVariables([]lesson.Setting{{Name: "message", Value: "c"}}); err == nil || tfvars(t, s) != "message = [" {
 		t.Errorf("a file that cannot be read was written: %v", err)
 	}
 }
@@ -297,7 +297,7 @@ func TestWhatCannotBeDone(t *testing.T) {
 	s, _ := teaching(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := s.await(ctx, lesson.Action{Until: check.Check{That: "false"}})
+	err := s.waitUntil(ctx, lesson.Action{Until: check.Check{That: "false"}})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("waiting: %v", err)
 	}
@@ -327,7 +327,6 @@ func TestHoldsAndValue(t *testing.T) {
 
 func TestCertificate(t *testing.T) {
 	s, _ := teaching(t)
-	course, _ := s.Course()
 	from := time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)
 	err := s.Workspace.UpdateProgress(func(p *workspace.Progress) error {
 		p.Steps["deploy"] = workspace.StepProgress{Done: true, FirstSeen: from, DoneAt: from.Add(7 * time.Minute), Checks: map[string]time.Time{"set": from}}
@@ -336,10 +335,11 @@ func TestCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.Certificate(course, "A <b> | B")
+	c, err := s.Certificate(t.Context())
 	if err != nil || !c.Complete() {
 		t.Fatal(c, err)
 	}
+	c.Name = "A <b> | B"
 	var md, svg strings.Builder
 	if err := errors.Join(c.Markdown(&md), c.SVG(&svg)); err != nil {
 		t.Fatal(err)

@@ -193,7 +193,7 @@ func (w *worker) settleState(ctx context.Context) (nothing bool, err error) {
 		return false, err
 	}
 	if path, ok := local.Errored(); ok {
-		st, err := w.s.Stack(ctx, w.emit)
+		st, err := w.s.Terraform(ctx, w.emit)
 		if err == nil {
 			err = st.Init(ctx, w.emit)
 		}
@@ -293,7 +293,7 @@ func (w *worker) terraformDestroy(ctx context.Context, p *stack.Plan, again bool
 	if p.Empty() || again && !w.s.Exists() {
 		return nil, nil
 	}
-	st, err := w.s.Stack(ctx, w.emit)
+	st, err := w.s.Terraform(ctx, w.emit)
 	if err != nil {
 		return nil, err
 	}

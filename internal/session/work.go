@@ -207,7 +207,7 @@ func (w *worker) terraformPlan(ctx context.Context, destroy bool) (*stack.Plan, 
 			return &stack.Plan{Destroy: true}, err
 		}
 	}
-	st, err := w.s.Stack(ctx, w.emit)
+	st, err := w.s.Terraform(ctx, w.emit)
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +230,7 @@ func (w *worker) terraformPlan(ctx context.Context, destroy bool) (*stack.Plan, 
 
 // push puts back a state that Terraform could not save.
 func (w *worker) push(ctx context.Context) error {
-	st, err := w.s.Stack(ctx, w.emit)
+	st, err := w.s.Terraform(ctx, w.emit)
 	if err != nil {
 		return err
 	}
@@ -256,7 +256,7 @@ func (w *worker) apply(ctx context.Context) (*stack.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := w.s.Stack(ctx, w.emit)
+	st, err := w.s.Terraform(ctx, w.emit)
 	if err != nil {
 		return nil, err
 	}
@@ -277,7 +277,7 @@ func (w *worker) apply(ctx context.Context) (*stack.Summary, error) {
 
 // deploy plans and applies in one run of Terraform.
 func (w *worker) deploy(ctx context.Context) (*stack.Summary, error) {
-	st, err := w.s.Stack(ctx, w.emit)
+	st, err := w.s.Terraform(ctx, w.emit)
 	if err != nil {
 		return nil, err
 	}

@@ -155,7 +155,7 @@ func (g *guide) returned(before File, cmd *exec.Cmd, err error) tea.Cmd {
 				g.say(noteAttention, clean.Line(after.Name)+" cannot be read by Terraform: "+line)
 			}
 			o := &output{title: clean.Line(after.Name), began: g.now(), err: errors.New("cannot be read")}
-			o.add(line + ": " + after.Fault.Says)
+			o.add(line + ": " + after.Fault.Message)
 			g.putOut(o)
 		case after.Text != before.Text && !failed:
 			g.say(noteGood, clean.Line(after.Name)+" is changed")
@@ -281,7 +281,7 @@ func (g *guide) keepOutput(step string, o *output) {
 		}
 	}
 	k := Output{Command: o.command, Title: o.title, Lines: strings.Join(lines, "\n"), Dropped: o.dropped + len(o.lines) - len(lines),
-		Code: o.code, At: o.began, Took: o.took}
+		Code: o.code, At: o.began, Elapsed: o.took}
 	if o.err != nil {
 		k.Err = o.err.Error()
 	}

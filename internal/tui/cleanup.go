@@ -111,7 +111,7 @@ func (c *cleanup) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 			}
 			return nil, true
 		case "enter":
-			if c.receipt != nil && c.receipt.Left() {
+			if c.receipt != nil && c.receipt.Left > 0 {
 				return c.begin(), true
 			}
 		}
@@ -248,7 +248,7 @@ func (c *cleanup) viewReceipt(w int) []string {
 	if r.Cost != "" {
 		row("cost", clean.Line(r.Cost))
 	}
-	if r.State != "" && !r.Left() && len(unproven) == 0 {
+	if r.State != "" && r.Left == 0 && len(unproven) == 0 {
 		row("state", "stays in "+clean.Line(r.State)+", which workshop does not delete")
 	}
 	for _, l := range rep.Left {
@@ -296,7 +296,7 @@ func (c *cleanup) hints() []hint {
 		}
 		return []hint{{"r", "plan again"}, {"l", "log"}}
 	case phaseDone:
-		if c.receipt != nil && c.receipt.Left() {
+		if c.receipt != nil && c.receipt.Left > 0 {
 			return []hint{{"enter", "delete what is left"}, {"r", "ask again"}, {"1", "guide"}}
 		}
 		return []hint{{"r", "ask again"}, {"1", "guide"}, {"q", "quit"}}

@@ -128,7 +128,7 @@ func (e *editor) view(w, h int) []string {
 	says := ""
 	switch {
 	case e.file.Fault != nil:
-		says = t.Attention.Render(fmt.Sprintf("%s line %d: %s", t.Signs.Warn, e.file.Fault.Line, e.file.Fault.Says))
+		says = t.Attention.Render(fmt.Sprintf("%s line %d: %s", t.Signs.Warn, e.file.Fault.Line, e.file.Fault.Message))
 	case e.alters && !e.info.ReadOnly:
 		says = t.Dim.Render("Saving here writes tabs as spaces and leaves control characters out.")
 	}

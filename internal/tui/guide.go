@@ -65,7 +65,7 @@ type output struct {
 
 // remembered is an output as it was kept.
 func remembered(k Output) *output {
-	o := &output{command: k.Command, title: k.Title, dropped: k.Dropped, code: k.Code, began: k.At, took: k.Took, earlier: true, scroll: view{follow: true}}
+	o := &output{command: k.Command, title: k.Title, dropped: k.Dropped, code: k.Code, began: k.At, took: k.Elapsed, earlier: true, scroll: view{follow: true}}
 	if k.Err != "" {
 		o.err = errors.New(k.Err)
 	}
@@ -376,7 +376,13 @@ func (g *guide) finish() {
 				return nil, err
 			}
 		}
-		return g.session.Certificate(ctx)
+		c, err := g.session.Certificate(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var text strings.Builder
+		err = c.Markdown(&text)
+		return text.String(), err
 	}, func(m any) tea.Cmd {
 		e := m.(ended)
 		text, ok := e.value.(string)
@@ -418,7 +424,7 @@ func (g *guide) runBlock(command, lang string) {
 	o := &output{command: command, began: g.now(), running: true, scroll: view{follow: true}}
 	g.putOut(o)
 	o.gen = g.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
-		return g.session.Run(ctx, command, lang, func(line string) { say(line) })
+		return g.session.Run(ctx, command, func(line string) { say(line) })
 	}, func(m any) tea.Cmd {
 		switch m := m.(type) {
 		case string:

@@ -72,13 +72,13 @@ func (s hostileSession) Plan(_ context.Context, destroy bool, emit func(stack.Ev
 	return &p, s.err()
 }
 
-func (s hostileSession) Apply(_ context.Context, _ *stack.Plan, emit func(stack.Event)) error {
+func (s hostileSession) Apply(_ context.Context, _ *stack.Plan, emit func(stack.Event)) (*stack.Summary, error) {
 	for _, kind := range []stack.EventType{stack.EventLog, stack.EventStarted, stack.EventProgress, stack.EventDone, stack.EventFailed, stack.EventDiagnostic, stack.EventSummary} {
 		e := filled[stack.Event](map[string]string{"Severity": "error", "Action": "create"})
 		e.Type = kind
 		emit(e)
 	}
-	return s.err()
+	return nil, s.err()
 }
 
 func (s hostileSession) Sources(context.Context) (map[string]stack.Source, error) {
@@ -112,7 +112,7 @@ func (s hostileSession) StopTask(context.Context, string) error { return s.err()
 func (s hostileSession) Scale(context.Context, int) error       { return s.err() }
 func (s hostileSession) Redeploy(context.Context) error         { return s.err() }
 
-func (s hostileSession) Run(_ context.Context, _, _ string, out func(string)) (int, error) {
+func (s hostileSession) Run(_ context.Context, _ string, out func(string)) (int, error) {
 	out(cleantest.Text)
 	return 1, s.err()
 }
@@ -130,21 +130,22 @@ func (s hostileSession) Words(context.Context) (tui.Words, error) {
 	return filled[tui.Words](nil), s.err()
 }
 
-func (s hostileSession) Check(_ context.Context, step *lesson.Step, report func(check.Result)) error {
+func (s hostileSession) Check(_ context.Context, step *lesson.Step, report func(check.Result)) ([]check.Result, error) {
 	for _, c := range step.Checks {
 		r := filled[check.Result](nil)
 		r.ID, r.OK = c.ID, false
 		report(r)
 	}
-	return s.err()
+	return nil, s.err()
 }
 
 func (s hostileSession) Hint(context.Context, *lesson.Step) ([]lesson.Span, int, error) {
 	return []lesson.Span{{Text: cleantest.Text}}, 1, s.err()
 }
 
-func (s hostileSession) Certificate(context.Context) (string, error) {
-	return cleantest.Text, s.err()
+func (s hostileSession) Certificate(context.Context) (*lesson.Certificate, error) {
+	c := filled[lesson.Certificate](nil)
+	return &c, s.err()
 }
 
 func (s hostileSession) Receipt(context.Context) (tui.Receipt, error) {

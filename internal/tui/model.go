@@ -103,7 +103,7 @@ func (m *model) opened(what any) tea.Cmd {
 		return tea.Quit
 	}
 	o := e.value.(Opening)
-	m.info, m.course = o.Info.clean(), o.Course
+	m.info, m.course = cleaned(o.Info), o.Course
 	if m.course == nil {
 		m.course = &lesson.Course{}
 	}
@@ -168,7 +168,7 @@ func (m *model) getReady() {
 				return nil
 			}
 			m.ready.done = true
-			m.info = w.value.(Info).clean()
+			m.info = cleaned(w.value.(Info))
 			if len(m.info.Notes) > 0 {
 				m.say(noteAttention, strings.Join(m.info.Notes, " "))
 			}

@@ -168,7 +168,8 @@ func (r *run) apply() tea.Cmd {
 	r.phase, r.diags, r.err = phaseApplying, nil, nil
 	r.story = newStory(r.shared, plan)
 	r.gen = r.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
-		return nil, r.session.Apply(ctx, plan, r.relay(say))
+		_, err := r.session.Apply(ctx, plan, r.relay(say))
+		return nil, err
 	}, r.hearApply)
 	r.op.set(r.shared, r.gen, stack.OpApply, r.destroy)
 	r.watchNow() // tasks come up, or fail, while Terraform still waits for them
@@ -208,19 +209,19 @@ func (r *run) askAccount(e *doctor.NotConfirmedError) {
 
 // repair asks whether to repair what the failure was about, and plans again.
 func (r *run) repair() {
-	question, do, ok := r.session.Repair(r.err)
+	repair, ok := r.session.Repair(r.err)
 	if !ok || r.op != nil || !r.mayChange() {
 		return
 	}
 	r.dialog = &dialog{
 		title: "Repair this first?",
-		body:  []string{question},
+		body:  []string{repair.Question},
 		choices: []choice{
 			{label: "No, leave it", key: "n"},
 			{label: "Yes, and plan again", key: "y", do: func(*dialog) tea.Cmd {
 				r.phase, r.says, r.part = phasePlanning, "The repair is under way", 0
 				r.gen = r.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
-					return nil, do(ctx, r.relay(say))
+					return nil, repair.Do(ctx, r.relay(say))
 				}, func(m any) tea.Cmd {
 					switch m := m.(type) {
 					case stack.Event:
@@ -244,7 +245,7 @@ func (r *run) repair() {
 
 // repairable reports whether a failure has a repair.
 func (r *run) repairable() bool {
-	_, _, ok := r.session.Repair(r.err)
+	_, ok := r.session.Repair(r.err)
 	return r.phase == phaseFailed && ok
 }
 

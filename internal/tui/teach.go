@@ -123,7 +123,8 @@ func (t *teach) check(s *lesson.Step) {
 	t.gen = t.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
 		ctx, cancel := context.WithTimeout(ctx, checkTime)
 		defer cancel()
-		return nil, t.session.Check(ctx, s, func(r check.Result) { say(r) })
+		_, err := t.session.Check(ctx, s, func(r check.Result) { say(r) })
+		return nil, err
 	}, func(m any) tea.Cmd {
 		switch m := m.(type) {
 		case check.Result:
@@ -334,18 +335,19 @@ func (t *teach) carryOut(title string, do func(context.Context, Help) error, don
 	var page *run
 	gen := t.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
 		return nil, do(ctx, Help{
-			Say:   func(text string) { say(text) },
+			Say:   func(a lesson.Action) { say(clean.Line(lesson.PlainText(a.Say))) },
+			Line:  func(line string) { say("  " + line) },
 			Event: func(e stack.Event) { say(e) },
-			Approve: func(p *stack.Plan) bool {
+			Approve: func(p *stack.Plan) (bool, error) {
 				a := approval{p, t.session.Cost(p), make(chan bool, 1)}
 				say(a)
 				select {
 				case yes := <-a.reply:
-					return yes
+					return yes, nil
 				case <-stop:
 				case <-ctx.Done():
 				}
-				return false
+				return false, nil
 			},
 		})
 	}, func(m any) tea.Cmd {

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 	"unicode"
 )
 
@@ -34,7 +33,7 @@ func TestOddFolderNames(t *testing.T) {
 			} else if got, err := os.ReadFile(filepath.Join(backup, "own.tf")); string(got) != "mine" {
 				t.Errorf("the copy has %q, %v", got, err)
 			}
-			if err := errors.Join(w.Append("x", 1), w.KeepOutput("deploy", 1), w.SaveProgress(Progress{})); err != nil {
+			if err := errors.Join(w.Append("x", 1), w.KeepOutput("deploy", Output{}), w.SaveProgress(Progress{})); err != nil {
 				t.Error(err)
 			}
 			if got := entries(t, w); got != "x=1" {
@@ -111,7 +110,7 @@ func TestLinksThatLeadOut(t *testing.T) {
 			if w, err := Open(w.Dir(), bundle("a.tf", "a1")); err == nil {
 				w.edit(t, "a.tf", "mine")
 				_, _, _ = w.Reset()
-				_ = errors.Join(w.Append("x", 1), w.KeepOutput("deploy", 1), w.SaveProgress(Progress{}))
+				_ = errors.Join(w.Append("x", 1), w.KeepOutput("deploy", Output{}), w.SaveProgress(Progress{}))
 				if l, err := w.Lock(); err == nil {
 					_ = l.Unlock()
 				}
@@ -260,12 +259,7 @@ func FuzzOutput(f *testing.F) {
 		if err := w.writeFile(name, data); err != nil {
 			t.Fatal(err)
 		}
-		var v struct {
-			Lines string        `json:"lines"`
-			At    time.Time     `json:"at"`
-			Took  time.Duration `json:"took"`
-		}
-		if ok, err := w.Output(step, &v); ok != (err == nil) {
+		if _, ok, err := w.Output(step); ok != (err == nil) {
 			t.Errorf("%v, %v", ok, err)
 		}
 	})

@@ -99,9 +99,9 @@ var writes = []struct {
 	}},
 	{"journal", func(w *Workspace) error { return w.Append("big", strings.Repeat("x", 9000)) }},
 	{"journal, once", func(w *Workspace) error {
-		return w.AppendUnless(func() (bool, error) { return false, nil }, "big", strings.Repeat("x", 9000))
+		return w.AppendUnless(func() (bool, error) { return false, nil }, "big", Output{Lines: strings.Repeat("x", 9000)})
 	}},
-	{"kept output", func(w *Workspace) error { return w.KeepOutput("deploy", strings.Repeat("x", 9000)) }},
+	{"kept output", func(w *Workspace) error { return w.KeepOutput("deploy", Output{Lines: strings.Repeat("x", 9000)}) }},
 	{"a file of the configuration", func(w *Workspace) error {
 		_, err := w.Edit("terraform.tfvars", bytes.Repeat([]byte("# x\n"), 3000))
 		return err
@@ -131,7 +131,7 @@ func settled(t *testing.T, dir string) *Workspace {
 	w := open(t, dir, bundle("a.tf", strings.Repeat("# a\n", 2000)))
 	w.edit(t, "own.tf", strings.Repeat("# own\n", 2000))
 	w.edit(t, "terraform.tfvars", "x = 1\n")
-	if err := errors.Join(w.Append("old", 1), w.KeepOutput("deploy", "old"), w.SaveProgress(Progress{Current: "old"})); err != nil {
+	if err := errors.Join(w.Append("old", 1), w.KeepOutput("deploy", Output{Title: "old"}), w.SaveProgress(Progress{Current: "old"})); err != nil {
 		t.Fatal(err)
 	}
 	return w

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"time"
 )
 
 const (
@@ -15,14 +16,26 @@ const (
 	maxOutput = 256 << 10
 )
 
+// Output is what a step's block printed, as it is on disk.
+type Output struct {
+	Command string        `json:"command,omitempty"`
+	Title   string        `json:"title,omitempty"`   // where it was no command
+	Lines   string        `json:"lines,omitempty"`   // the last lines
+	Dropped int           `json:"dropped,omitempty"` // lines before those
+	Code    int           `json:"code,omitempty"`    // the exit code
+	Err     string        `json:"err,omitempty"`
+	At      time.Time     `json:"at"` // the beginning
+	Elapsed time.Duration `json:"took,omitempty"`
+}
+
 // KeepOutput keeps what was printed last in a step, in place of what it printed
-// before. Its form belongs to whoever shows the step.
-func (w *Workspace) KeepOutput(step string, v any) error {
+// before.
+func (w *Workspace) KeepOutput(step string, o Output) error {
 	name, err := outputFile(step)
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(v)
+	data, err := json.Marshal(o)
 	if err != nil {
 		return fmt.Errorf("encode the output of %s: %w", step, err)
 	}
@@ -32,23 +45,23 @@ func (w *Workspace) KeepOutput(step string, v any) error {
 	return w.writeFile(name, data)
 }
 
-// Output reads into v what KeepOutput kept. It reports whether there is anything.
-func (w *Workspace) Output(step string, v any) (bool, error) {
+// Output reads what KeepOutput kept. It reports whether there is anything.
+func (w *Workspace) Output(step string) (o Output, ok bool, err error) {
 	name, err := outputFile(step)
 	if err != nil {
-		return false, err
+		return Output{}, false, err
 	}
 	data, err := w.readFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return Output{}, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &o)
 	}
 	if err != nil {
-		return false, fmt.Errorf("read the output of %s: %w", step, err)
+		return Output{}, false, fmt.Errorf("read the output of %s: %w", step, err)
 	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return false, fmt.Errorf("read the output of %s: %w", step, err)
-	}
-	return true, nil
+	return o, true, nil
 }
 
 func outputFile(step string) (string, error) {

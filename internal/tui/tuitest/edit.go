@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"workshop/internal/lesson"
-	"workshop/internal/tui"
+	"workshop/internal/session"
 )
 
 // Service is the text of service.tf.
@@ -25,18 +25,18 @@ const Service = `resource "aws_ecs_service" "app" {
 `
 
 // KeepOutput remembers what the last start of the program would find.
-func (s *Session) KeepOutput(_ context.Context, step string, o tui.Output) error {
+func (s *Session) KeepOutput(_ context.Context, step string, o session.Output) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.outputs == nil {
-		s.outputs = map[string]tui.Output{}
+		s.outputs = map[string]session.Output{}
 	}
 	s.outputs[step] = o
 	return nil
 }
 
 // Outputs are the outputs that were kept, by step.
-func (s *Session) Outputs() map[string]tui.Output {
+func (s *Session) Outputs() map[string]session.Output {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.outputs
@@ -75,8 +75,8 @@ func (s *Session) put(name, text string) {
 }
 
 // ReadFile takes every file with a line "syntax error" for one that has one.
-func (s *Session) ReadFile(_ context.Context, a lesson.Action) (tui.File, error) {
-	f := tui.File{Name: a.File, Path: filepath.Join("/workspace", a.File), Text: s.file(a.File), Line: max(a.At, 1)}
+func (s *Session) ReadFile(_ context.Context, a lesson.Action) (session.File, error) {
+	f := session.File{Name: a.File, Path: filepath.Join("/workspace", a.File), Text: s.file(a.File), Line: max(a.At, 1)}
 	if strings.Contains(a.File, "/") {
 		return f, errors.New(a.File + " is not the name of a file in the configuration's folder")
 	}
@@ -85,20 +85,20 @@ func (s *Session) ReadFile(_ context.Context, a lesson.Action) (tui.File, error)
 			f.Line, a.Find = i+1, ""
 		}
 		if strings.Contains(l, "syntax error") && f.Fault == nil {
-			f.Fault = &tui.Fault{Line: i + 1, Says: "An argument or block definition is required here."}
+			f.Fault = &session.Fault{Line: i + 1, Message: "An argument or block definition is required here."}
 		}
 	}
 	return f, nil
 }
 
-func (s *Session) WriteFile(ctx context.Context, name, text string) (tui.File, string, error) {
+func (s *Session) WriteFile(ctx context.Context, name, text string) (session.File, string, error) {
 	s.call("write %s", name)
 	s.put(name, text)
 	f, err := s.ReadFile(ctx, lesson.Action{File: name})
 	return f, "~/.local/state/workshop/sandbox/backup/2026-01-01/" + name, err
 }
 
-func (s *Session) Editor(f tui.File) *exec.Cmd {
+func (s *Session) Editor(f session.File) *exec.Cmd {
 	if len(s.OwnEditor) == 0 {
 		return nil
 	}
@@ -109,10 +109,10 @@ func (s *Session) Shell(context.Context) (*exec.Cmd, error) {
 	return &exec.Cmd{Path: "/bin/sh", Args: []string{"sh"}}, nil
 }
 
-func (s *Session) Reset(_ context.Context, step *lesson.Step, h tui.Help) error {
+func (s *Session) Reset(_ context.Context, step *lesson.Step, h session.Helper) error {
 	s.call("reset %s", step.ID)
 	for _, a := range step.Reset {
-		h.Say(lesson.Text(a.Say))
+		say(h, a)
 	}
 	return nil
 }

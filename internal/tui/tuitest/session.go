@@ -15,6 +15,7 @@ import (
 
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
+	"workshop/internal/session"
 	"workshop/internal/stack"
 	"workshop/internal/sweep"
 	"workshop/internal/tui"
@@ -25,12 +26,12 @@ import (
 type Session struct {
 	Speed float64 // 2 plays everything twice as fast; 0 is 1
 
-	Info     tui.Info
+	Info     session.Info
 	Course   *lesson.Course
 	Images   fs.FS
 	Faults   []error
-	Progress tui.Progress
-	Known    tui.Words // what the steps' texts ask for
+	Progress session.Progress
+	Known    session.Words // what the steps' texts ask for
 
 	ReadyErr  error              // what Ready ends with
 	PlanDiags []stack.Diagnostic // Plan fails with these
@@ -45,8 +46,8 @@ type Session struct {
 	LogBatch  int                // lines at once; 0 is 1
 	Files     map[string]string  // of the configuration, by name
 	OwnEditor []string           // the learner's editor, as an argument list; empty for none
-	Elsewhere *tui.Operation     // runs already, started by another process
-	Last      *tui.LastRun       // how the operation before ended
+	Elsewhere *session.Operation // runs already, started by another process
+	Last      *session.LastRun   // how the operation before ended
 	Fix       string             // question of the repair for every failure; empty for none
 	Problem   string             // what keeps the target from working
 	// Unconfirmed is the error of Apply until the account is confirmed.
@@ -55,7 +56,7 @@ type Session struct {
 	Warning     string   // about the budget; empty for none
 
 	mu      sync.Mutex
-	saved   []tui.Progress
+	saved   []session.Progress
 	created map[string]bool
 	from    time.Time
 	to      time.Time
@@ -74,14 +75,14 @@ type Session struct {
 	hints   int
 	lines   []string // more log lines to say
 	calls   []string // what was asked of the session, in order
-	outputs map[string]tui.Output
+	outputs map[string]session.Output
 	priced  int // how often the cost was asked for
 }
 
 // New returns a session on the sandbox with the bundled stack not deployed.
 func New() *Session {
 	return &Session{
-		Info:    tui.Info{Sandbox: true, Account: "123456789012", Region: "eu-west-1", Workspace: "~/.local/state/workshop/sandbox"},
+		Info:    session.Info{Sandbox: true, Account: "123456789012", Region: "eu-west-1", Workspace: "~/.local/state/workshop/sandbox"},
 		Course:  Course(),
 		Images:  fstest.MapFS{},
 		Files:   map[string]string{"service.tf": Service},
@@ -134,20 +135,20 @@ func (s *Session) Priced() int {
 }
 
 // Saved is the last progress that was saved.
-func (s *Session) Saved() tui.Progress {
+func (s *Session) Saved() session.Progress {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.saved) == 0 {
-		return tui.Progress{}
+		return session.Progress{}
 	}
 	return s.saved[len(s.saved)-1]
 }
 
-func (s *Session) Open(context.Context) (tui.Opening, error) {
-	return tui.Opening{Info: s.Info, Course: s.Course, Faults: s.Faults, Images: s.Images, Progress: s.Progress}, nil
+func (s *Session) Open(context.Context) (session.Opening, error) {
+	return session.Opening{Info: s.Info, Course: s.Course, Faults: s.Faults, Images: s.Images, Progress: s.Progress}, nil
 }
 
-func (s *Session) Ready(ctx context.Context, emit func(stack.Event)) (tui.Info, error) {
+func (s *Session) Ready(ctx context.Context, emit func(stack.Event)) (session.Info, error) {
 	emit(stack.Event{Type: stack.EventLog, Time: time.Now(), Message: "The sandbox starts"})
 	if err := s.sleep(ctx, 300*time.Millisecond); err != nil {
 		return s.Info, err
@@ -155,17 +156,17 @@ func (s *Session) Ready(ctx context.Context, emit func(stack.Event)) (tui.Info, 
 	return s.Info, s.ReadyErr
 }
 
-func (s *Session) Save(_ context.Context, p tui.Progress) error {
+func (s *Session) Save(_ context.Context, p session.Progress) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.saved = append(s.saved, p)
 	return nil
 }
 
-func (s *Session) Stack(context.Context) (tui.Stack, error) {
+func (s *Session) Stack(context.Context) (session.Stack, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := tui.Stack{Last: s.Last, Exists: len(s.created) > 0, Resources: len(s.created), Created: s.from}
+	st := session.Stack{Last: s.Last, Exists: len(s.created) > 0, Resources: len(s.created), Created: s.from}
 	for a := range s.created {
 		st.Addresses = append(st.Addresses, a)
 	}
@@ -218,14 +219,14 @@ func (s *Session) ConfirmAccount(_ context.Context, typed string) error {
 }
 
 // Repair offers Fix for every error.
-func (s *Session) Repair(err error) (string, func(context.Context, func(stack.Event)) error, bool) {
-	return s.Fix, func(context.Context, func(stack.Event)) error {
+func (s *Session) Repair(err error) (session.Repair, bool) {
+	return session.Repair{Question: s.Fix, Do: func(context.Context, func(stack.Event)) error {
 		s.call("repair")
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.PlanDiags = nil
 		return nil
-	}, err != nil && s.Fix != ""
+	}}, err != nil && s.Fix != ""
 }
 
 // Problems calls with Problem, if there is one.
@@ -237,7 +238,7 @@ func (s *Session) Problems(ctx context.Context, changed func(string)) {
 }
 
 // Await returns Elsewhere once.
-func (s *Session) Await(ctx context.Context) (tui.Operation, error) {
+func (s *Session) Await(ctx context.Context) (session.Operation, error) {
 	s.mu.Lock()
 	o := s.Elsewhere
 	s.Elsewhere = nil
@@ -246,13 +247,14 @@ func (s *Session) Await(ctx context.Context) (tui.Operation, error) {
 		return *o, nil
 	}
 	<-ctx.Done()
-	return tui.Operation{}, ctx.Err()
+	return session.Operation{}, ctx.Err()
 }
 
 // Attach plays the operation as if this session had started it.
 func (s *Session) Attach(ctx context.Context, emit func(stack.Event)) (*stack.Plan, error) {
 	p := s.plan(false)
-	return nil, s.Apply(ctx, p, emit)
+	_, err := s.Apply(ctx, p, emit)
+	return nil, err
 }
 
 func (s *Session) Plan(ctx context.Context, destroy bool, emit func(stack.Event)) (*stack.Plan, error) {
@@ -330,13 +332,13 @@ func base(a string) string {
 	return a
 }
 
-func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) error {
+func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) (*stack.Summary, error) {
 	s.call("apply %d", len(p.Changes))
 	s.mu.Lock()
 	unconfirmed := s.Unconfirmed
 	s.mu.Unlock()
 	if unconfirmed != nil {
-		return unconfirmed
+		return nil, unconfirmed
 	}
 	soft, hard := s.begin()
 	start := time.Now()
@@ -413,11 +415,11 @@ func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Even
 			break
 		}
 		if err := s.sleep(ctx, 100*time.Millisecond); err != nil {
-			return err
+			return nil, err
 		}
 		select {
 		case <-hard:
-			return errors.New("terraform was killed")
+			return nil, errors.New("terraform was killed")
 		case <-soft:
 			if !asked {
 				asked = true
@@ -432,14 +434,14 @@ func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Even
 	}
 	s.mu.Unlock()
 	if failed != nil {
-		return failed
+		return nil, failed
 	}
 	if asked {
-		return fmt.Errorf("terraform apply: %w", stack.ErrStopped)
+		return nil, fmt.Errorf("terraform apply: %w", stack.ErrStopped)
 	}
 	sum := &stack.Summary{OK: true, Created: p.Create, Updated: p.Update, Replaced: p.Replace, Deleted: p.Delete, Elapsed: time.Since(start)}
 	emit(stack.Event{Type: stack.EventSummary, Time: time.Now(), Op: op, Summary: sum})
-	return nil
+	return sum, nil
 }
 
 func verb(a stack.Action) string {
@@ -487,9 +489,9 @@ func (s *Session) Sources(context.Context) (map[string]stack.Source, error) {
 	return out, nil
 }
 
-func (s *Session) Cost(p *stack.Plan) tui.Cost {
-	c := tui.Cost{Now: "$0.00/h", Whole: "$0.085/h on AWS, nothing in the sandbox",
-		Parts: []tui.CostPart{{What: "1 load balancer", Hourly: "$0.025/h"}, {What: "2 Fargate tasks (0.25 vCPU, 512 MiB)", Hourly: "$0.025/h"},
+func (s *Session) Cost(p *stack.Plan) session.Cost {
+	c := session.Cost{Now: "$0.00/h", Whole: "$0.085/h on AWS, nothing in the sandbox",
+		Parts: []session.CostPart{{What: "1 load balancer", Hourly: "$0.025/h"}, {What: "2 Fargate tasks (0.25 vCPU, 512 MiB)", Hourly: "$0.025/h"},
 			{What: "4 public IPv4 addresses", Hourly: "$0.020/h"}, {What: "37 metrics of Container Insights", Hourly: "$0.015/h"}}}
 	if !s.Info.Sandbox {
 		c.Now, c.Whole = "$0.085/h", "about $0.085/h, as long as it runs"
@@ -507,12 +509,12 @@ func (s *Session) Cost(p *stack.Plan) tui.Cost {
 	from := s.from
 	s.priced++
 	s.mu.Unlock()
-	c.Meter = func(now time.Time) tui.Meter {
+	c.Meter = func(now time.Time) session.Spent {
 		if from.IsZero() {
-			return tui.Meter{}
+			return session.Spent{}
 		}
 		minutes := now.Sub(from) / time.Minute
-		m := tui.Meter{SoFar: "about $0.06", Sentence: fmt.Sprintf("The stack has been up for %d min and has cost about $0.06.", minutes)}
+		m := session.Spent{SoFar: "about $0.06", Sentence: fmt.Sprintf("The stack has been up for %d min and has cost about $0.06.", minutes)}
 		m.Notice = m.Sentence
 		if s.Info.Sandbox {
 			m.SoFar = "$0.00 in the sandbox (on AWS this would have been about $0.06)"
@@ -534,7 +536,7 @@ func (s *Session) Advice(d stack.Diagnostic) string {
 	return ""
 }
 
-func (s *Session) Run(ctx context.Context, command, _ string, out func(string)) (int, error) {
+func (s *Session) Run(ctx context.Context, command string, out func(string)) (int, error) {
 	s.call("run %s", command)
 	for _, l := range []string{"HTTP/1.1 200 OK", "Content-Type: application/json; charset=utf-8", "", "{", `  "hostname": "ip-10-0-0-23.eu-west-1.compute.internal",`, `  "version": "6.9.2",`, `  "message": "greetings from podinfo v6.9.2"`, "}"} {
 		if err := s.sleep(ctx, 150*time.Millisecond); err != nil {
@@ -545,15 +547,15 @@ func (s *Session) Run(ctx context.Context, command, _ string, out func(string)) 
 	return 0, nil
 }
 
-func (s *Session) Receipt(ctx context.Context) (tui.Receipt, error) {
+func (s *Session) Receipt(ctx context.Context) (session.Receipt, error) {
 	s.call("receipt")
 	if err := s.sleep(ctx, 800*time.Millisecond); err != nil {
-		return tui.Receipt{}, err
+		return session.Receipt{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := tui.Receipt{Created: s.made, Removed: s.removed, From: s.from, To: s.to,
-		Cost: "$0.00 in the sandbox (on AWS this would have been $0.04)", Report: sweep.Report{AsOf: time.Now(), Left: s.Left}}
+	r := session.Receipt{Created: s.made, Removed: s.removed, From: s.from, To: s.to,
+		Cost: "$0.00 in the sandbox (on AWS this would have been $0.04)", Sandbox: s.Info.Sandbox, Left: len(s.Left), Proven: s.Unasked == "", Report: sweep.Report{AsOf: time.Now(), Left: s.Left}}
 	for _, n := range []string{"virtual networks", "load balancers", "target groups", "services", "clusters", "task definitions", "roles", "log groups", "everything with our tag"} {
 		p := sweep.Place{Name: n}
 		for _, l := range s.Left {

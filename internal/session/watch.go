@@ -1,0 +1,87 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"workshop/internal/fargate"
+)
+
+// retryWatch is how long to wait for a service that is not there yet.
+const retryWatch = time.Second
+
+// awaitRef waits until something is deployed. While an apply runs it waits for the
+// address, which Terraform creates last before the service: sooner there is nothing
+// to look at.
+func (s *Session) awaitRef(ctx context.Context) (fargate.Ref, error) {
+	for {
+		ref, err := s.Ref()
+		if err == nil && (ref.URL != "" || !s.Busy()) || err != nil && !errors.Is(err, ErrNothingDeployed) {
+			return ref, err
+		}
+		select {
+		case <-ctx.Done():
+			return ref, ctx.Err()
+		case <-time.After(retryWatch):
+		}
+	}
+}
+
+// Watch waits until a service is deployed and then calls changed with a new
+// snapshot whenever there is one, until ctx ends or watching is impossible. The
+// answers of its tasks are written for the session's face. It journals what the
+// snapshots show for the first time.
+func (s *Session) Watch(ctx context.Context, changed func(fargate.Snapshot)) error {
+	t, err := s.Target(ctx)
+	if err != nil {
+		return err
+	}
+	ref, err := s.awaitRef(ctx)
+	if err != nil {
+		return err
+	}
+	var known []string
+	for _, k := range s.StoppedTasks() {
+		known = append(known, k.ID)
+	}
+	w := fargate.Watch(ctx, t.Config, ref, fargate.WatchOptions{
+		Known:     known,
+		OnStopped: func(t fargate.Task) { _ = s.KeepStopped(t) }, // the picture goes on without a journal
+	})
+	s.setWatcher(nil, w)
+	defer s.setWatcher(w, nil)
+	defer w.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case snap, ok := <-w.Updates():
+			if !ok {
+				return nil
+			}
+			_ = s.Seen(snap) // the picture goes on without a journal
+			snap.Tasks = s.answered(snap.Tasks)
+			changed(snap)
+		}
+	}
+}
+
+// setWatcher replaces the watcher; old is the one to replace, nil for any.
+func (s *Session) setWatcher(old, w *fargate.Watcher) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old == nil || s.watcher == old {
+		s.watcher = w
+	}
+}
+
+// renewPicture has the running Watch look at once, after the service was changed.
+func (s *Session) renewPicture() {
+	s.mu.Lock()
+	w := s.watcher
+	s.mu.Unlock()
+	if w != nil {
+		w.Poke()
+	}
+}
