@@ -320,15 +320,15 @@ func TestCatalogueIsSound(t *testing.T) {
 
 // Every answer is true on the face that it appears on.
 func TestFaces(t *testing.T) {
-	screen := Face{Plan: "page 2", Tasks: "page 3", Logs: "page 4", CleanUp: "page 5"}
+	screen := Face{Plan: "the Deploy page", Tasks: "the Live page", Logs: "the Logs page", CleanUp: "the Clean up page"}
 	a, ok := Text("api error EntityAlreadyExists: Role with name x already exists.")
 	if !ok || !strings.Contains(a.Do, "`workshop destroy` finds it") {
 		t.Errorf("for a command it is %q", a.Do)
 	}
-	if on := a.On(screen); !strings.Contains(on.Do, "page 5 finds it") || on.What != a.What {
+	if on := a.On(screen); !strings.Contains(on.Do, "the Clean up page finds it") || on.What != a.What {
 		t.Errorf("for a screen it is %q", on.Do)
 	}
-	if both := a.With(" More.").On(screen).Do; !strings.Contains(both, "page 5") || !strings.HasSuffix(both, " More.") {
+	if both := a.With(" More.").On(screen).Do; !strings.Contains(both, "Clean up page") || !strings.HasSuffix(both, " More.") {
 		t.Errorf("with more it is %q", both)
 	}
 	stored := Answer{ID: "x", Do: "as it was"}

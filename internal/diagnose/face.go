@@ -15,8 +15,21 @@ type Face struct {
 // of the screens too, so an answer is written for it unless On is called.
 var Command = Face{Plan: "`workshop plan`", Tasks: "`workshop status`", Logs: "`workshop logs`", CleanUp: "`workshop destroy`"}
 
+// render writes the places into a text; a place that begins a sentence gets a
+// capital letter.
 func (f Face) render(text string) string {
-	return strings.NewReplacer("{plan}", f.Plan, "{tasks}", f.Tasks, "{logs}", f.Logs, "{clean-up}", f.CleanUp).Replace(text)
+	var pairs []string
+	for name, place := range map[string]string{"{plan}": f.Plan, "{tasks}": f.Tasks, "{logs}": f.Logs, "{clean-up}": f.CleanUp} {
+		if place != "" {
+			pairs = append(pairs, ". "+name, ". "+strings.ToUpper(place[:1])+place[1:])
+		}
+		pairs = append(pairs, name, place)
+	}
+	out := strings.NewReplacer(pairs...).Replace(text)
+	if strings.HasPrefix(text, "{") {
+		out = strings.ToUpper(out[:1]) + out[1:]
+	}
+	return out
 }
 
 // On returns the answer as it is written for a face. An answer that was stored

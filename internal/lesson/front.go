@@ -19,8 +19,9 @@ import (
 // maxCount is the most tasks that a step may ask for.
 const maxCount = 100
 
-// pages are the screens that a step may name.
-var pages = map[string]bool{"deploy": true, "live": true, "logs": true, "cleanup": true}
+// pageName is the form of a screen's name. Which screens there are is not known
+// here: kit.Lint is given their names.
+var pageName = regexp.MustCompile(`^[a-z][a-z-]*$`)
 
 var yamlLine = regexp.MustCompile(`line (\d+): `)
 
@@ -95,10 +96,10 @@ func (p *reading) frontMatter(src []byte) (ok bool) {
 				s.Estimate = e
 			}
 		case "page":
-			if t := f.text(kv); pages[t] {
+			if t := f.text(kv); pageName.MatchString(t) {
 				s.Page = t
 			} else if t != "" {
-				f.wrong(kv.value, "there is no page %q: write deploy, live, logs or cleanup", t)
+				f.wrong(kv.value, "%q is not the name of a page: write one in small letters, such as deploy", t)
 			}
 		case "goals":
 			for _, n := range f.list(kv, "one goal a line, each after a hyphen") {

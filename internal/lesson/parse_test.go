@@ -173,7 +173,7 @@ func TestFaults(t *testing.T) {
 		{"broken front matter", "---\ntitle: [a\n---\nText\n", "x.md:2: the front matter cannot be read: "},
 		{"open front matter", "---\ntitle: a\n", "x.md:1: the front matter that starts here has no closing line ---"},
 		{"estimate", "---\ntitle: a\nestimate: soon\n---\nText\n", `x.md:3:11: estimate "soon" is not a number of minutes: write 15 or 15-20`},
-		{"page", "---\ntitle: a\npage: nowhere\n---\nText\n", `x.md:3:7: there is no page "nowhere"`},
+		{"page", "---\ntitle: a\npage: Page 2\n---\nText\n", `x.md:3:7: "Page 2" is not the name of a page`},
 		{"goals", "---\ntitle: a\ngoals: one\n---\nText\n", "x.md:3:8: goals must be a list"},
 		{"title", "---\nestimate: 5\n---\nText\n", "x.md:1: the front matter has no title"},
 		{"open code", "---\ntitle: a\n---\n\n```bash\nls\n", "x.md:5: the code block that starts here is not closed"},

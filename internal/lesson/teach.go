@@ -34,7 +34,7 @@ const (
 
 	// What text offers and a person does.
 	Open  Verb = "open"  // File at Line, or at the first line that holds Find
-	Page  Verb = "page"  // Name: deploy, live, logs, cleanup
+	Page  Verb = "page"  // Name: of a screen, such as deploy
 	Visit Verb = "step"  // Name: a step's id; Anchor, the text of a heading as an identifier, may be empty
 	Copy  Verb = "copy"  // Command: the text to copy
 	Shell Verb = "shell" // a shell in the workspace

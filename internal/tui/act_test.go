@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"workshop/internal/lesson"
+	"workshop/internal/session"
 	"workshop/internal/stack"
 	"workshop/internal/tui"
 	"workshop/internal/tui/tuitest"
@@ -314,7 +315,7 @@ func TestContents(t *testing.T) {
 
 // What a step's block printed is there on coming back, and after a restart.
 func TestOutputIsKept(t *testing.T) {
-	var kept map[string]tui.Output
+	var kept map[string]session.Output
 	play(t, atDeploy, 120, 40, tui.Options{}, func(st *stage) {
 		st.s.Course.Steps[3].Blocks[3].Source = "curl -i localhost" // needs nothing that is deployed
 		st.press("n", "p", "tab", "tab", "enter")

@@ -22,9 +22,9 @@ func frames(b *testing.B, course *lesson.Course, keys ...string) {
 	s := tuitest.New()
 	s.Course, s.Images = course, steps.Files
 	m := tui.NewModel(ctx, s, tui.Options{})
-	defer m.Close(cancel)
+	defer m.CloseJobs(cancel)
 	m.Update(tea.WindowSizeMsg{Width: 200, Height: 60})
-	m.Opened(ctx)
+	m.OpenNow(ctx)
 	m.View()
 	took := make([]time.Duration, 0, b.N)
 	for i := 0; b.Loop(); i++ {

@@ -13,6 +13,7 @@ import (
 
 	"workshop/internal/check"
 	"workshop/internal/lesson"
+	"workshop/internal/session"
 	"workshop/internal/tui"
 	"workshop/internal/tui/reader"
 	"workshop/internal/tui/style"
@@ -23,13 +24,13 @@ import (
 
 // bundled is the workshop that is taught, with what its text asks for before
 // anything is deployed.
-func bundled(t *testing.T) (*lesson.Course, tui.Words) {
+func bundled(t *testing.T) (*lesson.Course, session.Words) {
 	t.Helper()
 	course, err := lesson.Load(steps.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := tui.Words{Values: map[string]string{}, Holds: map[string]bool{`target == "aws"`: false, `target == "sandbox"`: true}}
+	words := session.Words{Values: map[string]string{}, Holds: map[string]bool{`target == "aws"`: false, `target == "sandbox"`: true}}
 	for name, v := range check.ReadConfiguration(terraform.Files).Variables {
 		if v.Value != nil {
 			words.Values["vars."+name] = fmt.Sprint(v.Value)
@@ -46,8 +47,10 @@ func TestStepFrames(t *testing.T) {
 			t.Run(fmt.Sprintf("%s-%dx%d", step.ID, size[0], size[1]), func(t *testing.T) {
 				open := func() *tuitest.Session {
 					s := tuitest.New()
-					s.Course, s.Images, s.Known = course, steps.Files, words
-					s.Progress = tui.Progress{Step: step.ID}
+					alone := *course // so that no other step is in the frame
+					alone.Steps = []*lesson.Step{step}
+					s.Course, s.Images, s.Known = &alone, steps.Files, words
+					s.Progress = session.Progress{Step: step.ID}
 					return s
 				}
 				play(t, open, size[0], size[1], tui.Options{}, func(st *stage) {

@@ -2,10 +2,12 @@ package tui
 
 import (
 	"context"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
-	"workshop/internal/fargate"
+	"workshop/internal/tui/keys"
+	"workshop/internal/tui/pages/guide"
 	"workshop/internal/tui/picture"
 )
 
@@ -18,66 +20,59 @@ func NewModel(ctx context.Context, s Session, o Options) *Model {
 	if err != nil {
 		panic(err)
 	}
-	m.terminal = terminal
+	m.Terminal = terminal
 	return m
 }
 
-// Close is what Run does after the event loop.
-func (m *model) Close(cancel context.CancelFunc) { m.close(cancel, discard{}, nil, true) }
+// CloseJobs is what Run does after the event loop.
+func (m *model) CloseJobs(cancel context.CancelFunc) { m.close(cancel, discard{}, nil, true) }
 
 type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // SetExec has programs that would be given the terminal handed to run.
-func (m *model) SetExec(run func(args []string, says string) error) {
+func (m *model) SetExec(run func(args []string, intro string) error) {
 	m.exec = func(c tea.ExecCommand, done tea.ExecCallback) tea.Cmd {
 		return func() tea.Msg {
 			f := c.(*foreground)
-			return done(run(f.Args, f.says))
+			return done(run(f.Args, f.Intro))
 		}
 	}
 }
 
-// Edit opens the small editor.
-func (m *model) Edit(f File) { m.guide.edit(f) }
-
-// LogsModel returns a model that shows the logs page with these lines held.
-func LogsModel(ctx context.Context, s Session, w, h int, lines []fargate.Line) *Model {
-	m := newModel(ctx, s, Options{Page: "logs"})
-	m.tailing = 1
-	m.Update(tea.WindowSizeMsg{Width: w, Height: h})
-	for len(lines) > 0 {
-		n := min(len(lines), linesPerMail)
-		m.MoreLines(lines[:n])
-		lines = lines[n:]
+// PageHints are the hints of the page, or of the dialog over it.
+func (m *model) PageHints() string {
+	hints := m.pages[m.current].Keys().Hints()
+	if m.Dialog != nil {
+		hints = m.Dialog.Hints()
 	}
-	return m
+	var texts []string
+	for _, h := range hints {
+		texts = append(texts, h.Key+" "+h.Does)
+	}
+	return strings.Join(texts, " · ")
 }
 
-// MoreLines brings lines as the mailbox would.
-func (m *model) MoreLines(lines []fargate.Line) tea.Cmd {
-	return m.update(mailMsg{lines: lines, lineGen: m.tailing})
+// KeyGroups returns the keys of the root and of each page, with their titles.
+func (m *model) KeyGroups() (titles []string, groups [][]keys.Group) {
+	titles, groups = []string{""}, [][]keys.Group{m.keys.Groups()}
+	for i, p := range m.pages {
+		titles, groups = append(titles, pages[i].title), append(groups, p.Keys().Groups())
+	}
+	return titles, groups
 }
 
-// Held is how many log lines are held.
-func (m *model) Held() int { return m.logs.ring.Len() }
+// Guide returns the guide.
+func (m *model) Guide() *guide.Page { return m.pages[0].(*guide.Page) }
 
-// HealthChecks is how many of them are health checks.
-func (m *model) HealthChecks() int { return m.logs.checks.held }
+// OpenNow brings what the session's Open returns, without waiting for a job.
+func (m *model) OpenNow(ctx context.Context) {
+	m.opened(m.session.Open(ctx))
+}
 
-// Scan goes on with a filter that was not done.
-func (m *model) Scan() bool { return m.update(scanMsg{}) != nil }
-
-var (
-	ContainsFold = containsFold
-	Pretty       = pretty
-	HealthCheck  = healthCheck
-	Highlight    = highlight
-)
-
-// Opened brings what the session's Open says, without waiting for mail.
-func (m *model) Opened(ctx context.Context) {
-	o, err := m.session.Open(ctx)
-	m.opened(ended{o, err})
+// Renewed shows a draft, as if its author had just saved it.
+func (m *model) Renewed(d Draft) {
+	m.receiveDraft(d)
+	m.stale = true
 }

@@ -15,6 +15,7 @@ import (
 	"workshop/internal/clean/cleantest"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
+	"workshop/internal/session"
 	"workshop/internal/stack"
 	"workshop/internal/tui"
 	"workshop/internal/tui/tuitest"
@@ -42,26 +43,26 @@ func (s hostileSession) err() error {
 	return nil
 }
 
-func (s hostileSession) info() tui.Info {
-	i := filled[tui.Info](nil)
+func (s hostileSession) info() session.Info {
+	i := filled[session.Info](nil)
 	i.Sandbox, i.ReadOnly = s.sandbox, s.fails
 	return i
 }
 
-func (s hostileSession) Open(ctx context.Context) (tui.Opening, error) {
+func (s hostileSession) Open(ctx context.Context) (session.Opening, error) {
 	o, err := s.Session.Open(ctx)
 	o.Info, o.Faults = s.info(), []error{fmt.Errorf("%s", cleantest.Text)}
-	o.Progress.Outputs = map[string]tui.Output{o.Course.Steps[0].ID: filled[tui.Output](nil)}
+	o.Progress.Outputs = map[string]session.Output{o.Course.Steps[0].ID: filled[session.Output](nil)}
 	return o, err
 }
 
-func (s hostileSession) Ready(_ context.Context, emit func(stack.Event)) (tui.Info, error) {
+func (s hostileSession) Ready(_ context.Context, emit func(stack.Event)) (session.Info, error) {
 	emit(filled[stack.Event](nil))
 	return s.info(), s.err()
 }
 
-func (s hostileSession) Stack(context.Context) (tui.Stack, error) {
-	return filled[tui.Stack](nil), s.err()
+func (s hostileSession) Stack(context.Context) (session.Stack, error) {
+	return filled[session.Stack](nil), s.err()
 }
 
 func (s hostileSession) Plan(_ context.Context, destroy bool, emit func(stack.Event)) (*stack.Plan, error) {
@@ -121,13 +122,13 @@ func (s hostileSession) Set(context.Context, []lesson.Setting) ([]string, error)
 	return []string{cleantest.Text}, s.err()
 }
 
-func (s hostileSession) ReadFile(context.Context, lesson.Action) (tui.File, error) {
-	f := filled[tui.File](nil)
+func (s hostileSession) ReadFile(context.Context, lesson.Action) (session.File, error) {
+	f := filled[session.File](nil)
 	return f, s.err()
 }
 
-func (s hostileSession) Words(context.Context) (tui.Words, error) {
-	return filled[tui.Words](nil), s.err()
+func (s hostileSession) Words(context.Context) (session.Words, error) {
+	return filled[session.Words](nil), s.err()
 }
 
 func (s hostileSession) Check(_ context.Context, step *lesson.Step, report func(check.Result)) ([]check.Result, error) {
@@ -148,8 +149,8 @@ func (s hostileSession) Certificate(context.Context) (*lesson.Certificate, error
 	return &c, s.err()
 }
 
-func (s hostileSession) Receipt(context.Context) (tui.Receipt, error) {
-	return filled[tui.Receipt](nil), s.err()
+func (s hostileSession) Receipt(context.Context) (session.Receipt, error) {
+	return filled[session.Receipt](nil), s.err()
 }
 
 // TestHostileText shows every page while every string of the session's answers
@@ -163,7 +164,7 @@ func TestHostileText(t *testing.T) {
 				st := &stage{t: t, s: s.Session, w: 120, h: 40, msgs: make(chan tea.Msg), ctx: ctx, cancel: cancel}
 				st.m = tui.NewModel(ctx, s, tui.Options{})
 				defer func() {
-					st.m.Close(cancel)
+					st.m.CloseJobs(cancel)
 					time.Sleep(time.Minute) // the last tick goes off
 				}()
 				st.run(st.m.Init())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -13,33 +14,72 @@ import (
 	"workshop/internal/clean"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
+	"workshop/internal/session"
 	"workshop/internal/stack"
+	"workshop/internal/tui/architecture"
+	"workshop/internal/tui/draw"
+	"workshop/internal/tui/jobs"
+	"workshop/internal/tui/keys"
+	"workshop/internal/tui/operation"
+	"workshop/internal/tui/page"
 	"workshop/internal/tui/picture"
-	"workshop/internal/tui/reader"
 	"workshop/internal/tui/style"
 )
 
+// RootSession is what the root model needs of the session.
+type RootSession interface {
+	// Open reads what the first frame shows. It touches no network, starts
+	// nothing and is done in a few milliseconds.
+	Open(ctx context.Context) (session.Opening, error)
+	// Ready makes the session able to do everything else: it starts or finds the
+	// sandbox and finds or fetches Terraform. It returns what is known then, which
+	// may be more than Opening.Info.
+	Ready(ctx context.Context, emit func(stack.Event)) (session.Info, error)
+	// Problems calls with what keeps the target from working, in a sentence, and
+	// with nothing once it works again, until ctx ends.
+	Problems(ctx context.Context, changed func(string))
+	// Stack returns what is deployed, from Terraform's state.
+	Stack(ctx context.Context) (session.Stack, error)
+	// Words returns the values that the steps' texts ask for, and which of their
+	// conditional parts are shown. It reads files and asks nobody.
+	Words(ctx context.Context) (session.Words, error)
+	// Cost returns in words what the stack costs that is deployed now, for a nil
+	// plan. It may read files.
+	Cost(p *stack.Plan) session.Cost
+	// Await returns an operation that runs in the workspace and that another
+	// process started. It waits for one until ctx ends.
+	Await(ctx context.Context) (session.Operation, error)
+	// Stop asks the running operation to stop and to keep its state; hard ends it
+	// at once. It does not block.
+	Stop(hard bool)
+	// Watch calls with a new snapshot whenever there is one, until ctx ends or
+	// watching is impossible.
+	Watch(ctx context.Context, changed func(fargate.Snapshot)) error
+	// Tail calls with log lines, oldest first, until ctx ends.
+	Tail(ctx context.Context, lines func([]fargate.Line)) error
+}
+
 // model is the one root model. The event loop alone touches it and its pages.
 type model struct {
-	*shared
-	guide   *guide
-	deploy  *deploy
-	live    *live
-	logs    *logs
-	cleanup *cleanup
-	pages   [pages]page
-	page    pageID
-	help    bool
-	helpAt  view
+	*page.Context
+	session         Session
+	pages           []page.Page
+	current         int // index of the page on the screen
+	keys            keys.Table
+	deploy, destroy *operation.View
+	help            help
+	viewer          *viewer // the picture that is shown alone, nil for none
+	exec            func(tea.ExecCommand, tea.ExecCallback) tea.Cmd
 
-	watching, tailing int // generations of the jobs
-	awaiting          int // of the job that waits for operations of other processes
-	asking            int // of the job that asks what is up
-	again             bool
+	watching, tailing int  // generations of the jobs
+	awaiting          int  // of the job that waits for operations of other processes
+	asking            int  // of the job that asks what is deployed
+	askAgain          bool // when that has ended
 	pricing           int  // of the job that asks what it costs
 	greeted           bool // what the stack had cost before the start has been said
 
-	preview preview
+	drafts  <-chan Draft // nil where nobody writes
+	faults  []error      // of the last draft
 	ticking bool
 	stale   bool // the frame has to be drawn again
 	frame   string
@@ -50,189 +90,152 @@ type model struct {
 	stopFirst bool
 }
 
-// stoppingText says what happens after Terraform was asked to stop.
-const stoppingText = "Stopping: Terraform starts nothing new and saves its state. What was half made is replaced by the next apply."
+var _ page.Root = (*model)(nil)
 
 var errWatchEnded = errors.New("watching the service ended; r begins again")
 
 type tickMsg time.Time
 
 func newModel(ctx context.Context, s Session, o Options) *model {
-	sh := &shared{session: s, jobs: newJobs(ctx), theme: style.New(!o.Light, !o.ASCII), now: time.Now, terminal: &picture.Terminal{}}
-	m := &model{shared: sh, stale: true}
-	sh.graph = &graph{shared: sh}
-	m.guide = newGuide(sh)
-	m.deploy = newDeploy(sh)
-	m.live = newLive(sh)
-	m.logs = newLogs(sh)
-	m.cleanup = newCleanup(sh)
-	m.guide.teach.runs = map[bool]*run{false: &m.deploy.run, true: &m.cleanup.run}
-	sh.graph.runs = []*run{&m.deploy.run, &m.cleanup.run}
-	m.pages = [pages]page{m.guide, m.deploy, m.live, m.logs, m.cleanup}
-	if id, ok := pageOf(o.Page); ok {
-		m.page = id
+	c := &page.Context{Jobs: jobs.New(ctx), Theme: style.New(!o.Light, !o.ASCII), Now: time.Now, Terminal: &picture.Terminal{}}
+	m := &model{Context: c, session: s, drafts: o.Drafts, exec: tea.Exec, stale: true}
+	c.Root = m
+	c.Ready.Message = "The workshop is getting ready"
+	m.deploy, m.destroy = operation.New(c, s, false), operation.New(c, s, true)
+	p := parts{c, s, m.deploy, m.destroy, architecture.New(c, s, m.deploy, m.destroy)}
+	for _, spec := range pages {
+		m.pages = append(m.pages, spec.open(p))
 	}
-	m.preview.drafts = o.Drafts
-	sh.exec = tea.Exec
-	sh.goTo = m.show
-	sh.stackMoved = m.stackMovedNow
-	sh.letPlanGo = func() {
-		if m.deploy.phase == phasePlanned {
-			m.deploy.reset()
+	m.current, _ = pageAt(o.Page)
+	m.keys = m.table()
+	return m
+}
+
+// each calls with every page that is a T.
+func each[T any](m *model, call func(T)) {
+	for _, p := range m.pages {
+		if x, ok := p.(T); ok {
+			call(x)
 		}
 	}
-	sh.watchNow = m.watch
-	sh.openStep = m.guide.open
-	sh.ready.says = "The workshop is getting ready"
-	return m
 }
 
 // Init asks for everything that may take time, and for none of it to be there
 // before the first frame.
 func (m *model) Init() tea.Cmd {
-	m.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
-		return m.session.Open(ctx)
-	}, m.opened)
-	return tea.Batch(tea.RequestBackgroundColor, m.terminal.Ask(m.jobs.ctx), m.jobs.box.wait(m.jobs.ctx, time.Time{}))
+	jobs.Start(m.Jobs, m.session.Open, m.opened)
+	return tea.Batch(tea.RequestBackgroundColor, m.Terminal.Ask(m.Jobs.Context()), m.Jobs.Next(time.Time{}))
 }
 
-func (m *model) opened(what any) tea.Cmd {
-	e := what.(ended)
-	if e.err != nil {
-		m.fatal = e.err
+func (m *model) opened(o session.Opening, err error) tea.Cmd {
+	if err != nil {
+		m.fatal = err
 		return tea.Quit
 	}
-	o := e.value.(Opening)
-	m.info, m.course = cleaned(o.Info), o.Course
-	if m.course == nil {
-		m.course = &lesson.Course{}
+	m.Info, m.Course = page.CleanInfo(o.Info), o.Course
+	if m.Course == nil {
+		m.Course = &lesson.Course{}
 	}
-	m.layOut(m.lay.w, m.lay.h)
-	m.guide.load(o)
+	m.layOut(m.Layout.W, m.Layout.H)
+	each(m, func(p page.Opener) { p.Opened(o) })
 	m.getReady()
-	m.stackMovedNow()
+	m.StackChanged()
 	m.follow()
 	m.await()
-	m.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
-		m.session.Problems(ctx, func(p string) { say(p) })
-		return nil, nil
-	}, func(what any) tea.Cmd {
-		if p, ok := what.(string); ok {
-			m.problem = p
-		}
-		return nil
-	})
+	sess := m.session
+	jobs.Stream(m.Jobs, func(ctx context.Context, emit func(string)) (struct{}, error) {
+		sess.Problems(ctx, emit)
+		return struct{}{}, nil
+	}, func(problem string) { m.problem = problem }, nil)
 	return nil
 }
 
 // await waits for an operation that another process starts or has started, and
 // shows it on its page.
 func (m *model) await() {
-	m.awaiting = m.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
-		return m.session.Await(ctx)
-	}, func(what any) tea.Cmd {
-		e := what.(ended)
-		if e.err != nil || m.op != nil {
-			return nil // stackMoved waits for the next one
+	m.awaiting = jobs.Start(m.Jobs, m.session.Await, func(o session.Operation, err error) tea.Cmd {
+		if err != nil || m.Running != nil {
+			return nil // StackChanged waits for the next one
 		}
-		o := e.value.(Operation)
-		page, r := deployPage, &m.deploy.run
+		slug, view := "deploy", m.deploy
 		if o.Destroy {
-			page, r = cleanupPage, &m.cleanup.run
+			slug, view = "cleanup", m.destroy
 		}
-		r.attach(o)
-		if !m.typing() {
-			m.say(noteAttention, fmt.Sprintf("%s is running, started by %s: page %d shows it", capital(string(o.Op)), clean.Line(o.By), page+1))
+		view.Attach(o)
+		if !m.pages[m.current].Keys().Typing() {
+			m.Say(page.Attention, fmt.Sprintf("%s is running, started by %s: the %s page shows it", draw.Capital(string(o.Op)), clean.Line(o.By), m.Title(slug)))
 		}
 		return nil
 	})
 }
-
-func (m *model) typing() bool { return m.pages[m.page].typing() }
 
 func (m *model) getReady() {
-	m.ready = readiness{says: m.ready.says}
-	m.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
-		return m.session.Ready(ctx, func(e stack.Event) { say(e) })
-	}, func(what any) tea.Cmd {
-		switch w := what.(type) {
-		case stack.Event:
-			if w.Message != "" {
-				m.ready.says = clean.Line(w.Message)
-			}
-			m.ready.part = share(w.Progress)
-		case ended:
-			if w.err != nil {
-				m.ready.err = w.err
-				m.say(noteBad, "Not ready: "+clean.Line(w.err.Error()))
-				return nil
-			}
-			m.ready.done = true
-			m.info = cleaned(w.value.(Info))
-			if len(m.info.Notes) > 0 {
-				m.say(noteAttention, strings.Join(m.info.Notes, " "))
-			}
-			m.guide.renew()
-			m.stackMovedNow()
-			return tea.Batch(m.deploy.readyNow(), m.cleanup.readyNow())
+	m.Ready = page.Readiness{Message: m.Ready.Message}
+	jobs.Stream(m.Jobs, m.session.Ready, func(e stack.Event) {
+		if e.Message != "" {
+			m.Ready.Message = clean.Line(e.Message)
 		}
-		return nil
+		m.Ready.Part = operation.Share(e.Progress)
+	}, func(info session.Info, err error) tea.Cmd {
+		if err != nil {
+			m.Ready.Err = err
+			m.Say(page.Bad, "Not ready: "+clean.Line(err.Error()))
+			return nil
+		}
+		m.Ready.Done = true
+		m.Info = page.CleanInfo(info)
+		if len(m.Info.Notes) > 0 {
+			m.Say(page.Attention, strings.Join(m.Info.Notes, " "))
+		}
+		each(m, func(p page.Refresher) { p.Refresh() })
+		m.StackChanged()
+		return tea.Batch(m.deploy.SessionReady(), m.destroy.SessionReady())
 	})
 }
 
-// standing is what is up and what it costs.
-type standing struct {
-	stack Stack
-	cost  Cost
-	words Words
+// currentStack is what is deployed, what it costs, and the words of the texts.
+type currentStack struct {
+	stack session.Stack
+	cost  session.Cost
+	words session.Words
 }
 
-// stackMovedNow looks at what is up, and watches it where something is.
-func (m *model) stackMovedNow() tea.Cmd {
-	if m.course != nil && m.op == nil && !m.jobs.alive(m.awaiting) {
+// StackChanged looks again at what is deployed, and watches it where something is.
+func (m *model) StackChanged() tea.Cmd {
+	if m.Course != nil && m.Running == nil && !m.Jobs.Alive(m.awaiting) {
 		m.await()
 	}
-	if m.jobs.alive(m.asking) {
-		m.again = true
+	if m.Jobs.Alive(m.asking) {
+		m.askAgain = true
 		return nil
 	}
-	m.again = false
-	m.asking = m.jobs.start(func(ctx context.Context, _ int, _ func(any)) (any, error) {
-		up, err := m.session.Stack(ctx)
+	m.askAgain = false
+	sess := m.session
+	m.asking = jobs.Start(m.Jobs, func(ctx context.Context) (currentStack, error) {
+		s, err := sess.Stack(ctx)
 		if err != nil {
-			return nil, err
+			return currentStack{}, err
 		}
-		words, _ := m.session.Words(ctx) // without them the text says what it does not know
-		return standing{up, m.session.Cost(nil), words}, nil
-	}, func(what any) tea.Cmd {
-		if m.again {
-			m.stackMovedNow()
+		words, _ := sess.Words(ctx) // without them the text shows the names that it does not know
+		return currentStack{s, sess.Cost(nil), words}, nil
+	}, func(now currentStack, err error) tea.Cmd {
+		if m.askAgain {
+			m.StackChanged()
 		}
-		e := what.(ended)
-		if e.err != nil {
-			m.say(noteBad, "Could not read Terraform's state: "+clean.Line(e.err.Error()))
+		if err != nil {
+			m.Say(page.Bad, "Could not read Terraform's state: "+clean.Line(err.Error()))
 			return nil
 		}
-		up := e.value.(standing)
-		m.stack, m.cost, m.words = up.stack, up.cost, up.words
-		if now := m.meter(); m.ready.done && !m.greeted {
-			m.greeted = true // what comes up from now on is no news
-			if now.Notice != "" {
-				m.sayNext(noteGood, now.Notice)
-			}
-			if now.Warning != "" {
-				m.sayNext(noteAttention, now.Warning)
-			}
+		m.Stack, m.Cost, m.Words = now.stack, now.cost, now.words
+		m.greet()
+		each(m, func(p page.Refresher) { p.Refresh() })
+		if m.Stack.Exists && m.deploy.Phase == operation.Idle || !m.Stack.Exists {
+			m.deploy.Reset()
 		}
-		m.guide.renew()
-		m.guide.teach.auto(true)
-		if m.stack.Exists && m.deploy.phase == phaseIdle || !m.stack.Exists {
-			m.deploy.reset()
-		}
-		if m.stack.Exists {
-			m.cleanup.reset()
-			m.watch()
-		} else if m.op == nil || m.op.destroy {
+		if m.Stack.Exists {
+			m.destroy.Reset()
+			m.Watch()
+		} else if m.Running == nil || m.Running.Destroy {
 			m.unwatch()
 		}
 		return nil
@@ -240,86 +243,142 @@ func (m *model) stackMovedNow() tea.Cmd {
 	return nil
 }
 
-// priceAgain asks what is up costs now.
+// greet says once what the stack has cost that was deployed before the start.
+func (m *model) greet() {
+	if !m.Ready.Done || m.greeted {
+		return
+	}
+	m.greeted = true // what is deployed from now on is no news
+	cost := m.Meter()
+	if cost.Notice != "" {
+		m.Notices.SayNext(page.Good, cost.Notice, m.Now())
+	}
+	if cost.Warning != "" {
+		m.Notices.SayNext(page.Attention, cost.Warning, m.Now())
+	}
+}
+
+// priceAgain asks what is deployed costs now.
 func (m *model) priceAgain() {
-	m.jobs.drop(m.pricing)
-	m.pricing = m.jobs.start(func(context.Context, int, func(any)) (any, error) {
-		return m.session.Cost(nil), nil
-	}, func(what any) tea.Cmd {
-		m.cost = what.(ended).value.(Cost)
+	m.Jobs.Drop(m.pricing)
+	sess := m.session
+	m.pricing = jobs.Start(m.Jobs, func(context.Context) (session.Cost, error) { return sess.Cost(nil), nil }, func(c session.Cost, _ error) tea.Cmd {
+		m.Cost = c
 		return nil
 	})
 }
 
-func (m *model) watch() {
-	if !m.ready.done {
+// DiscardPlan forgets a plan to deploy that waits for its approval.
+func (m *model) DiscardPlan() { m.deploy.Discard() }
+
+// Watch follows the service and its logs, where that is not done already.
+func (m *model) Watch() {
+	if !m.Ready.Done {
 		return
 	}
-	if !m.jobs.alive(m.watching) {
-		m.watched = nil
-		m.watching = m.jobs.start(func(ctx context.Context, _ int, say func(any)) (any, error) {
-			return nil, m.session.Watch(ctx, func(s fargate.Snapshot) { say(s) })
-		}, func(what any) tea.Cmd {
-			switch w := what.(type) {
-			case fargate.Snapshot:
-				if m.snap == nil || m.snap.Service.Desired != w.Service.Desired {
-					m.priceAgain() // autoscaling or a person has changed what runs
-				}
-				m.live.changed(m.snap, &w)
-				m.snap = &w
-			case ended:
-				m.watched = w.err
-				if w.err == nil {
-					m.watched = errWatchEnded
-				}
-				if m.snap != nil { // what is shown is no longer renewed
-					old := *m.snap
-					old.Stale = m.watched
-					m.snap = &old
-				}
+	if !m.Jobs.Alive(m.watching) {
+		m.WatchErr = nil
+		sess := m.session
+		m.watching = jobs.Stream(m.Jobs, func(ctx context.Context, emit func(fargate.Snapshot)) (struct{}, error) {
+			return struct{}{}, sess.Watch(ctx, emit)
+		}, m.receiveSnapshot, func(_ struct{}, err error) tea.Cmd {
+			m.WatchErr = err
+			if err == nil {
+				m.WatchErr = errWatchEnded
+			}
+			if m.Snapshot != nil { // what is shown is no longer renewed
+				old := *m.Snapshot
+				old.Stale = m.WatchErr
+				m.Snapshot = &old
 			}
 			return nil
 		})
 	}
-	if !m.jobs.alive(m.tailing) {
-		m.logs.broken = false
-		m.tailing = m.jobs.start(func(ctx context.Context, gen int, _ func(any)) (any, error) {
-			return nil, m.session.Tail(ctx, func(l []fargate.Line) { m.jobs.box.putLines(gen, l) })
-		}, func(what any) tea.Cmd {
-			if e := what.(ended); e.err != nil {
-				m.logs.broken = true
-				m.say(noteAttention, "The logs cannot be followed: "+clean.Line(e.err.Error()))
+	if !m.Jobs.Alive(m.tailing) {
+		each(m, func(p page.Tailer) { p.SetEnded(false) })
+		m.tailing = m.Jobs.Lines(m.session.Tail, func(err error) tea.Cmd {
+			if err != nil {
+				each(m, func(p page.Tailer) { p.SetEnded(true) })
+				m.Say(page.Attention, "The logs cannot be followed: "+clean.Line(err.Error()))
 			}
 			return nil
 		})
 	}
+}
+
+func (m *model) receiveSnapshot(now fargate.Snapshot) {
+	if m.Snapshot == nil || m.Snapshot.Service.Desired != now.Service.Desired {
+		m.priceAgain() // autoscaling or a person has changed what runs
+	}
+	before := m.Snapshot
+	each(m, func(p page.Follower) { p.Follow(before, &now) })
+	m.Snapshot = &now
 }
 
 func (m *model) unwatch() {
-	m.jobs.drop(m.watching)
-	m.jobs.drop(m.tailing)
-	m.snap, m.watched = nil, nil
+	m.Jobs.Drop(m.watching)
+	m.Jobs.Drop(m.tailing)
+	m.Snapshot, m.WatchErr = nil, nil
 }
 
-func (m *model) show(p pageID) tea.Cmd {
-	if m.page == guidePage && p != guidePage {
-		m.guide.save()
+// show puts a page on the screen.
+func (m *model) show(at int) tea.Cmd {
+	if p, ok := m.pages[m.current].(page.Leaver); ok && at != m.current {
+		p.Leave()
 	}
-	m.page, m.help = p, false
+	m.current, m.help.open = at, false
 	return nil
 }
 
-func (m *model) layOut(w, h int) {
-	m.lay = lay(w, h-len(m.mistakes(w, h)), m.guide.teach.rows, m.guide.output != nil)
-	m.lay.h = h
+// Open shows the page of that slug; unknown ones change nothing.
+func (m *model) Open(slug string) tea.Cmd {
+	if at, ok := pageAt(slug); ok {
+		return m.show(at)
+	}
+	return nil
 }
 
-func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	cmd := m.update(msg)
-	if m.page == guidePage && m.lay.w > 0 {
-		m.layOut(m.lay.w, m.lay.h)
+// OpenStep shows a step of the guide by its id; unknown ones change nothing.
+func (m *model) OpenStep(id string) tea.Cmd {
+	for i, p := range m.pages {
+		if g, ok := p.(page.StepOpener); ok && g.OpenStep(id) {
+			return m.show(i)
+		}
 	}
-	return m, tea.Batch(cmd, m.guide.settle(), m.viewer.settle(), m.tick())
+	return nil
+}
+
+// Pages lists the pages in the order of their keys.
+func (m *model) Pages() []page.Link { return Pages() }
+
+// Key returns the key that opens the page of that slug, empty for none.
+func (m *model) Key(slug string) string {
+	if at, ok := pageAt(slug); ok {
+		return Pages()[at].Key
+	}
+	return ""
+}
+
+// Title returns the title of the page of that slug, empty for none.
+func (m *model) Title(slug string) string {
+	if at, ok := pageAt(slug); ok {
+		return pages[at].title
+	}
+	return ""
+}
+
+// Enlarge shows a picture alone, as large as there is room.
+func (m *model) Enlarge(images fs.FS, path, alt string) {
+	m.viewer = &viewer{Context: m.Context, images: images, path: path, alt: alt}
+}
+
+func (m *model) layOut(w, h int) { m.Layout = layOut(w, h, len(m.mistakes(w, h))) }
+
+// Update handles a message and then lets the pages settle.
+func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmds := []tea.Cmd{m.update(msg)}
+	each(m, func(p page.Settler) { cmds = append(cmds, p.Settle()) })
+	return m, tea.Batch(append(cmds, m.viewer.settle(), m.tick())...)
 }
 
 func (m *model) update(msg tea.Msg) tea.Cmd {
@@ -327,77 +386,42 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		m.stale = true
 		m.layOut(msg.Width, msg.Height)
-		cmd, _ := m.terminal.Update(msg)
+		cmd, _ := m.Terminal.Update(msg)
 		return cmd
 	case tea.BackgroundColorMsg:
-		if msg.IsDark() != m.theme.Dark {
+		if msg.IsDark() != m.Theme.Dark {
 			m.stale = true
-			m.theme = style.New(msg.IsDark(), m.theme.Unicode)
-			m.guide.renew()
+			m.Theme = style.New(msg.IsDark(), m.Theme.Unicode)
+			each(m, func(p page.Refresher) { p.Refresh() })
 		}
 	case tickMsg:
-		m.ticking = false
-		if m.page == guidePage {
-			m.guide.teach.auto(false)
+		m.ticking, m.stale = false, true
+		m.Beat++
+		if p, ok := m.pages[m.current].(page.Ticker); ok {
+			p.Tick()
 		}
-		m.stale = true
-		m.spin++
-	case mailMsg:
-		return tea.Batch(m.mail(msg), m.jobs.box.wait(m.jobs.ctx, m.now()))
-	case scanMsg:
-		m.stale = m.stale || m.page == logsPage
-		if m.logs.scan() {
-			return scanOn
-		}
-	case reader.PictureMsg:
-		m.stale = true
-		m.viewer = &viewer{shared: m.shared, images: m.guide.images, PictureMsg: msg}
+	case jobs.Batch:
+		return tea.Batch(m.receive(msg), m.Jobs.Next(m.Now()))
 	case viewedMsg:
 		m.stale = true
-		return msg.viewer.took(msg)
-	case reader.RunMsg:
-		m.stale = true
-		m.guide.runBlock(msg.Command, msg.Lang)
-	case reader.ActMsg:
-		m.stale = true
-		return m.guide.act(msg)
+		if msg.viewer == m.viewer {
+			return m.viewer.receive(msg)
+		}
 	case returnedMsg:
 		m.stale = true
 		return msg.then(msg.err)
-	case reader.NotYetMsg:
-		m.stale = true
-		if m.stack.Exists {
-			m.say(noteAttention, "This needs "+strings.Join(msg.Names, ", ")+", which has no value yet")
-		} else {
-			m.say(noteAttention, "This needs something that is deployed: press 2 first")
-		}
-	case tea.ColorProfileMsg:
-		m.stale = true
-		m.guide.colors = msg.Profile
-		if m.guide.reader != nil {
-			m.guide.reader.SetProfile(msg.Profile)
-		}
-	case reader.CopyMsg:
-		m.stale = true
-		return m.copy(msg.Text, "The text")
 	case tea.PasteMsg:
 		m.stale = true
-		if m.dialog != nil {
-			m.dialog.input.add(msg.Content)
-			m.dialog.settle()
-		} else {
-			m.pages[m.page].paste(msg.Content)
+		if m.Dialog != nil {
+			m.Dialog.Paste(msg.Content)
+		} else if p, ok := m.pages[m.current].(page.Paster); ok {
+			p.Paste(msg.Content)
 		}
 	case tea.KeyPressMsg:
 		m.stale = true
 		return m.press(msg)
-	case tea.ResumeMsg:
-		m.stale = true
-		if m.guide.reader != nil {
-			m.guide.reader.Redraw() // the terminal was told to forget its pictures
-		}
 	default:
-		cmd, changed := m.terminal.Update(msg)
+		cmd, changed := m.Terminal.Update(msg)
 		m.stale = m.stale || changed
 		if _, ok := msg.(uv.PrimaryDeviceAttributesEvent); ok {
 			return tea.Batch(cmd, m.viewer.drawn())
@@ -405,24 +429,35 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		if cmd != nil || changed {
 			return cmd
 		}
-		if m.guide.reader != nil { // what a step's own commands bring
-			m.stale = m.stale || m.page == guidePage
-			return m.guide.reader.Update(msg)
-		}
+		return m.forward(msg)
 	}
 	return nil
 }
 
-func (m *model) mail(mail mailMsg) tea.Cmd {
+// forward hands a message to the pages that may know it.
+func (m *model) forward(msg tea.Msg) tea.Cmd {
 	var cmds []tea.Cmd
-	for _, l := range mail.letters {
-		cmds = append(cmds, m.jobs.deliver(l))
-		m.stale = true
+	for i, p := range m.pages {
+		if p, ok := p.(page.Messenger); ok {
+			m.stale = m.stale || i == m.current
+			cmds = append(cmds, p.Receive(msg))
+		}
 	}
-	if len(mail.lines) > 0 && mail.lineGen == m.tailing {
-		m.stale = m.stale || m.page == logsPage
-		if m.logs.more(mail.lines, mail.dropped) {
-			cmds = append(cmds, scanOn)
+	return tea.Batch(cmds...)
+}
+
+// receive takes in what jobs have emitted.
+func (m *model) receive(b jobs.Batch) tea.Cmd {
+	m.stale = m.stale || !b.Empty()
+	cmd, lines, dropped := m.Jobs.Deliver(b, m.tailing)
+	if len(lines) == 0 {
+		return cmd
+	}
+	cmds := []tea.Cmd{cmd}
+	for i, p := range m.pages {
+		if p, ok := p.(page.Tailer); ok {
+			m.stale = m.stale || i == m.current
+			cmds = append(cmds, p.Append(lines, dropped))
 		}
 	}
 	return tea.Batch(cmds...)
@@ -431,17 +466,15 @@ func (m *model) mail(mail mailMsg) tea.Cmd {
 // tick asks for the next moment at which the screen looks different by time
 // alone; there is never more than one asked for.
 func (m *model) tick() tea.Cmd {
-	m.stale = m.nextNotice() || m.stale
-	if m.ticking || m.lay.w == 0 {
+	m.stale = m.Notices.Next(m.Now()) || m.stale
+	if m.ticking || m.Layout.W == 0 {
 		return nil
 	}
-	d := m.pages[m.page].moving()
-	if m.notice.text != "" {
-		if left := m.notice.until.Sub(m.now()); left > 0 && (d == 0 || left < d) {
-			d = left
-		}
+	d := m.pages[m.current].Changes()
+	if left := m.Notices.Left(m.Now()); left > 0 && (d == 0 || left < d) {
+		d = left
 	}
-	if m.op != nil && (d == 0 || d > time.Second) {
+	if m.Running != nil && (d == 0 || d > time.Second) {
 		d = time.Second
 	}
 	if d == 0 {
@@ -449,248 +482,4 @@ func (m *model) tick() tea.Cmd {
 	}
 	m.ticking = true
 	return tea.Tick(d, func(t time.Time) tea.Msg { return tickMsg(t) })
-}
-
-func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
-	key := k.String()
-	if key == "ctrl+c" {
-		return tea.Batch(m.viewer.close(), m.interrupt())
-	}
-	if m.dialog != nil {
-		d := m.dialog
-		cmd, over := d.update(k)
-		if over && m.dialog == d {
-			m.dialog = nil
-		}
-		return cmd
-	}
-	if m.lay.tooSmall {
-		if key == "q" {
-			return m.quit()
-		}
-		return nil
-	}
-	if m.help {
-		switch key {
-		case "?", "esc", "q":
-			m.help = false
-			return nil
-		}
-		if m.helpAt.key(k) {
-			return nil
-		}
-	}
-	if m.viewer != nil {
-		return m.viewer.close()
-	}
-	p := m.pages[m.page]
-	if p.typing() {
-		cmd, _ := p.key(k)
-		return cmd
-	}
-	switch key {
-	case "1", "2", "3", "4", "5":
-		return m.show(pageID(key[0] - '1'))
-	case "?":
-		m.help, m.helpAt = !m.help, view{}
-		return nil
-	case "q":
-		return m.quit()
-	case "ctrl+z":
-		return m.forget(tea.Suspend)
-	case "ctrl+l":
-		return tea.ClearScreen
-	case "r":
-		if m.ready.err != nil {
-			m.getReady()
-			return nil
-		}
-		if m.page == livePage && m.watched != nil {
-			m.watch()
-			return nil
-		}
-	}
-	if m.help {
-		return nil
-	}
-	cmd, handled := p.key(k)
-	if !handled && key == "esc" && m.page != guidePage {
-		return m.show(guidePage)
-	}
-	return cmd
-}
-
-// interrupt is ctrl+c: it asks once when something runs.
-func (m *model) interrupt() tea.Cmd {
-	if m.op != nil {
-		return m.stopOperation()
-	}
-	if m.guide.stopRun() {
-		m.say(noteAttention, "The command was stopped")
-		return nil
-	}
-	if m.leaving {
-		return m.leave()
-	}
-	return m.quit()
-}
-
-func (m *model) stopOperation() tea.Cmd {
-	m.op.stops++
-	if m.op.stop != nil && m.op.stops == 1 {
-		close(m.op.stop)
-	}
-	switch {
-	case m.op.op == stack.OpPlan:
-		m.session.Stop(m.op.stops > 1)
-		if m.op.stop != nil {
-			m.say(noteAttention, "What was begun is asked to stop")
-			return nil
-		}
-		m.say(noteAttention, "Terraform is asked to stop planning; nothing was changed")
-	case m.op.stops == 1:
-		m.session.Stop(false)
-		m.say(noteAttention, stoppingText)
-	default:
-		gen := m.op.gen
-		m.op.stops = 1
-		m.dialog = &dialog{
-			title:  "Stop Terraform at once?",
-			danger: true,
-			body: []string{
-				"Terraform was asked to stop and is saving its state. That is the safe way, and it may take a minute.",
-				"",
-				"Stopped at once, it may not save what it has just created. That would stay in " + m.where() + " until a clean-up finds it by its tags.",
-			},
-			choices: []choice{
-				{label: "Wait for it", key: "n"},
-				{label: "Stop it now", key: "y", do: func(*dialog) tea.Cmd {
-					if m.op != nil && m.op.gen == gen {
-						m.op.stops = 2
-						m.session.Stop(true)
-						m.say(noteBad, "Terraform is stopped at once. The next plan looks in the account for what its state has lost")
-					}
-					return nil
-				}},
-			},
-		}
-	}
-	return nil
-}
-
-// quit leaves when nothing is at stake, and else asks.
-func (m *model) quit() tea.Cmd {
-	switch {
-	case m.guide.editor != nil && m.guide.editor.changed():
-		m.guide.editor.ask("Quit", func() tea.Cmd { m.guide.editor = nil; return m.quit() })
-	case m.op != nil:
-		m.dialog = &dialog{
-			title: "Terraform is at work",
-			body: []string{"Terraform runs on its own: leave, and it goes on. `workshop` shows it again, and so does `workshop status`.",
-				"", "Or stop it before you leave: it starts nothing new and saves its state. The next plan goes on from there."},
-			choices: []choice{
-				{label: "Stay", key: "n"},
-				{label: "Leave, it goes on", key: "l", do: func(*dialog) tea.Cmd { return m.leave() }},
-				{label: "Stop it and leave", key: "y", do: func(*dialog) tea.Cmd { m.stopFirst = true; return m.leave() }},
-			},
-		}
-	case m.stack.Exists:
-		body := []string{"It stays as it is until you delete it. While it stands: " + m.cost.Whole + "."}
-		if m.info.Sandbox {
-			body = []string{"It costs nothing here. The sandbox and its tasks keep running after you quit; `workshop sandbox stop` ends them, and the next start brings them back."}
-		}
-		now := m.meter()
-		for _, text := range []string{now.Sentence, now.Warning} {
-			if text != "" {
-				body = append(body, "", cleanLine(text))
-			}
-		}
-		m.leaving = true
-		m.dialog = &dialog{
-			title: fmt.Sprintf("Your stack is still up: %s", count(m.stack.Resources, "resource")),
-			body:  body,
-			choices: []choice{
-				{label: "Stay", do: func(*dialog) tea.Cmd { m.leaving = false; return nil }},
-				{label: "Clean up first", key: "c", do: func(*dialog) tea.Cmd { m.leaving = false; return m.show(cleanupPage) }},
-				{label: "Leave it up and quit", key: "q", do: func(*dialog) tea.Cmd { return m.leave() }},
-			},
-		}
-	default:
-		return m.leave()
-	}
-	return nil
-}
-
-// leave ends the program; Run saves the learner's place.
-func (m *model) leave() tea.Cmd {
-	m.leaving = true
-	return m.forget(tea.Quit)
-}
-
-// forget has the terminal forget the pictures that it holds before then is done.
-func (m *model) forget(then tea.Cmd) tea.Cmd {
-	clear := m.terminal.Clear()
-	if clear == "" {
-		return then
-	}
-	// The pictures belong to our screen. What stands in line to be written goes
-	// out with the next frame, and both ways to leave do not wait for that one.
-	frames := func() tea.Msg { time.Sleep(3 * time.Second / framesPerSecond); return nil }
-	return tea.Sequence(tea.Raw(clear), frames, then)
-}
-
-func (m *model) View() tea.View {
-	if m.stale {
-		m.stale = false
-		m.frame = clean.Frame(m.draw())
-	}
-	v := tea.NewView(m.frame)
-	v.AltScreen = true
-	v.WindowTitle = "workshop"
-	return v
-}
-
-func (m *model) draw() string {
-	l := m.lay
-	switch {
-	case l.w == 0 || l.h == 0:
-		return ""
-	case l.tooSmall:
-		return m.drawTooSmall()
-	}
-	t := m.theme
-	rule := t.Border.Render(strings.Repeat(t.Signs.Rule, l.w))
-	var body []string
-	if m.help {
-		body = m.viewHelp(l.body.w, l.body.h)
-	} else if m.viewer != nil {
-		body = m.viewer.view(l.body.w, l.body.h)
-	} else {
-		body = m.pages[m.page].view(l.body.w, l.body.h)
-	}
-	body = block(body, l.body.h)
-	if m.dialog != nil {
-		body = over(body, m.dialog.view(l.body.w, l.body.h, t), l.body.w, t)
-	}
-	var b strings.Builder
-	b.Grow(l.w * l.h * 2)
-	b.WriteString(m.top(l.w))
-	b.WriteByte('\n')
-	b.WriteString(rule)
-	for _, line := range body {
-		b.WriteByte('\n')
-		if m.page != logsPage || m.help { // log lines are cut once, when they are drawn
-			line = cut(line, l.w, t)
-		}
-		b.WriteString(line)
-	}
-	for _, line := range m.mistakes(l.w, l.h) {
-		b.WriteByte('\n')
-		b.WriteString(line)
-	}
-	b.WriteByte('\n')
-	b.WriteString(m.noticeLine(l.w))
-	b.WriteByte('\n')
-	b.WriteString(m.bottom(l.w))
-	return b.String()
 }

@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"workshop/internal/session"
 	"workshop/internal/tui"
 	"workshop/internal/tui/tuitest"
 )
@@ -28,16 +29,16 @@ func BenchmarkPages(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) {
 			ctx, cancel := context.WithCancel(b.Context())
 			m := tui.NewModel(ctx, tuitest.NewUp(), tui.Options{Page: bench.page})
-			defer m.Close(cancel)
+			defer m.CloseJobs(cancel)
 			m.Update(tea.WindowSizeMsg{Width: 200, Height: 60})
-			m.Opened(ctx)
+			m.OpenNow(ctx)
 			switch bench.name {
 			case "diagram":
 				m.Update(key("g"))
 			case "search":
 				m.Update(key("/"))
 			case "editor": // of the longest file that the workshop has
-				m.Edit(tui.File{Name: "service.tf", Text: strings.Repeat("  desired_count = 2 # that many\n", 180), Line: 90})
+				m.Guide().Edit(session.File{Name: "service.tf", Text: strings.Repeat("  desired_count = 2 # that many\n", 180), Line: 90})
 			}
 			took := make([]time.Duration, 0, b.N)
 			for i := 0; b.Loop(); i++ {

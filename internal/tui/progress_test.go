@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"workshop/internal/session"
 	"workshop/internal/tui"
 	"workshop/internal/tui/tuitest"
 )
@@ -20,7 +21,7 @@ func FuzzProgress(f *testing.F) {
 			Quiz   map[int][]int   `json:"quiz"`
 			Hints  int             `json:"hints"`
 			Place  []byte          `json:"place"`
-			Output tui.Output      `json:"output"`
+			Output session.Output  `json:"output"`
 			Passed map[string]bool `json:"passed"`
 		}
 		if json.Unmarshal(data, &p) != nil {
@@ -28,9 +29,9 @@ func FuzzProgress(f *testing.F) {
 		}
 		play(t, func() *tuitest.Session {
 			s := tuitest.New()
-			s.Progress = tui.Progress{
+			s.Progress = session.Progress{
 				Places: map[string][]byte{}, Passed: map[string]map[string]bool{}, Hints: map[string]int{},
-				Answers: map[string]map[int][]int{}, Outputs: map[string]tui.Output{},
+				Answers: map[string]map[int][]int{}, Outputs: map[string]session.Output{},
 			}
 			for _, st := range s.Course.Steps {
 				s.Progress.Places[st.ID], s.Progress.Passed[st.ID], s.Progress.Hints[st.ID] = p.Place, p.Passed, p.Hints

@@ -15,6 +15,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/dlclark/regexp2/v2"
+	"github.com/rogpeppe/go-internal/diff"
 	"go.uber.org/goleak"
 
 	"workshop/internal/tui"
@@ -64,7 +65,7 @@ func play(t *testing.T, s func() *tuitest.Session, w, h int, o tui.Options, stor
 			return st.ends
 		})
 		defer func() {
-			st.m.Close(cancel)
+			st.m.CloseJobs(cancel)
 			time.Sleep(time.Minute) // the last tick goes off
 		}()
 		st.run(st.m.Init())
@@ -223,21 +224,42 @@ func (st *stage) called(want ...string) {
 	}
 }
 
-// golden holds the frame against testdata/NAME-WxH.txt.
+// golden holds what the page shows, its notice and its hints against
+// testdata/NAME-WxH.txt: everything but what the frame shows around every page.
 func (st *stage) golden(name string) {
 	st.t.Helper()
 	st.wait(40 * time.Millisecond) // lines that were held back have come
-	var lines []string
-	for _, l := range strings.Split(st.screen(), "\n") {
-		lines = append(lines, strings.TrimRight(l, " "))
-	}
-	st.compare(fmt.Sprintf("%s-%dx%d.txt", name, st.w, st.h), strings.Join(lines, "\n")+"\n")
+	st.compare(fmt.Sprintf("%s-%dx%d.txt", name, st.w, st.h), plain(st.body())+st.m.PageHints()+"\n")
 }
 
-// coloured is golden with the colours.
+// coloured is golden with the colours, without the hints.
 func (st *stage) coloured(name string) {
 	st.t.Helper()
-	st.compare(fmt.Sprintf("%s-%dx%d.ansi", name, st.w, st.h), st.m.View().Content+"\n")
+	st.compare(fmt.Sprintf("%s-%dx%d.ansi", name, st.w, st.h), st.body())
+}
+
+// frame holds the whole frame against testdata/frame-NAME-WxH.txt. Pages are held
+// by golden: a frame changes with every page that is added.
+func (st *stage) frame(name string) {
+	st.t.Helper()
+	st.wait(40 * time.Millisecond)
+	st.compare(fmt.Sprintf("frame-%s-%dx%d.txt", name, st.w, st.h), plain(st.m.View().Content+"\n"))
+}
+
+// body is the frame without the line at the top with its rule, and without the
+// line of keys at the bottom.
+func (st *stage) body() string {
+	lines := strings.SplitAfter(st.m.View().Content+"\n", "\n")
+	return strings.Join(lines[2:len(lines)-2], "") // the last is empty
+}
+
+// plain is a screen's text without styles and without blanks at the end of lines.
+func plain(screen string) string {
+	lines := strings.Split(ansi.Strip(screen), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimRight(l, " ")
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (st *stage) compare(file, got string) {
@@ -257,6 +279,13 @@ func (st *stage) compare(file, got string) {
 		st.t.Fatalf("%v; go test ./internal/tui -update writes it", err)
 	}
 	if got != string(want) {
-		st.t.Errorf("%s differs (go test ./internal/tui -update writes it anew; look at it then):\n--- want\n%s\n--- got\n%s", path, want, got)
+		st.t.Errorf("%s differs (go test ./internal/tui -update writes it anew; look at it then):\n%s", path, diff.Diff("want", want, "got", []byte(got)))
 	}
+}
+
+func key(s string) tea.KeyPressMsg {
+	if c := named[s]; c != 0 {
+		return tea.KeyPressMsg{Code: c}
+	}
+	return tea.KeyPressMsg{Code: rune(s[0]), Text: s}
 }

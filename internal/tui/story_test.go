@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"workshop/internal/doctor"
+	"workshop/internal/session"
 	"workshop/internal/stack"
 	"workshop/internal/sweep"
 	"workshop/internal/tui"
@@ -24,7 +25,7 @@ func TestTheWholeWay(t *testing.T) {
 		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
 			play(t, tuitest.New, size[0], size[1], tui.Options{}, func(st *stage) {
 				st.sees("Welcome", "SANDBOX", "nothing deployed", "In this workshop you deploy")
-				st.golden("guide-first")
+				st.frame("guide-first")
 				st.press("3")
 				st.sees("Nothing runs yet", "Press 2 to deploy")
 				st.press("4")
@@ -113,8 +114,8 @@ func TestTheWholeWay(t *testing.T) {
 				st.golden("cleanup-receipt")
 
 				st.press("?")
-				st.sees("Everywhere", "the pages")
-				st.golden("keys")
+				st.sees("Everywhere", "the Guide page", "what works now comes first")
+				st.frame("keys")
 				st.press("esc", "q")
 				if !st.quit {
 					t.Error("q did not quit though nothing is up")
@@ -236,7 +237,7 @@ func TestLeaveWhileTerraformWorks(t *testing.T) {
 func TestAnApplyOfAnotherProcess(t *testing.T) {
 	elsewhere := func() *tuitest.Session {
 		s := tuitest.New()
-		s.Elsewhere = &tui.Operation{Op: stack.OpApply, By: "workshop deploy --yes", Started: time.Now()}
+		s.Elsewhere = &session.Operation{Op: stack.OpApply, By: "workshop deploy --yes", Started: time.Now()}
 		return s
 	}
 	play(t, elsewhere, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
@@ -250,12 +251,12 @@ func TestAnApplyOfAnotherProcess(t *testing.T) {
 
 func TestTheLastRunDidNotEnd(t *testing.T) {
 	for name, c := range map[string]struct {
-		last tui.LastRun
+		last session.LastRun
 		sees string
 	}{
-		"killed":            {tui.LastRun{Interrupted: true, Done: 26, Total: 31}, "Your last apply was interrupted at 26 of 31 resources"},
-		"stopped":           {tui.LastRun{Stopped: true, Done: 3, Total: 31}, "Your last apply was stopped at 3 of 31 resources"},
-		"a destroy, failed": {tui.LastRun{Destroy: true, Failed: true, Done: 30, Total: 31}, "Your last clean-up failed at 30 of 31 resources"},
+		"killed":            {session.LastRun{Interrupted: true, Done: 26, Total: 31}, "Your last apply was interrupted at 26 of 31 resources"},
+		"stopped":           {session.LastRun{Stopped: true, Done: 3, Total: 31}, "Your last apply was stopped at 3 of 31 resources"},
+		"a destroy, failed": {session.LastRun{Destroy: true, Failed: true, Done: 30, Total: 31}, "Your last clean-up failed at 30 of 31 resources"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := func() *tuitest.Session {
@@ -386,7 +387,7 @@ func TestQuitWithAStackUp(t *testing.T) {
 	play(t, tuitest.NewUp, 80, 24, tui.Options{}, func(st *stage) {
 		st.press("q")
 		st.sees("Your stack is still up", "costs nothing here", "tasks keep running", "workshop sandbox stop", "Clean up first")
-		st.golden("quit")
+		st.frame("quit")
 		st.press("enter")
 		if st.quit {
 			t.Fatal("the safe answer quit")
@@ -412,7 +413,7 @@ func TestABrokenConfiguration(t *testing.T) {
 	play(t, broken, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
 		st.press("enter")
 		st.wait(3 * time.Second)
-		st.sees("Terraform could not make a plan", "network.tf, line 23", `cidr_blok = "10.0.0.0/16"`, "Did you mean", "workshop reset")
+		st.sees("Terraform could not make a plan", "network.tf, line 23", `cidr_blok = "10.0.0.0/16"`, "Did you mean")
 		st.golden("deploy-broken")
 		st.s.PlanDiags = nil
 		st.press("r")
@@ -716,11 +717,11 @@ func TestWhatHappenedWhileAwayIsSaid(t *testing.T) {
 func TestTheWindow(t *testing.T) {
 	play(t, tuitest.NewUp, 59, 15, tui.Options{Page: "live"}, func(st *stage) {
 		st.sees("59 columns and 15 rows", "at least 60 by 16", "Nothing is lost")
-		st.golden("too-small")
+		st.frame("too-small")
 		st.resize(60, 16)
 		st.wait(time.Second)
 		st.sees("2 of 2 running")
-		st.golden("live-least")
+		st.frame("live-least")
 		for _, k := range []string{"1", "2", "4", "5"} {
 			st.press(k)
 			st.golden("least-" + k)
@@ -755,7 +756,7 @@ type white struct{}
 func (white) RGBA() (r, g, b, a uint32) { return 0xffff, 0xffff, 0xffff, 0xffff }
 
 func TestThePlaceIsKept(t *testing.T) {
-	var saved tui.Progress
+	var saved session.Progress
 	play(t, tuitest.New, 120, 40, tui.Options{}, func(st *stage) {
 		st.press("n", "n", "s", "down", "down", "enter")
 		st.sees("Two tasks in two zones")

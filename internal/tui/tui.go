@@ -1,3 +1,6 @@
+// Package tui is the screen of the workshop: a guide to read, a plan to
+// approve, the live picture of what runs, its logs, and the way back to an
+// empty account.
 package tui
 
 import (
@@ -13,12 +16,14 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/term"
 
+	"workshop/internal/tui/operation"
+	"workshop/internal/tui/page"
 	"workshop/internal/tui/picture"
 )
 
 // Options say how the screen begins.
 type Options struct {
-	Page  string // guide, deploy, live, logs or cleanup; empty for guide
+	Page  string // slug of a page; empty for the first
 	Light bool   // begin with the colours for a light background, until the terminal tells
 	ASCII bool   // draw with ASCII alone
 
@@ -85,15 +90,15 @@ var ErrHungUp = errors.New("the terminal has gone")
 // ended, and else why the screen could not go on; that the learner's place could
 // not be saved is an error as well.
 func Run(ctx context.Context, s Session, o Options) error {
-	jobs, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	o.Pictures.Mute = o.Pictures.Mute || o.Output != nil && !isTerminal(o.Output)
 	terminal, err := picture.NewTerminal(o.Pictures)
 	if err != nil {
 		return fmt.Errorf("WORKSHOP_PICTURES: %w", err)
 	}
-	m := newModel(jobs, s, o)
-	m.terminal = terminal
+	m := newModel(work, s, o)
+	m.Terminal = terminal
 	// Frames are drawn when the clock of the renderer ticks: a faster one shows
 	// the first frame, and what a key did, some milliseconds sooner.
 	opts := []tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond)}
@@ -116,13 +121,11 @@ func Run(ctx context.Context, s Session, o Options) error {
 	m.close(cancel, out, interrupts, !hungUp && (m.stopFirst || ctx.Err() != nil))
 	signal.Stop(interrupts)
 	var unsaved error
-	if m.course != nil && !m.info.ReadOnly {
+	each(m, func(p page.Closer) {
 		save, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTime)
 		defer cancel()
-		if err := s.Save(save, m.guide.progress()); err != nil {
-			unsaved = fmt.Errorf("your place could not be saved: %w", err)
-		}
-	}
+		unsaved = errors.Join(unsaved, p.Close(save))
+	})
 	switch {
 	case m.fatal != nil:
 		return errors.Join(m.fatal, unsaved)
@@ -142,28 +145,28 @@ func isTerminal(w io.Writer) bool {
 // close ends every job; the event loop is over, so the model may be touched. With
 // stop an operation that runs is stopped and waited for.
 func (m *model) close(cancel context.CancelFunc, out io.Writer, interrupts <-chan os.Signal, stop bool) {
-	stop = stop && m.op != nil
-	for gen := range m.jobs.running {
-		if !stop || gen != m.op.gen {
-			m.jobs.drop(gen)
-		}
+	stop = stop && m.Running != nil
+	if stop {
+		m.Jobs.DropAll(m.Running.Job)
+	} else {
+		m.Jobs.DropAll()
 	}
 	done := make(chan struct{})
-	go func() { m.jobs.wg.Wait(); close(done) }()
-	if m.op != nil && !stop {
+	go func() { m.Jobs.Wait(); close(done) }()
+	if m.Running != nil && !stop {
 		fmt.Fprintln(out, "Terraform goes on. `workshop` shows it again; `workshop status` says how it is.")
 	}
 	if stop {
-		fmt.Fprintln(out, stoppingText)
+		fmt.Fprintln(out, operation.StoppingText)
 		m.session.Stop(false)
 		late := time.After(stopTime)
-		for told, over := false, false; !over; {
+		for asked, over := false, false; !over; {
 			select {
 			case <-done:
 				over = true
 			case <-interrupts:
-				if !told {
-					told = true
+				if !asked {
+					asked = true
 					fmt.Fprintln(out, "It is stopping. Stopped at once, it may not save what it has just created; `workshop destroy` would find that by its tags. Ctrl-C once more stops it at once.")
 					continue
 				}

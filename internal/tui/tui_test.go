@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"workshop/internal/lesson"
+	"workshop/internal/session"
 	"workshop/internal/tui"
 	"workshop/internal/tui/picture"
 	"workshop/internal/tui/tuitest"
@@ -184,7 +185,7 @@ func TestPicturesFromEnv(t *testing.T) {
 // fullDisk cannot save the learner's place.
 type fullDisk struct{ *tuitest.Session }
 
-func (fullDisk) Save(context.Context, tui.Progress) error {
+func (fullDisk) Save(context.Context, session.Progress) error {
 	return errors.New("the workspace /w is on a full disk")
 }
 

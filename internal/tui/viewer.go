@@ -9,34 +9,35 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"workshop/internal/clean"
+	"workshop/internal/tui/draw"
+	"workshop/internal/tui/page"
 	"workshop/internal/tui/picture"
-	"workshop/internal/tui/reader"
 )
 
 // viewer shows one picture alone, as large as there is room, until a key is
 // pressed. A nil viewer shows nothing.
 type viewer struct {
-	*shared
-	reader.PictureMsg
-	images fs.FS
+	*page.Context
+	images    fs.FS
+	path, alt string
 
-	set   setting
+	set   drawnFor
 	ready bool
 	lines []string // the picture as text
 	paint string   // what paints it, once the screen below is blank
 	err   error
 }
 
-// setting is what a picture was last drawn for.
-type setting struct {
-	size     rect
+// drawnFor is what a picture was last drawn for.
+type drawnFor struct {
+	size     page.Rect
 	terminal picture.State
 }
 
 // viewedMsg brings a picture, as text or as what paints it.
 type viewedMsg struct {
 	viewer *viewer
-	set    setting
+	set    drawnFor
 	lines  []string
 	paint  string
 	err    error
@@ -44,7 +45,7 @@ type viewedMsg struct {
 
 // caption is the lines of the description below the picture.
 func (v *viewer) caption(w int) []string {
-	return paragraphs(min(w-2, reader.MaxWidth), v.theme.Dim, clean.Line(v.Alt))
+	return draw.Paragraphs(min(w-2, draw.ReadWidth), v.Theme.Dim, clean.Line(v.alt))
 }
 
 // settle returns the command that draws the picture for the room that there is
@@ -53,27 +54,27 @@ func (v *viewer) settle() tea.Cmd {
 	if v == nil {
 		return nil
 	}
-	set := setting{v.lay.body, v.terminal.State()}
-	if v.set == set || v.lay.tooSmall {
+	set := drawnFor{v.Layout.Body, v.Terminal.State()}
+	if v.set == set || v.Layout.TooSmall {
 		return nil
 	}
 	v.set, v.ready, v.lines, v.paint, v.err = set, false, nil, "", nil
-	w, h := v.lay.body.w-2, max(v.lay.body.h-2-len(v.caption(v.lay.body.w)), 1)
-	if v.terminal.Painted() {
-		room := image.Rect(0, 0, w, h).Add(image.Pt(v.lay.body.x+1, v.lay.body.y+1))
-		paint := v.terminal.Paint(v.images, v.Path, room)
+	w, h := v.Layout.Body.W-2, max(v.Layout.Body.H-2-len(v.caption(v.Layout.Body.W)), 1)
+	if v.Terminal.Painted() {
+		room := image.Rect(0, 0, w, h).Add(image.Pt(v.Layout.Body.X+1, v.Layout.Body.Y+1))
+		paint := v.Terminal.Paint(v.images, v.path, room)
 		return func() tea.Msg {
 			s, err := paint()
 			return viewedMsg{viewer: v, set: set, paint: s, err: err}
 		}
 	}
-	size, err := picture.Size(v.images, v.Path)
+	size, err := picture.Size(v.images, v.path)
 	if err != nil {
 		v.err = err
 		return nil
 	}
-	cols, rows := v.terminal.Fit(size, w, h)
-	show := v.terminal.Show(v.images, v.Path, cols, rows)
+	cols, rows := v.Terminal.Fit(size, w, h)
+	show := v.Terminal.Show(v.images, v.path, cols, rows)
 	pad := strings.Repeat(" ", 1+(w-cols)/2)
 	return func() tea.Msg {
 		d, err := show()
@@ -88,12 +89,12 @@ func (v *viewer) settle() tea.Cmd {
 	}
 }
 
-// took takes what settle's command brought. A picture that is painted has to wait
+// receive takes what settle's command brought. A picture that is painted has to wait
 // until the blank frame below it has been written: the renderer would wipe off
 // what lies where text was. What is asked of the terminal goes out with that frame
 // at the latest, so the picture goes out after it when the answer is there.
-func (v *viewer) took(m viewedMsg) tea.Cmd {
-	if v.shared.viewer != v || v.set != m.set {
+func (v *viewer) receive(m viewedMsg) tea.Cmd {
+	if v.set != m.set {
 		return nil
 	}
 	v.ready, v.lines, v.paint, v.err = true, m.lines, m.paint, m.err
@@ -114,12 +115,12 @@ func (v *viewer) drawn() tea.Cmd {
 }
 
 // close goes back to what was there before.
-func (v *viewer) close() tea.Cmd {
+func (v *viewer) close(m *model) tea.Cmd {
 	if v == nil {
 		return nil
 	}
-	v.shared.viewer = nil
-	if v.terminal.Painted() {
+	m.viewer = nil
+	if v.Terminal.Painted() {
 		return tea.ClearScreen
 	}
 	return nil
@@ -130,11 +131,11 @@ func (v *viewer) view(w, h int) []string {
 	caption := v.caption(w)
 	switch {
 	case v.err != nil:
-		out = append(out, " "+v.theme.Bad.Render(v.theme.Signs.Failed+" "+clean.Line(v.err.Error())))
+		out = append(out, " "+v.Theme.Bad.Render(v.Theme.Signs.Failed+" "+clean.Line(v.err.Error())))
 	case v.lines != nil:
 		out = append(out, v.lines...)
 	case !v.ready:
-		out = append(out, " "+v.theme.Dim.Render(v.theme.Signs.Ellipsis))
+		out = append(out, " "+v.Theme.Dim.Render(v.Theme.Signs.Ellipsis))
 	}
-	return append(block(out, h-len(caption)), indent(1, caption)...)
+	return append(draw.Block(out, h-len(caption)), draw.Indent(1, caption)...)
 }

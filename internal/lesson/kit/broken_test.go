@@ -57,7 +57,7 @@ func TestBroken(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := strings.Split(strings.TrimSpace(string(ar.Comment)), "\n")
-			got := strings.Split(strings.TrimSpace(report(Lint(fsys, terraform))), "\n")
+			got := strings.Split(strings.TrimSpace(report(Lint(fsys, terraform, screens))), "\n")
 			ok := len(got) == len(want)
 			for i := range got {
 				ok = ok && strings.HasPrefix(got[i], want[i])

@@ -45,7 +45,7 @@ func TestDocs(t *testing.T) {
 		"01-welcome.md": {Data: []byte("---\n" + front + "---\n\n" + body)},
 		"02-deploy.md":  {Data: []byte("---\ntitle: Deploy\nestimate: 5\n---\n\ntext\n")},
 	}
-	if got := report(Lint(fsys, terraform.Files)); got != "" {
+	if got := report(Lint(fsys, terraform.Files, screens)); got != "" {
 		t.Errorf("the examples have mistakes:\n%s", got)
 	}
 	// Every verb of the table is one that front matter takes, and each is there.

@@ -28,7 +28,7 @@ func TestDraft(t *testing.T) {
 	write(lesson.Manifest, manifest)
 	write("01-one.md", one)
 	write("02-two.md", two)
-	d := NewDraft(os.DirFS(dir), tf(oneVariable))
+	d := NewDraft(os.DirFS(dir), tf(oneVariable), screens)
 	for _, c := range []struct {
 		name   string
 		do     func()

@@ -22,6 +22,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// screens are the names of pages that steps may open in these tests.
+var screens = []string{"guide", "deploy", "live", "logs", "cleanup"}
+
 func report(faults []*lesson.Error) string {
 	var b strings.Builder
 	for _, f := range faults {
@@ -31,7 +34,7 @@ func report(faults []*lesson.Error) string {
 }
 
 func TestOurOwnSteps(t *testing.T) {
-	if got := report(Lint(steps.Files, terraform.Files)); got != "" {
+	if got := report(Lint(steps.Files, terraform.Files, screens)); got != "" {
 		t.Errorf("our own steps have mistakes:\n%s", got)
 	}
 }
@@ -42,7 +45,7 @@ func TestNewHasNoMistakes(t *testing.T) {
 	if err != nil || len(names) < 5 {
 		t.Fatal(names, err)
 	}
-	if got := report(Lint(os.DirFS(dir), os.DirFS(filepath.Join(dir, Terraform)))); got != "" {
+	if got := report(Lint(os.DirFS(dir), os.DirFS(filepath.Join(dir, Terraform)), screens)); got != "" {
 		t.Errorf("a new workshop has mistakes:\n%s", got)
 	}
 	if _, err := New(dir); err == nil || !strings.Contains(err.Error(), "not empty") {
@@ -98,7 +101,7 @@ func TestLint(t *testing.T) {
 			if c.front == "" {
 				fsys["01-a.md"].Data = []byte(fmt.Sprintf(front, "") + c.body)
 			}
-			got := strings.Split(strings.TrimSpace(report(Lint(fsys, tf(oneVariable)))), "\n")
+			got := strings.Split(strings.TrimSpace(report(Lint(fsys, tf(oneVariable), screens))), "\n")
 			want := append([]string{}, c.want...)
 			if len(want) == 0 {
 				want = []string{""}
@@ -131,7 +134,7 @@ func TestLintTheFolder(t *testing.T) {
 		"README.md":     {Data: []byte("# no step\n")},
 	}
 	want := regexp.MustCompile(`(?s)^01-a\.md:1:1: the step has no estimate.*\n02-b\.md:1:1: no learner gets here.*\nworkshop\.yaml:1:1: there is no configuration.*\nworkshop\.yaml:2:1: there is no key "stesp".*\nworkshop\.yaml:3:\d+: the step gone\.md cannot be read[^\n]*\n$`)
-	if got := report(Lint(fsys, fstest.MapFS{})); !want.MatchString(got) {
+	if got := report(Lint(fsys, fstest.MapFS{}, screens)); !want.MatchString(got) {
 		t.Errorf("got\n%s", got)
 	}
 }
@@ -157,7 +160,7 @@ func many(tb testing.TB, n int) fs.FS {
 func BenchmarkLint200(b *testing.B) {
 	fsys := many(b, 200)
 	for b.Loop() {
-		Lint(fsys, terraform.Files)
+		Lint(fsys, terraform.Files, screens)
 	}
 }
 
@@ -195,7 +198,7 @@ func FuzzLint(f *testing.F) {
 		f.Add(src)
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
-		for _, e := range Lint(fstest.MapFS{"01-a.md": {Data: src}}, tf(oneVariable)) {
+		for _, e := range Lint(fstest.MapFS{"01-a.md": {Data: src}}, tf(oneVariable), screens) {
 			if e.Line < 1 || e.Column < 1 || strings.ContainsFunc(e.Msg, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) {
 				t.Errorf("%q", e.Error())
 			}

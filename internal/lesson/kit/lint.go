@@ -22,10 +22,11 @@ import (
 )
 
 // Lint returns the mistakes in a workshop, sorted by file, line and column; each
-// has all three. steps is its folder and terraform that of its configuration.
-// Nothing is run and nobody is asked.
-func Lint(steps, terraform fs.FS) []*lesson.Error {
-	l := &linter{fsys: steps, conf: check.ReadConfiguration(terraform), headings: map[string]map[string]bool{}}
+// has all three. steps is its folder and terraform that of its configuration; pages
+// are the names of the screens that its steps may open. Nothing is run and nobody is
+// asked.
+func Lint(steps, terraform fs.FS, pages []string) []*lesson.Error {
+	l := &linter{fsys: steps, pages: pages, conf: check.ReadConfiguration(terraform), headings: map[string]map[string]bool{}}
 	course, err := lesson.Load(steps)
 	l.course = course
 	l.faults = parted(err)
@@ -51,6 +52,7 @@ type linter struct {
 	course   *lesson.Course
 	conf     *check.Configuration
 	schema   *check.Schema
+	pages    []string
 	headings map[string]map[string]bool // by step: the anchors of its headings
 	faults   []*lesson.Error
 
@@ -190,6 +192,10 @@ func (l *linter) step(s *lesson.Step) {
 	for _, k := range s.Keys {
 		if !slices.Contains(ourKeys, k.Name) && !slices.Contains(siteKeys, k.Name) {
 			l.fault(l.file, k.Line, k.Column, "there is no key %q; there are %s", k.Name, strings.Join(ourKeys, ", "))
+		}
+		if k.Name == "page" && s.Page != "" && !slices.Contains(l.pages, s.Page) {
+			line, column := l.find(s.Page, k.Line)
+			l.fault(l.file, line, column, "there is no page %q; there are %s", s.Page, strings.Join(l.pages, ", "))
 		}
 	}
 	described := len(s.Keys) > 0 || !strings.HasPrefix(l.lines[0], "---") // else it has been said that it cannot be read
@@ -376,8 +382,6 @@ func (l *linter) link(s *lesson.Step, link string, line, column int) {
 	}
 }
 
-var screenPages = []string{"deploy", "live", "logs", "cleanup"}
-
 // action looks whether an action can be carried out.
 func (l *linter) action(a lesson.Action, line, column int) {
 	switch a.Verb {
@@ -386,8 +390,8 @@ func (l *linter) action(a lesson.Action, line, column int) {
 			l.fault(l.file, line, column, "there is no command to run")
 		}
 	case lesson.Page:
-		if !slices.Contains(screenPages, a.Name) {
-			l.fault(l.file, line, column, "there is no page %q; there are %s", a.Name, strings.Join(screenPages, ", "))
+		if !slices.Contains(l.pages, a.Name) {
+			l.fault(l.file, line, column, "there is no page %q; there are %s", a.Name, strings.Join(l.pages, ", "))
 		}
 	case lesson.Set:
 		for _, set := range a.Settings {

@@ -7,10 +7,12 @@ import (
 	"testing"
 	"unicode"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/ansi"
 
 	"workshop/internal/lesson"
+	"workshop/internal/tui/keys"
 	"workshop/internal/tui/style"
 	"workshop/steps"
 )
@@ -39,8 +41,8 @@ func FuzzReader(f *testing.F) {
 		}
 	}
 	f.Add([]byte("``` { .\x1b[2J .run title=\"\x9b2J\" }\n\x1b]52;c;x\x07\n```\n\n![\x1b](a.png)\n\n=== \"\x1b[31m\"\n\n    a\u202e\u0301\n"), uint8(7), []byte("\t\r"))
-	f.Fuzz(func(t *testing.T, src []byte, size uint8, keys []byte) {
-		if len(src) > 1<<16 || len(keys) > 64 {
+	f.Fuzz(func(t *testing.T, src []byte, size uint8, pressed []byte) {
+		if len(src) > 1<<16 || len(pressed) > 64 {
 			t.Skip()
 		}
 		s, _ := lesson.Parse("x.md", src)
@@ -51,12 +53,17 @@ func FuzzReader(f *testing.F) {
 			r.SetProfile(colorprofile.TrueColor)
 			r.SetVars(func(name string) (string, bool) { return "a\x1b[2J\nb", len(name)%2 == 0 })
 			r.SetSize(w, h)
+			table := keys.Table(Keys(func() *Reader { return r }, func(Request) tea.Cmd { return nil }))
 			if last != nil {
 				r.Follow(last)
 			}
-			for i := -1; i < len(keys); i++ {
+			for i := -1; i < len(pressed); i++ {
 				if i >= 0 {
-					r.key(map[byte]string{'\t': "tab", '\r': "enter", ' ': "pgdown"}[keys[i]] + strings.Trim(string(rune(keys[i])), "\t\r "))
+					k := tea.KeyPressMsg{Code: rune(pressed[i]), Text: string(rune(pressed[i]))}
+					if code, ok := map[byte]rune{'\t': tea.KeyTab, '\r': tea.KeyEnter, ' ': tea.KeyPgDown}[pressed[i]]; ok {
+						k = tea.KeyPressMsg{Code: code}
+					}
+					table.Press(k)
 				}
 				filled(t, r, w, h)
 			}

@@ -14,9 +14,6 @@ import (
 
 const maxPictureRows = 20
 
-// PictureMsg asks for a picture to be shown alone, as large as there is room.
-type PictureMsg struct{ Path, Alt string }
-
 // drawing is one picture at one size.
 type drawing struct {
 	key, path  string
@@ -148,12 +145,12 @@ func (p *drawing) load(r *Reader) tea.Cmd {
 		if d.Raw == "" {
 			return m
 		}
-		return tea.Sequence(tea.Raw(d.Raw), send(m))()
+		return tea.Sequence(tea.Raw(d.Raw), func() tea.Msg { return m })()
 	}
 }
 
-// took puts a picture that was drawn into the text.
-func (r *Reader) took(m drawnMsg) {
+// drawn puts a picture that was drawn into the text.
+func (r *Reader) drawn(m drawnMsg) {
 	p := m.drawing
 	if r.drawings[p.key] != p {
 		return // of another reader, or drawn for what the terminal was before

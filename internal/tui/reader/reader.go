@@ -19,36 +19,49 @@ import (
 	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/ansi"
 
+	"workshop/internal/clean"
 	"workshop/internal/lesson"
+	"workshop/internal/tui/draw"
+	"workshop/internal/tui/keys"
 	"workshop/internal/tui/picture"
 	"workshop/internal/tui/style"
+	"workshop/internal/tui/widgets"
 )
 
-// MaxWidth is the widest that text is set, in columns: longer lines are hard to
-// read on.
-const MaxWidth = 92
+// Request is what a key asks for that a reader cannot do by itself: a Run, Act,
+// Copy, Missing or Enlarge.
+type Request interface{ request() }
 
-// RunMsg asks for a code block to be run in place.
-type RunMsg struct {
+// Run asks for a code block to be run in place.
+type Run struct {
 	Step, BlockID string
 	Lang, Command string // Command is filled in, without the final newline; it may have several lines
 }
 
-// ActMsg asks for what a block or a link offers, other than to run or to copy.
-type ActMsg struct {
+// Act asks for what a block or a link offers, other than to run or to copy.
+type Act struct {
 	Step, BlockID string
 	Action        lesson.Action // its settings filled in; a Visit without a name stays in the step
 }
 
-// CopyMsg asks for text to be put on the clipboard.
-type CopyMsg struct{ Text string }
+// Copy asks for text to be put on the clipboard.
+type Copy struct{ Text string }
 
-// NotYetMsg says that nothing can be done with a block yet, because the names
-// that it asks for have no value: usually nothing is deployed.
-type NotYetMsg struct {
+// Missing says that nothing can be done with a block yet, because the names that
+// the block asks for have no value: usually nothing is deployed.
+type Missing struct {
 	Step, BlockID string
 	Names         []string
 }
+
+// Enlarge asks for a picture to be shown alone, as large as there is room.
+type Enlarge struct{ Path, Alt string }
+
+func (Run) request()     {}
+func (Act) request()     {}
+func (Copy) request()    {}
+func (Missing) request() {}
+func (Enlarge) request() {}
 
 // Reader shows one step. It belongs to one Bubble Tea model and is not safe for
 // concurrent use.
@@ -70,8 +83,8 @@ type Reader struct {
 	first    []int     // line at which each part begins, and after the last the number of lines
 	dirty    bool
 
-	top   int    // first line shown
-	focus string // id of the focused block, empty for none
+	sight widgets.Scroll // the lines that are shown
+	focus string         // id of the focused block, empty for none
 	folds map[string]bool
 	tabs  map[string]int
 	place *anchor // where to scroll to after the next layout
@@ -294,11 +307,11 @@ func (r *Reader) anchor() anchor {
 	if r.place != nil {
 		return *r.place
 	}
-	if len(r.parts) == 0 || len(r.first) == 0 || r.top == 0 {
+	if len(r.parts) == 0 || len(r.first) == 0 || r.sight.Top == 0 {
 		return anchor{}
 	}
-	i := r.partAt(r.top)
-	return anchor{Block: r.parts[i].block.ID, Offset: r.top - r.first[i]}
+	i := r.partAt(r.sight.Top)
+	return anchor{Block: r.parts[i].block.ID, Offset: r.sight.Top - r.first[i]}
 }
 
 // partAt returns the part that a line is in.
@@ -327,10 +340,10 @@ func (r *Reader) layout() {
 	r.first = append(r.first, n)
 	if a := r.place; a != nil {
 		r.place = nil
-		r.top = 0
+		r.sight.Top = 0
 		for i := range r.parts {
 			if r.parts[i].block.ID == a.Block {
-				r.top = r.first[i] + min(a.Offset, max(len(r.parts[i].lines)-1, 0))
+				r.sight.Top = r.first[i] + min(a.Offset, max(len(r.parts[i].lines)-1, 0))
 				break
 			}
 		}
@@ -347,7 +360,7 @@ func (r *Reader) total() int {
 
 // scroll moves the text by n lines, as far as there is text.
 func (r *Reader) scroll(n int) {
-	r.top = min(max(r.top+n, 0), max(r.total()-r.h, 0))
+	r.sight.Top = min(max(r.sight.Top+n, 0), max(r.total()-r.h, 0))
 }
 
 // View returns the visible text: exactly as many rows, each exactly as wide, as
@@ -365,7 +378,7 @@ func (r *Reader) View() string {
 			b.WriteByte('\n')
 		}
 		width := 0
-		if n := r.top + row; n < r.total() {
+		if n := r.sight.Top + row; n < r.total() {
 			i := r.partAt(n)
 			l := &r.parts[i].lines[n-r.first[i]]
 			drawn := l.draw(r.looks)
@@ -396,7 +409,7 @@ func (r *Reader) columns() (text int, bar bool) {
 	if r.w < 20 {
 		return r.w, false
 	}
-	return min(r.w-2, MaxWidth), true
+	return min(r.w-2, draw.ReadWidth), true
 }
 
 // knob returns the scroll bar's knob: its row and how many rows it is high,
@@ -407,26 +420,21 @@ func (r *Reader) knob() (at, size int) {
 		return 0, 0
 	}
 	size = max(r.h*r.h/n, 1)
-	return (r.h - size) * r.top / (n - r.h), size
+	return (r.h - size) * r.sight.Top / (n - r.h), size
 }
 
 // Position returns the first line shown, how many lines there are, and how many
 // fit, all in rows.
 func (r *Reader) Position() (top, lines, height int) {
 	r.layout()
-	return r.top, r.total(), r.h
+	return r.sight.Top, r.total(), r.h
 }
 
-// Update handles keys, the mouse wheel and what the commands that it returned
-// bring. Other messages leave the reader as it is. Commands that Update and
-// Prepare return yield RunMsg, ActMsg, CopyMsg, NotYetMsg, and messages for
-// Update.
+// Update handles the mouse wheel, the terminal's colours and what the commands that
+// Prepare returned bring. Other messages leave the reader as it is.
 func (r *Reader) Update(msg tea.Msg) tea.Cmd {
 	r.layout()
-	var cmd tea.Cmd
 	switch msg := msg.(type) {
-	case tea.KeyPressMsg:
-		cmd = r.key(msg.String())
 	case tea.MouseWheelMsg:
 		switch msg.Button {
 		case tea.MouseWheelUp:
@@ -437,12 +445,9 @@ func (r *Reader) Update(msg tea.Msg) tea.Cmd {
 	case tea.ColorProfileMsg:
 		r.SetProfile(msg.Profile)
 	case drawnMsg:
-		r.took(msg)
+		r.drawn(msg)
 	}
-	if load := r.Prepare(); load != nil {
-		return tea.Batch(cmd, load)
-	}
-	return cmd
+	return r.Prepare()
 }
 
 // Prepare returns the command that draws the pictures which the text needs and
@@ -461,39 +466,47 @@ func (r *Reader) Prepare() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-func (r *Reader) key(key string) tea.Cmd {
-	page := max(r.h-2, 1)
-	switch key {
-	case "up", "k":
-		r.scroll(-1)
-	case "down", "j":
-		r.scroll(1)
-	case "pgup":
-		r.scroll(-page)
-	case "pgdown", "space":
-		r.scroll(page)
-	case "ctrl+u":
-		r.scroll(-max(r.h/2, 1))
-	case "ctrl+d":
-		r.scroll(max(r.h/2, 1))
-	case "home", "g":
-		r.scroll(-r.top)
-	case "end", "G":
-		r.scroll(r.total())
-	case "tab":
-		r.move(1)
-	case "shift+tab":
-		r.move(-1)
-	case "enter":
-		return r.act()
-	case "left", "h":
-		r.turn(-1)
-	case "right", "l":
-		r.turn(1)
-	case "y":
-		return r.copy()
+// Keys returns the keys of a text. reader returns the one on the screen, and do
+// answers what its keys ask for.
+func Keys(reader func() *Reader, do func(Request) tea.Cmd) []keys.Context {
+	current := func() *Reader {
+		r := reader()
+		r.layout()
+		return r
 	}
-	return nil
+	request := func(f func(*Reader) Request) func() tea.Cmd {
+		return func() tea.Cmd {
+			if q := f(current()); q != nil {
+				return do(q)
+			}
+			return nil
+		}
+	}
+	move := func(by int) func() { return func() { current().move(by) } }
+	turn := func(by int) func() { return func() { current().turn(by) } }
+	enter := keys.OnCmd("enter", "run, set, open, follow, fold, enlarge", request((*Reader).act))
+	y := keys.OnCmd("y", "copy a block", request((*Reader).copy))
+	focused := func() bool { return current().focused() != nil }
+	return []keys.Context{
+		{Name: "A block has the focus", When: focused, Keys: []keys.Key{
+			enter.HintFunc(func() string { enter, _ := current().Focused(); return clean.Line(enter) }),
+			y.HintFunc(func() string { _, y := current().Focused(); return y }),
+			keys.On("left h", "the tab before", turn(-1)),
+			keys.On("right l", "the next tab", turn(1)),
+			keys.On("esc", "take the focus from the block", func() { current().Blur() }),
+			keys.On("tab", "the focus to the next block", move(1)).Hint("focus"),
+		}},
+		{Name: "The text", Rest: keys.Scrolls(func(k tea.KeyPressMsg) bool { return current().scrollKey(k) }), Keys: []keys.Key{
+			keys.On("tab enter", "the focus to the next block", move(1)),
+			keys.On("shift+tab", "the focus to the block before", move(-1)),
+		}},
+	}
+}
+
+// scrollKey scrolls and reports whether the key was one that does.
+func (r *Reader) scrollKey(k tea.KeyPressMsg) bool {
+	r.sight.Window(r.total(), r.h)
+	return r.sight.Key(k)
 }
 
 // spot is a stop and the lines of the whole text that it covers.
@@ -514,7 +527,7 @@ func (r *Reader) spots() iter.Seq[spot] {
 	}
 }
 
-func (r *Reader) visible(s spot) bool { return s.to > r.top && s.from < r.top+r.h }
+func (r *Reader) visible(s spot) bool { return s.to > r.sight.Top && s.from < r.sight.Top+r.h }
 
 // move takes the focus to the next or the last block that can have it. Where
 // the focus is out of sight, what is in sight comes first.
@@ -538,7 +551,7 @@ func (r *Reader) move(by int) {
 			}
 		}
 		if next < 0 { // nothing in sight: the nearest in the direction
-			next = sort.Search(len(spots), func(i int) bool { return spots[i].from >= r.top })
+			next = sort.Search(len(spots), func(i int) bool { return spots[i].from >= r.sight.Top })
 			if by < 0 {
 				next--
 			}
@@ -585,11 +598,11 @@ func (r *Reader) show(id string) {
 		if s.block.ID != id {
 			continue
 		}
-		if end := s.to - r.h; r.top < end {
-			r.top = end
+		if end := s.to - r.h; r.sight.Top < end {
+			r.sight.Top = end
 		}
-		if r.top > s.from {
-			r.top = s.from
+		if r.sight.Top > s.from {
+			r.sight.Top = s.from
 		}
 		r.scroll(0)
 	}
@@ -610,7 +623,7 @@ func (r *Reader) focused() *lesson.Block {
 
 // act does what enter does to the focused block. Without a focus it gives it to
 // the first block in sight, so that nothing runs that was not pointed at.
-func (r *Reader) act() tea.Cmd {
+func (r *Reader) act() Request {
 	b := r.focused()
 	if b == nil {
 		r.move(1)
@@ -625,7 +638,7 @@ func (r *Reader) act() tea.Cmd {
 	case lesson.Tabs:
 		r.turn(1)
 	case lesson.Image:
-		return send(PictureMsg{b.Source, lesson.Text(b.Text)})
+		return Enlarge{b.Source, lesson.Text(b.Text)}
 	default:
 		return r.do(b)
 	}
@@ -633,26 +646,26 @@ func (r *Reader) act() tea.Cmd {
 }
 
 // do does what a block of code or a link offers.
-func (r *Reader) do(b *lesson.Block) tea.Cmd {
+func (r *Reader) do(b *lesson.Block) Request {
 	a := offer(b)
 	if a == nil {
 		return nil
 	}
 	if names := r.missing(b.ID); len(names) > 0 {
-		return send(NotYetMsg{r.step.ID, b.ID, names})
+		return Missing{r.step.ID, b.ID, names}
 	}
 	switch a.Verb {
 	case lesson.Copy:
-		return send(CopyMsg{a.Command})
+		return Copy{a.Command}
 	case lesson.Run:
-		return send(RunMsg{r.step.ID, b.ID, b.Lang, b.Source})
+		return Run{r.step.ID, b.ID, b.Lang, b.Source}
 	}
 	act := *a
 	act.Settings = nil
 	for _, s := range a.Settings {
 		act.Settings = append(act.Settings, lesson.Setting{Name: s.Name, Value: lesson.Fill(s.Value, r.value)})
 	}
-	return send(ActMsg{r.step.ID, b.ID, act})
+	return Act{r.step.ID, b.ID, act}
 }
 
 // offer is what enter does with a block; nil where it does nothing. Code that
@@ -736,7 +749,7 @@ func (r *Reader) Headings() []Heading { return r.headings }
 // empty above the first.
 func (r *Reader) Under() string {
 	r.layout()
-	for i := r.partAt(r.top); i >= 0 && i < len(r.parts); i-- {
+	for i := r.partAt(r.sight.Top); i >= 0 && i < len(r.parts); i-- {
 		if r.parts[i].block.Kind == lesson.Heading {
 			return r.parts[i].block.ID
 		}
@@ -772,18 +785,16 @@ func (r *Reader) turn(by int) {
 	r.show(b.ID)
 }
 
-func (r *Reader) copy() tea.Cmd {
+func (r *Reader) copy() Request {
 	b := r.focused()
 	if b == nil || b.Kind != lesson.Code {
 		return nil
 	}
 	if names := r.missing(b.ID); len(names) > 0 {
-		return send(NotYetMsg{r.step.ID, b.ID, names})
+		return Missing{r.step.ID, b.ID, names}
 	}
-	return send(CopyMsg{b.Source})
+	return Copy{b.Source}
 }
-
-func send(m tea.Msg) tea.Cmd { return func() tea.Msg { return m } }
 
 // missing returns the variables of a code block that have no value.
 func (r *Reader) missing(id string) []string {

@@ -19,6 +19,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"workshop/internal/lesson"
+	"workshop/internal/tui/keys"
 	"workshop/internal/tui/style"
 	"workshop/steps"
 )
@@ -64,9 +65,14 @@ func show(t testing.TB, r *Reader) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-func press(t testing.TB, r *Reader, keys ...string) (msgs []tea.Msg) {
+// press sends keys and returns what they ask for.
+func press(t testing.TB, r *Reader, pressed ...string) (requests []Request) {
 	t.Helper()
-	for _, k := range keys {
+	table := keys.Table(Keys(func() *Reader { return r }, func(q Request) tea.Cmd {
+		requests = append(requests, q)
+		return nil
+	}))
+	for _, k := range pressed {
 		var m tea.KeyPressMsg
 		switch k {
 		case "tab":
@@ -89,11 +95,9 @@ func press(t testing.TB, r *Reader, keys ...string) (msgs []tea.Msg) {
 		if m.String() != k {
 			t.Fatalf("the key %q calls itself %q", k, m.String())
 		}
-		if cmd := r.Update(m); cmd != nil {
-			msgs = append(msgs, cmd())
-		}
+		table.Press(m)
 	}
-	return msgs
+	return requests
 }
 
 func golden(t *testing.T, name, got string) {
@@ -160,15 +164,15 @@ func TestRunAndCopy(t *testing.T) {
 	if got := press(t, r, "y", "enter"); len(got) != 0 {
 		t.Fatalf("without a focus something was done: %v", got)
 	}
-	if got := press(t, r, "y"); !reflect.DeepEqual(got, []tea.Msg{CopyMsg{"terraform plan"}}) {
+	if got := press(t, r, "y"); !reflect.DeepEqual(got, []Request{Copy{"terraform plan"}}) {
 		t.Errorf("copying gave %v", got)
 	}
-	want := []tea.Msg{NotYetMsg{"dialect", "code-ask-the-service", []string{"outputs.url"}}}
+	want := []Request{Missing{"dialect", "code-ask-the-service", []string{"outputs.url"}}}
 	if got := press(t, r, "tab", "enter"); !reflect.DeepEqual(got, want) {
 		t.Errorf("running without a value gave %v, want %v", got, want)
 	}
 	r.SetVars(func(n string) (string, bool) { return "http://localhost:1", n == "outputs.url" })
-	want = []tea.Msg{RunMsg{"dialect", "code-ask-the-service", "bash", "curl http://localhost:1/"}}
+	want = []Request{Run{"dialect", "code-ask-the-service", "bash", "curl http://localhost:1/"}}
 	if got := press(t, r, "enter"); !reflect.DeepEqual(got, want) {
 		t.Errorf("running gave %v, want %v", got, want)
 	}
@@ -261,7 +265,7 @@ func TestScrollingStopsAtTheEnds(t *testing.T) {
 	for _, c := range []struct {
 		key  string
 		want int
-	}{{"end", 69}, {"down", 69}, {"home", 0}, {"k", 0}, {"j", 1}, {"pgdown", 9}, {"G", 69}, {"g", 0}} {
+	}{{"end", 69}, {"down", 69}, {"home", 0}, {"k", 0}, {"j", 1}, {"pgdown", 10}, {"G", 69}, {"g", 0}} {
 		press(t, r, c.key)
 		if top, lines, _ := r.Position(); top != c.want || lines != 79 {
 			t.Errorf("%s: at line %d of %d, want %d of 79", c.key, top, lines, c.want)
@@ -340,8 +344,8 @@ func TestStepsOfTheWorkshop(t *testing.T) {
 				r.folds[p.block.ID] = true
 			}
 			r.all()
-			for top := -1; top != r.top; press(t, r, "pgdown") {
-				top = r.top
+			for top := -1; top != r.sight.Top; press(t, r, "pgdown") {
+				top = r.sight.Top
 				if v := show(t, r); strings.Contains(v, "{{") || strings.Contains(v, "???") {
 					t.Errorf("%s: markup shows at %v:\n%s", s.File, size, v)
 				}
@@ -392,9 +396,9 @@ func BenchmarkScrollMegabyte(b *testing.B) {
 	home := tea.KeyPressMsg{Code: tea.KeyHome}
 	for b.Loop() {
 		if top, n, h := r.Position(); top+h >= n {
-			r.Update(home)
+			r.scrollKey(home)
 		}
-		r.Update(down)
+		r.scrollKey(down)
 		r.View()
 	}
 }
@@ -426,7 +430,7 @@ func TestOffers(t *testing.T) {
 	r := New(parse(t, "~~~ { .hcl .set }\na = \"{{ vars.b }}\"\n~~~\n\n[x](#y)\n\n[*w*eb](https://a.b)\n\n[a](#y) [b](#y)\n\n[one](#page:live) and more\n\n## Y\n\n!!! note\n    ## Inner one\n"), style.New(true, true), nil)
 	r.SetSize(80, 4)
 	msgs := press(t, r, "tab", "enter")
-	if _, ok := msgs[0].(NotYetMsg); len(msgs) != 1 || !ok {
+	if _, ok := msgs[0].(Missing); len(msgs) != 1 || !ok {
 		t.Errorf("a value that is not known was set: %#v", msgs)
 	}
 	r.SetVars(func(string) (string, bool) { return "3", true })
@@ -434,13 +438,13 @@ func TestOffers(t *testing.T) {
 	if len(msgs) != 3 {
 		t.Fatalf("%#v", msgs)
 	}
-	if m, ok := msgs[0].(ActMsg); !ok || len(m.Action.Settings) != 1 || m.Action.Settings[0].Value != "3" {
+	if m, ok := msgs[0].(Act); !ok || len(m.Action.Settings) != 1 || m.Action.Settings[0].Value != "3" {
 		t.Errorf("%#v", msgs[0])
 	}
-	if m, ok := msgs[1].(ActMsg); !ok || m.Action.Verb != lesson.Visit || m.Action.Anchor != "y" {
+	if m, ok := msgs[1].(Act); !ok || m.Action.Verb != lesson.Visit || m.Action.Anchor != "y" {
 		t.Errorf("%#v", msgs[1])
 	}
-	if m, ok := msgs[2].(CopyMsg); !ok || m.Text != "https://a.b" {
+	if m, ok := msgs[2].(Copy); !ok || m.Text != "https://a.b" {
 		t.Errorf("%#v", msgs[2])
 	}
 	press(t, r, "tab")

@@ -1,0 +1,84 @@
+package tui
+
+import (
+	"strconv"
+
+	"workshop/internal/diagnose"
+	"workshop/internal/tui/architecture"
+	"workshop/internal/tui/operation"
+	"workshop/internal/tui/page"
+	"workshop/internal/tui/pages/cleanup"
+	"workshop/internal/tui/pages/deploy"
+	"workshop/internal/tui/pages/guide"
+	"workshop/internal/tui/pages/live"
+	"workshop/internal/tui/pages/logs"
+)
+
+// Session is what the screens need of the rest of the program: what the root model
+// and each page ask for. Every method that takes a context may block and is called
+// outside the event loop; events come by callback, from any goroutine, one after
+// the other, and a callback never blocks for long. Methods must be safe to call
+// while others run, except that only one of Plan and Apply runs at a time.
+type Session interface {
+	RootSession
+	operation.Session
+	architecture.Session
+	guide.Session
+	live.Session
+	cleanup.Session
+}
+
+// parts is what a page may be made of.
+type parts struct {
+	*page.Context
+	session         Session
+	deploy, destroy *operation.View
+	diagram         *architecture.Diagram
+}
+
+// pageSpec is a page of the screens: its name in texts and in the `page:` of a
+// step, its title, and its constructor.
+type pageSpec struct {
+	slug, title string
+	open        func(parts) page.Page
+}
+
+// pages lists the pages in the order of their keys. A page is one line here.
+var pages = []pageSpec{
+	{"guide", "Guide", func(p parts) page.Page { return guide.New(p.Context, p.session, p.deploy, p.destroy) }},
+	{"deploy", "Deploy", func(p parts) page.Page { return deploy.New(p.Context, p.deploy, p.diagram) }},
+	{"live", "Live", func(p parts) page.Page { return live.New(p.Context, p.session, p.diagram) }},
+	{"logs", "Logs", func(p parts) page.Page { return logs.New(p.Context) }},
+	{"cleanup", "Clean up", func(p parts) page.Page { return cleanup.New(p.Context, p.session, p.destroy) }},
+}
+
+// Pages lists the pages with the keys that open them.
+func Pages() []page.Link {
+	links := make([]page.Link, len(pages))
+	for i, p := range pages {
+		links[i] = page.Link{Slug: p.slug, Title: p.title, Key: strconv.Itoa(i + 1)}
+	}
+	return links
+}
+
+// Face names the places of the screens in the answers of package diagnose.
+var Face = diagnose.Face{Plan: place("deploy"), Tasks: place("live"), Logs: place("logs"), CleanUp: place("cleanup")}
+
+// place names a page within a sentence.
+func place(slug string) string {
+	i, ok := pageAt(slug)
+	if !ok {
+		return ""
+	}
+	return "the " + pages[i].title + " page"
+}
+
+// pageAt returns the index of the page of that slug.
+func pageAt(slug string) (int, bool) {
+	for i, p := range pages {
+		if p.slug == slug {
+			return i, true
+		}
+	}
+	return 0, false
+}

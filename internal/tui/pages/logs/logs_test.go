@@ -1,0 +1,241 @@
+package logs_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"workshop/internal/clean"
+	"workshop/internal/fargate"
+	"workshop/internal/tui/page"
+	"workshop/internal/tui/pages/logs"
+	"workshop/internal/tui/style"
+	"workshop/internal/tui/tuitest"
+)
+
+func manyLines(n int) []fargate.Line {
+	lines := make([]fargate.Line, n)
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	for i := range lines {
+		lines[i] = fargate.Line{Time: at.Add(time.Duration(i) * time.Millisecond), Task: fmt.Sprintf("%04x%028x", i%6, 0), Message: fmt.Sprintf("number=%d %s", i, tuitest.Message(i))}
+	}
+	return lines
+}
+
+// screen is the page alone, on a screen of a size.
+type screen struct {
+	*logs.Page
+	w, h int
+}
+
+// root has no other pages.
+type root struct{ page.Root }
+
+func (root) Key(string) string { return "2" }
+
+func newScreen(w, h int, lines []fargate.Line) *screen {
+	c := &page.Context{Root: root{}, Theme: style.New(true, true), Now: time.Now}
+	c.Layout = page.Layout{W: w, H: h, Compact: w < 100, Body: page.Rect{Y: 2, W: w, H: h - 4}}
+	s := &screen{logs.New(c), w, h - 4}
+	for len(lines) > 0 {
+		n := min(len(lines), 8_000)
+		s.Append(lines[:n])
+		lines = lines[n:]
+	}
+	s.frame()
+	return s
+}
+
+func (s *screen) Append(lines []fargate.Line) { s.Page.Append(lines, 0) }
+
+func (s *screen) frame() string { return strings.Join(s.View(s.w, s.h), "\n") }
+
+var named = map[string]rune{"esc": tea.KeyEscape, "up": tea.KeyUp, "down": tea.KeyDown, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown}
+
+func (s *screen) press(k string) {
+	m := tea.KeyPressMsg{Code: rune(k[0]), Text: k}
+	if c := named[k]; c != 0 {
+		m = tea.KeyPressMsg{Code: c}
+	}
+	s.Keys().Press(m)
+}
+
+// A filter finds what a plain search over all lines finds, whenever the lines came.
+func TestFilterFindsAll(t *testing.T) {
+	lines := manyLines(130_000)
+	m := newScreen(120, 40, lines[:120_000])
+	m.press("/")
+	for _, r := range "SLOW" {
+		m.press(string(r))
+	}
+	m.Append(lines[120_000:]) // while the search goes on
+	for m.Scan() {
+	}
+	want := 0
+	for _, l := range lines[len(lines)-m.Held():] {
+		if strings.Contains(strings.ToLower(l.Message), "slow") {
+			want++
+		}
+	}
+	screen := ansi.Strip(m.frame())
+	if got := strings.Fields(screen[strings.Index(screen, "SLOW"):])[1]; strings.ReplaceAll(got, ",", "") != fmt.Sprint(want) {
+		t.Errorf("found %s lines, not %d:\n%s", got, want, screen)
+	}
+	if !strings.Contains(screen, "number=129992") {
+		t.Errorf("the newest match is not on the screen:\n%s", screen)
+	}
+}
+
+// Whatever a task prints, its line stays one line and brings no escape sequence.
+func FuzzPretty(f *testing.F) {
+	f.Add(tuitest.Message(0))
+	f.Add(`{"level":"error","msg":"\u001b[2Jgone\nnext","deep":{"a":[1,2]}}`)
+	f.Add(`{"msg":`)
+	f.Add(`{} trailing`)
+	th := style.New(true, true)
+	f.Fuzz(func(t *testing.T, s string) {
+		got := logs.Pretty(clean.Line(s), th)
+		if strings.ContainsAny(got, "\n\r") {
+			t.Errorf("pretty(%q) has several lines: %q", s, got)
+		}
+		if plain := ansi.Strip(got); clean.Line(plain) != plain {
+			t.Errorf("pretty(%q) brings control characters: %q", s, got)
+		}
+	})
+}
+
+func TestPretty(t *testing.T) {
+	th := style.New(true, true)
+	for in, want := range map[string]string{
+		`{"level":"info","ts":"x","caller":"y","msg":"started","port":9898}`: "info   started  port=9898",
+		`{"severity":"WARN","message":"slow","ok":true,"o":{"a": 1}}`:        `WARN   slow  ok=true o={"a":1}`,
+		`{"a":1}`:       `{"a":1}`,
+		`{"msg":"x"`:    `{"msg":"x"`,
+		"plain":         "plain",
+		`["msg","x"]`:   `["msg","x"]`,
+		`{"msg":"x"} y`: `{"msg":"x"} y`,
+	} {
+		if got := ansi.Strip(logs.Pretty(in, th)); got != want {
+			t.Errorf("pretty(%s) = %q, not %q", in, got, want)
+		}
+	}
+}
+
+// BenchmarkLogs is one key press or one arrival of lines with the frame after
+// it, at 200x60 with 100,000 lines held. The budget is 2 ms for the p99.
+func BenchmarkLogs(b *testing.B) {
+	lines := manyLines(110_000)
+	keys := []string{"up", "up", "up", "pgup", "down", "g", "G", "up", "w", "w", "r", "r"}
+	for _, bench := range []struct {
+		name string
+		step func(m *screen, i int)
+	}{
+		{"scroll", func(m *screen, i int) { m.press(keys[i%len(keys)]) }},
+		{"arrive", func(m *screen, i int) { m.Append(lines[i*50%100_000:][:50]) }},
+		{"filter", func(m *screen, i int) {
+			switch i % 30 {
+			case 0:
+				m.press("/")
+			case 1, 2, 3, 4:
+				m.press("slow"[i%30-1:][:1])
+			case 29:
+				m.press("esc")
+			default:
+				m.Scan()
+			}
+		}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			m := newScreen(200, 60, lines)
+			took := make([]time.Duration, 0, b.N)
+			for i := 0; b.Loop(); i++ {
+				begin := time.Now()
+				bench.step(m, i)
+				m.frame()
+				took = append(took, time.Since(begin))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+		})
+	}
+}
+
+// BenchmarkIngest is how fast lines get from a task's stream to the page.
+func BenchmarkIngest(b *testing.B) {
+	lines := manyLines(8_000)
+	m := newScreen(200, 60, nil)
+	n := 0
+	for b.Loop() {
+		m.Append(lines)
+		m.frame()
+		n += len(lines)
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "lines/s")
+}
+
+// Paging to and fro never shows a line twice or leaves one out.
+func TestScrollIsExact(t *testing.T) {
+	m := newScreen(200, 30, manyLines(500))
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 400 {
+		m.press([]string{"up", "down", "pgup", "pgdown", "g", "G", "w", "r"}[rng.IntN(8)])
+		last := -1
+		for _, l := range strings.Split(ansi.Strip(m.frame()), "\n") {
+			_, rest, ok := strings.Cut(l, "number=")
+			if !ok {
+				continue
+			}
+			var n int
+			fmt.Sscan(rest, &n)
+			if last >= 0 && n != last+1 {
+				t.Fatalf("line %d follows %d:\n%s", n, last, ansi.Strip(m.frame()))
+			}
+			last = n
+		}
+	}
+}
+
+// What the load balancer asks is told from what people ask, and counted
+// exactly while lines come and go.
+func TestHealthChecks(t *testing.T) {
+	for line, want := range map[string]bool{
+		`{"msg":"request started","uri":"/healthz","user-agent":"ELB-HealthChecker/2.0"}`: true,
+		`{"msg":"request started","uri":"/readyz","user-agent":"kube-probe/1.31"}`:        true,
+		`{"msg":"request started","uri":"/healthz","user-agent":"curl/8.5.0"}`:            false,
+		`{"msg":"request started","uri":"/","user-agent":"ELB-HealthChecker/2.0"}`:        false,
+		`ELB-HealthChecker asks "/healthz`:                                                false,
+		``:                                                                                false,
+	} {
+		if got := logs.HealthCheck(line); got != want {
+			t.Errorf("healthCheck(%s) = %v", line, got)
+		}
+	}
+	lines := manyLines(150_000)
+	for i := range lines {
+		lines[i].Message = tuitest.Message(i)
+	}
+	m := newScreen(120, 40, nil)
+	for come := 0; come < len(lines); {
+		n := min(len(lines)-come, 7_001)
+		m.Append(lines[come:][:n])
+		come += n
+		for m.Scan() {
+		}
+		want := 0
+		for _, l := range lines[come-m.Held() : come] {
+			if strings.Contains(l.Message, "health check") {
+				want++
+			}
+		}
+		if got := m.HealthChecks(); got != want {
+			t.Fatalf("%d health checks counted of %d lines, there are %d", got, m.Held(), want)
+		}
+	}
+}
