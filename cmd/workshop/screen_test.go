@@ -4,24 +4,28 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
-	"github.com/hinshun/vt10x"
 )
 
 // terminal is the program in a pseudo-terminal, with a screen that can be read.
 type terminal struct {
-	t      testing.TB
-	screen vt10x.Terminal
-	tty    *os.File
-	cmd    *exec.Cmd
-	done   chan struct{} // closed when the program has closed its side
+	t    testing.TB
+	tty  *os.File
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the program has closed its side
+
+	mu     sync.Mutex // guards screen
+	screen *vt.Emulator
 }
 
 func (p *place) terminal(cols, rows int, args ...string) *terminal {
@@ -32,14 +36,34 @@ func (p *place) terminal(cols, rows int, args ...string) *terminal {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	s := &terminal{t: p.t, screen: vt10x.New(vt10x.WithSize(cols, rows), vt10x.WithWriter(tty)), tty: tty, cmd: cmd, done: make(chan struct{})}
+	s := &terminal{t: p.t, tty: tty, cmd: cmd, done: make(chan struct{}), screen: vt.NewEmulator(cols, rows)}
+	// The emulator's answers to the program's queries go through an io.Pipe, so
+	// writing a query to the emulator waits until its answer is read. The
+	// emulator's own Close races with Read; closing the pipe does not.
+	answers := s.screen.InputPipe().(io.Closer)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		buf := make([]byte, 4<<10)
+		for {
+			n, err := s.screen.Read(buf)
+			tty.Write(buf[:n]) // fails once the terminal is closed; the pipe is drained all the same
+			if err != nil {
+				return
+			}
+		}
+	}()
 	go func() {
 		defer close(s.done)
 		buf := make([]byte, 32<<10)
 		for {
 			n, err := tty.Read(buf)
+			s.mu.Lock()
 			s.screen.Write(buf[:n])
+			s.mu.Unlock()
 			if err != nil {
+				answers.Close()
+				<-answered
 				return
 			}
 		}
@@ -52,7 +76,23 @@ func (p *place) terminal(cols, rows int, args ...string) *terminal {
 	return s
 }
 
-func (s *terminal) text() string { return s.screen.String() }
+// text returns what the screen shows, without styles.
+func (s *terminal) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.screen.String()
+}
+
+// resize changes the size of the terminal, of which the program is told.
+func (s *terminal) resize(cols, rows int) {
+	s.t.Helper()
+	s.mu.Lock()
+	s.screen.Resize(cols, rows) // before the program draws for the new size
+	s.mu.Unlock()
+	if err := pty.Setsize(s.tty, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)}); err != nil {
+		s.t.Fatal(err)
+	}
+}
 
 // sees waits until the screen shows every one of the texts.
 func (s *terminal) sees(within time.Duration, texts ...string) {
@@ -156,10 +196,7 @@ func TestScreenInASmallTerminal(t *testing.T) {
 	p := newPlace(t)
 	s := p.terminal(50, 12)
 	s.sees(soon, "60")
-	if err := pty.Setsize(s.tty, &pty.Winsize{Cols: 100, Rows: 30}); err != nil {
-		t.Fatal(err)
-	}
-	s.screen.Resize(100, 30)
+	s.resize(100, 30)
 	s.sees(soon, "Architecture")
 	s.types("q")
 	s.ends(soon)
