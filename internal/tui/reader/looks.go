@@ -2,6 +2,7 @@ package reader
 
 import (
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
@@ -188,21 +189,32 @@ func web(link string) bool {
 	return strings.HasPrefix(link, "https://") || strings.HasPrefix(link, "http://")
 }
 
-// maxHighlight is the longest code that is coloured, in bytes; reading it for
-// its grammar takes longer than drawing it.
-const maxHighlight = 32 << 10
+// Code beyond these limits has no colours. The grammars' expressions look ahead,
+// so their time grows with the square of a line's length, of the number of blank
+// lines, or of what follows a comment that does not end.
+const (
+	maxHighlight      = 8 << 10 // bytes
+	maxHighlightLines = 500
+	maxHighlightLine  = 400 // bytes
+	maxHighlightTime  = 100 * time.Millisecond
+)
+
+// highlightable reports whether code is within the limits of colouring.
+func highlightable(source string) bool {
+	if len(source) > maxHighlight || strings.Count(source, "\n") >= maxHighlightLines {
+		return false
+	}
+	for line := range strings.SplitSeq(source, "\n") {
+		if len(line) > maxHighlightLine {
+			return false
+		}
+	}
+	return true
+}
 
 // highlight returns the lines of code with the looks of its grammar.
 func highlight(source, lang string) [][]seg {
-	var tokens []chroma.Token
-	if lexer := grammar(lang); lexer != nil && len(source) <= maxHighlight {
-		if it, err := lexer.Tokenise(nil, source); err == nil {
-			tokens = it.Tokens()
-		}
-	}
-	if tokens == nil {
-		tokens = []chroma.Token{{Type: chroma.Text, Value: source}}
-	}
+	tokens := tokenise(source, lang)
 	lines := [][]seg{nil}
 	for _, t := range tokens {
 		l := tokenLook(t.Type)
@@ -216,11 +228,35 @@ func highlight(source, lang string) [][]seg {
 			}
 		}
 	}
-	// Lexers may end the text with a newline of their own.
+	// The newline that was added is no line.
 	if n := strings.Count(source, "\n") + 1; len(lines) > n {
 		lines = lines[:n]
 	}
 	return lines
+}
+
+// tokenise returns the tokens of source, to which it adds a newline: the grammars
+// end a comment at the end of its line, which the last line lacks.
+func tokenise(source, lang string) []chroma.Token {
+	plain := chroma.Token{Type: chroma.Text, Value: source + "\n"}
+	lexer := grammar(lang)
+	if lexer == nil || !highlightable(source) {
+		return []chroma.Token{plain}
+	}
+	next, err := lexer.Tokenise(nil, plain.Value)
+	if err != nil {
+		return []chroma.Token{plain}
+	}
+	var tokens []chroma.Token
+	started := time.Now()
+	for t := next(); t != chroma.EOF; t = next() {
+		tokens = append(tokens, t)
+		plain.Value = plain.Value[len(t.Value):]
+		if time.Since(started) > maxHighlightTime {
+			return append(tokens, plain)
+		}
+	}
+	return tokens
 }
 
 // tokenLook maps a grammar's parts onto the few colours that the screens have.
@@ -229,6 +265,8 @@ func tokenLook(t chroma.TokenType) look {
 	switch {
 	case t.InCategory(chroma.Comment):
 		l.role, l.italic = dim, true
+	case t == chroma.GenericPrompt:
+		l.role = dim
 	case t.InCategory(chroma.Keyword), t == chroma.NameBuiltin, t == chroma.NameFunction, t == chroma.NameTag:
 		l.role = accent
 	case t.InSubCategory(chroma.LiteralString):
