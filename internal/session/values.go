@@ -51,14 +51,15 @@ func (v *values) set(name, value, typ string) error {
 	if err != nil {
 		return err
 	}
+	end := "\n"
+	if bytes.Contains(v.src, []byte("\r\n")) {
+		end = "\r\n"
+		text = withCRLF(text)
+	}
 	if a != nil {
 		r := a.Expr.Range()
 		v.src = slices.Concat(v.src[:r.Start.Byte], []byte(text), v.src[r.End.Byte:])
 		return nil
-	}
-	end := "\n"
-	if bytes.Contains(v.src, []byte("\r\n")) {
-		end = "\r\n"
 	}
 	if len(v.src) > 0 && !bytes.HasSuffix(v.src, []byte("\n")) {
 		v.src = append(v.src, end...)
@@ -149,4 +150,26 @@ func simple(typ string, t cty.Type) bool {
 		return t == cty.Bool
 	}
 	return true
+}
+
+// withCRLF ends the lines of an expression with CRLF, apart from those within a
+// heredoc, where it would be a part of the value.
+func withCRLF(expr string) string {
+	tokens, diags := hclsyntax.LexExpression([]byte(expr), "", hcl.InitialPos)
+	if diags.HasErrors() {
+		return expr
+	}
+	var b strings.Builder
+	at := 0
+	for _, t := range tokens {
+		// A comment to the end of its line has the newline.
+		end := t.Range.End.Byte
+		if (t.Type == hclsyntax.TokenNewline || t.Type == hclsyntax.TokenComment) && strings.HasSuffix(expr[at:end], "\n") && !strings.HasSuffix(expr[at:end], "\r\n") {
+			b.WriteString(expr[at:end-1] + "\r\n")
+		} else {
+			b.WriteString(expr[at:end])
+		}
+		at = end
+	}
+	return b.String() + expr[at:]
 }

@@ -81,6 +81,33 @@ func TestExpressionsOverLines(t *testing.T) {
 	}
 }
 
+// TestCRLF: every line that is written into a file with CRLF ends so, apart from
+// the lines of a heredoc, where it would change the value.
+func TestCRLF(t *testing.T) {
+	for _, c := range []struct{ src, value, want string }{
+		{"y = 2\r\n", "3 # c", "y = 2\r\nx = (\r\n3 # c\r\n)\r\n"},
+		{"x = 1 # why\r\ny = 2\r\n", "[1, # one\n2,\n]", "x = [1, # one\r\n2,\r\n] # why\r\ny = 2\r\n"},
+		{"x = 1\r\n", "[1, /* a\nb */\r\n2]", "x = [1, /* a\nb */\r\n2]\r\n"},
+		{"x = 1\r\n", "[<<EOT\na\nb\nEOT\n, 2]", "x = [<<EOT\na\nb\nEOT\r\n, 2]\r\n"},
+		{"\ufeffy = 2\r\n", "[\n1]", "\ufeffy = 2\r\nx = [\r\n1]\r\n"},
+		{"y = 1\r\nx = 1", "[\n1]", "y = 1\r\nx = [\r\n1]"},
+		{"y = 2\n", "[\n1]", "y = 2\nx = [\n1]\n"},
+	} {
+		v := &values{src: []byte(c.src)}
+		if err := v.set("x", c.value, ""); err != nil || string(v.src) != c.want {
+			t.Errorf("%q in %q: %q, %v, want %q", c.value, c.src, v.src, err, c.want)
+		}
+		plain := &values{}
+		if err := plain.set("x", c.value, ""); err != nil {
+			t.Fatal(err)
+		}
+		got, ok := assigned(v.src)
+		if want, _ := assigned(plain.src); !ok || !got["x"].RawEquals(want["x"]) {
+			t.Errorf("%q in %q is %#v", c.value, c.src, got["x"])
+		}
+	}
+}
+
 // FuzzValues holds that setting and unsetting a variable leaves a file that can
 // be read, in which everything else is as it was.
 func FuzzValues(f *testing.F) {
