@@ -24,9 +24,6 @@ import (
 	"workshop/internal/tui"
 )
 
-// version is set by the linker for a release.
-var version = "dev"
-
 // commandLine holds the flags that all commands share, and the session that
 // they open.
 type commandLine struct {
@@ -43,6 +40,7 @@ type commandLine struct {
 	speed     string
 	account   string
 	json      bool
+	version   bool        // of --version
 	noSandbox bool        // the command does not start one
 	budget    *cost.Money // of --budget; nil where it was not given
 	backend   moveTo      // of --backend
@@ -74,7 +72,12 @@ With --target aws it does the same in your own AWS account.`,
 		Args:          noArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return c.screen(cmd.Context(), tui.Options{}) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.version {
+				return c.printVersion()
+			}
+			return c.screen(cmd.Context(), tui.Options{})
+		},
 	}
 	root.SetIn(c.in)
 	root.SetOut(c.out)
@@ -91,6 +94,8 @@ With --target aws it does the same in your own AWS account.`,
 	f.StringVar(&c.speed, "speed", os.Getenv("WORKSHOP_SANDBOX_SPEED"), `how fast the sandbox's Fargate is: "real" or "fast"`)
 	f.StringVar(&c.account, "account", "", "AWS account number that you mean to deploy to: confirms it, as typing it does")
 	f.BoolVar(&c.json, "json", false, "print JSON: one object a line where the command streams, else one object")
+
+	root.Flags().BoolVar(&c.version, "version", false, "print the version of this program")
 
 	deploy := c.deployCommand()
 	c.budgetFlag(root.Flags())
