@@ -1,6 +1,10 @@
 package stack
 
-import "time"
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
 
 // Op is a phase of Terraform's life cycle.
 type Op string
@@ -25,7 +29,7 @@ type Event struct {
 	Resource string        `json:"resource,omitempty"` // address, e.g. aws_subnet.public[0]
 	Action   Action        `json:"action,omitempty"`
 	ID       string        `json:"id,omitempty"`      // what AWS called it, once known
-	Elapsed  time.Duration `json:"elapsed,omitempty"` // nanoseconds
+	Elapsed  time.Duration `json:"elapsed,omitempty"` // nanoseconds; beside it JSON has elapsed_ms
 
 	// Message is Terraform's own line, cleaned; for EventDiagnostic its summary.
 	Message string `json:"message,omitempty"`
@@ -146,9 +150,38 @@ type Summary struct {
 	Updated  int           `json:"updated"`
 	Replaced int           `json:"replaced"`
 	Deleted  int           `json:"deleted"`
-	Elapsed  time.Duration `json:"elapsed"` // nanoseconds
+	Elapsed  time.Duration `json:"elapsed"` // nanoseconds; beside it JSON has elapsed_ms
 	// Outputs are the root module's outputs, sensitive ones left out; after apply only.
 	Outputs map[string]any `json:"outputs,omitempty"`
+}
+
+// MarshalJSON adds elapsed_ms, in milliseconds.
+func (e Event) MarshalJSON() ([]byte, error) {
+	type fields Event // without this method
+	return encode(struct {
+		fields
+		ElapsedMS int64 `json:"elapsed_ms,omitempty"`
+	}{fields(e), e.Elapsed.Milliseconds()})
+}
+
+// MarshalJSON adds elapsed_ms, in milliseconds.
+func (s Summary) MarshalJSON() ([]byte, error) {
+	type fields Summary // without this method
+	return encode(struct {
+		fields
+		ElapsedMS int64 `json:"elapsed_ms"`
+	}{fields(s), s.Elapsed.Milliseconds()})
+}
+
+// encode is json.Marshal, except that it leaves <, > and & to the caller's encoder.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // Empty reports whether the operation changed nothing.

@@ -1,6 +1,10 @@
 package sweep
 
-import "time"
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+)
 
 // Event is one thing that happened while Remove deleted resources.
 type Event struct {
@@ -9,10 +13,25 @@ type Event struct {
 	Resource Leftover  `json:"resource"`
 	// Message is why it failed or was skipped, what is waited for, or that the
 	// resource was gone before it was deleted. It is one clean line.
-	Message string        `json:"message,omitempty"`
-	Elapsed time.Duration `json:"elapsed,omitempty"` // since the resource's EventRemoving, in nanoseconds
-	Done    int           `json:"done"`              // how many resources are over and done with, this one included
-	Total   int           `json:"total"`             // of how many
+	Message string `json:"message,omitempty"`
+	// Elapsed is the time since the resource's EventRemoving, in nanoseconds; beside it
+	// JSON has elapsed_ms.
+	Elapsed time.Duration `json:"elapsed,omitempty"`
+	Done    int           `json:"done"`  // how many resources are over and done with, this one included
+	Total   int           `json:"total"` // of how many
+}
+
+// MarshalJSON adds elapsed_ms, in milliseconds.
+func (e Event) MarshalJSON() ([]byte, error) {
+	type fields Event // without this method
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // the caller's encoder decides about <, > and &
+	err := enc.Encode(struct {
+		fields
+		ElapsedMS int64 `json:"elapsed_ms,omitempty"`
+	}{fields(e), e.Elapsed.Milliseconds()})
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // EventType names what an Event says.
