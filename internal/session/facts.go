@@ -443,17 +443,20 @@ func (f *facts) Logged(ctx context.Context, pattern string) (int, error) {
 	return n, ctx.Err()
 }
 
-// Value is the value of a name in text, {{ name }}: what Variable knows, the
-// course's own variables, and facts that need nobody to be asked. course may be
-// nil.
+// Value returns the value of a name in text, {{ name }}: what Names has, and facts
+// that files have. course may be nil.
 func (s *Session) Value(course *lesson.Course, name string) (string, bool) {
-	if v, ok := s.Variable(name); ok {
-		return v, true
+	n := Names{Info: Info{Sandbox: s.Sandbox(), Region: s.region(), Workspace: s.Workspace.Dir()}, Course: course}
+	if t := s.opened(); t != nil {
+		n.Info.Account = t.Account
 	}
-	if course != nil {
-		if v, ok := course.Variable(name, string(s.opts.Kind)); ok {
-			return v, true
+	if strings.HasPrefix(name, outputPrefix) {
+		if st, err := s.State(); err == nil {
+			n.Outputs, _ = st.Outputs() // a state that cannot be read has none
 		}
+	}
+	if v, ok := n.Value(name); ok {
+		return v, true
 	}
 	e, err := check.CompileValue(name, nil)
 	if err != nil || !e.Local() {

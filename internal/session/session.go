@@ -6,7 +6,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -361,38 +360,6 @@ func (s *Session) Environ(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	return append(s.opened().Environ(os.Environ()), exports...), nil
-}
-
-// Variable gives the value of a variable in the text of a step, such as
-// outputs.url or target.
-func (s *Session) Variable(name string) (string, bool) {
-	switch name {
-	case "target":
-		return string(s.opts.Kind), true
-	case "workspace":
-		return s.Workspace.Dir(), true
-	case "region":
-		return s.region(), true
-	case "account":
-		if t := s.opened(); t != nil {
-			return t.Account, true
-		}
-		return "", false
-	}
-	output, ok := strings.CutPrefix(name, "outputs.")
-	if !ok {
-		return "", false
-	}
-	st, err := s.State()
-	if err != nil {
-		return "", false
-	}
-	outputs, err := st.Outputs()
-	if err != nil {
-		return "", false
-	}
-	v, ok := outputs[output]
-	return fmt.Sprint(v), ok
 }
 
 // Close gives the workspace back. A sandbox runs on.

@@ -67,16 +67,16 @@ func TestRef(t *testing.T) {
 	}
 }
 
-func TestVariable(t *testing.T) {
+func TestValueFromTheState(t *testing.T) {
 	s := open(t, target.Sandbox)
 	writeState(t, s, `{"version":4,"outputs":{"url":{"value":"http://u"},"secret":{"value":"x","sensitive":true}},"resources":[]}`)
 	for name, want := range map[string]string{"target": "sandbox", "outputs.url": "http://u", "workspace": s.Workspace.Dir(), "region": target.DefaultRegion} {
-		if got, ok := s.Variable(name); !ok || got != want {
+		if got, ok := s.Value(nil, name); !ok || got != want {
 			t.Errorf("%s = %q, %v; want %q", name, got, ok, want)
 		}
 	}
 	for _, name := range []string{"outputs.secret", "outputs.none", "nonsense", "account"} {
-		if got, ok := s.Variable(name); ok {
+		if got, ok := s.Value(nil, name); ok {
 			t.Errorf("%s = %q, but has no value", name, got)
 		}
 	}

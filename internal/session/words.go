@@ -2,15 +2,60 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"workshop/internal/lesson"
+	"workshop/internal/target"
 )
 
 // Words fill in the steps' texts.
 type Words struct {
 	Values map[string]string // by the name in {{ name }}
 	Holds  map[string]bool   // by condition
+}
+
+// Names has what the names in a step's text, {{ name }}, stand for.
+type Names struct {
+	Info    Info
+	Outputs map[string]any    // of Terraform's root module
+	Values  map[string]string // others, by name; may be nil
+	Course  *lesson.Course    // with the course's own variables; may be nil
+}
+
+// outputPrefix begins the names of Terraform's outputs.
+const outputPrefix = "outputs."
+
+// Value returns the value of a name, such as target, account or outputs.url. ok is
+// false where the name has no value yet, or none at all.
+func (n Names) Value(name string) (value string, ok bool) {
+	kind := target.AWS
+	if n.Info.Sandbox {
+		kind = target.Sandbox
+	}
+	switch name {
+	case "target":
+		return string(kind), true
+	case "workspace":
+		return n.Info.Workspace, true
+	case "region":
+		return n.Info.Region, n.Info.Region != ""
+	case "account":
+		return n.Info.Account, n.Info.Account != ""
+	}
+	if output, ok := strings.CutPrefix(name, outputPrefix); ok {
+		if v, ok := n.Outputs[output]; ok {
+			return fmt.Sprint(v), true
+		}
+	}
+	if v, ok := n.Values[name]; ok {
+		return v, true
+	}
+	if n.Course == nil {
+		return "", false
+	}
+	return n.Course.Variable(name, string(kind))
 }
 
 // Words looks up every name and condition that the steps have. It reads files and

@@ -197,36 +197,7 @@ func (c *Context) IsReady() bool {
 
 // Value returns what {{ name }} stands for in a step's text.
 func (c *Context) Value(name string) (string, bool) {
-	switch name {
-	case "account":
-		return c.Info.Account, c.Info.Account != ""
-	case "region":
-		return c.Info.Region, c.Info.Region != ""
-	case "workspace":
-		return c.Info.Workspace, true
-	case "target":
-		return c.target(), true
-	}
-	if out, ok := strings.CutPrefix(name, "outputs."); ok {
-		v, ok := c.Stack.Outputs[out]
-		if !ok && out == "url" && c.Stack.URL != "" {
-			return c.Stack.URL, true
-		}
-		if ok {
-			return fmt.Sprint(v), true
-		}
-	}
-	if v, ok := c.Words.Values[name]; ok {
-		return v, true
-	}
-	return c.Course.Variable(name, c.target())
-}
-
-func (c *Context) target() string {
-	if c.Info.Sandbox {
-		return "sandbox"
-	}
-	return "aws"
+	return session.Names{Info: c.Info, Outputs: c.Stack.Outputs, Values: c.Words.Values, Course: c.Course}.Value(name)
 }
 
 // Where names the target for a sentence.
