@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,6 +27,27 @@ var floors = []struct {
 	{2, []string{"internal/workspace", "internal/target", "internal/diagnose", "internal/check"}},
 	{1, []string{"internal/sandbox"}},
 	{0, []string{"internal/clean", "internal/detach", "steps", "terraform"}},
+}
+
+// rooms are the packages of the screens: each imports those of the lines above it
+// alone. A page is in the last line but one, whatever its name.
+var rooms = [][]string{
+	{"style", "keys", "picture"},
+	{"draw", "jobs"},
+	{"widgets"},
+	{"page", "reader", "diagram"},
+	{"operation"},
+	{"architecture"},
+	{"pages"},
+	{"", "tuitest"},
+}
+
+// room returns the line of a package of the screens in rooms; ok is false for a
+// package of another part.
+func room(pkg string) (line int, ok bool) {
+	in, ok := strings.CutPrefix(pkg, "internal/tui")
+	first, _, _ := strings.Cut(strings.TrimPrefix(in, "/"), "/")
+	return slices.IndexFunc(rooms, func(names []string) bool { return slices.Contains(names, first) }), ok
 }
 
 func floor(pkg string) (part string, level int) {
@@ -78,6 +100,11 @@ func TestHouse(t *testing.T) {
 			to, below := floor(target)
 			switch {
 			case to == part:
+				if from, ok := room(own); ok {
+					if to, _ := room(target); to < 0 || to >= from && own != "internal/tui/tuitest" {
+						t.Errorf("%s imports %s: arrows go down inside the screens too", own, target)
+					}
+				}
 			case below >= level:
 				t.Errorf("%s imports %s: arrows go down", own, target)
 			case part == "internal/sandbox":

@@ -413,7 +413,7 @@ func TestABrokenConfiguration(t *testing.T) {
 	play(t, broken, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
 		st.press("enter")
 		st.wait(3 * time.Second)
-		st.sees("Terraform could not make a plan", "network.tf, line 23", `cidr_blok = "10.0.0.0/16"`, "Did you mean")
+		st.sees("Terraform could not make a plan", "network.tf, line 23", `cidr_blok = "10.0.0.0/16"`, "Did you mean", "workshop reset")
 		st.golden("deploy-broken")
 		st.s.PlanDiags = nil
 		st.press("r")
@@ -434,7 +434,7 @@ func TestAFailedApply(t *testing.T) {
 		st.wait(3 * time.Second)
 		st.press("a", "y")
 		st.wait(30 * time.Second)
-		st.sees("The apply stopped after", "looks in the account", "EntityAlreadyExists", "permissions.tf, line 17", "Something of that name is there from before")
+		st.sees("The apply stopped after", "looks in the account", "EntityAlreadyExists", "permissions.tf, line 17", "Delete what is left first: the Clean up page finds it")
 		st.golden("deploy-failed")
 	})
 }

@@ -1,6 +1,7 @@
 package tuitest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,9 @@ func (s *Session) Outputs() map[string]session.Output {
 }
 
 func (s *Session) Set(_ context.Context, settings []lesson.Setting) ([]string, error) {
+	if err := s.locked(); err != nil {
+		return nil, err
+	}
 	var out []string
 	for _, set := range settings {
 		s.call("set %s=%s", set.Name, set.Value)
@@ -93,6 +97,12 @@ func (s *Session) ReadFile(_ context.Context, a lesson.Action) (session.File, er
 
 func (s *Session) WriteFile(ctx context.Context, name, text string) (session.File, string, error) {
 	s.call("write %s", name)
+	if err := s.locked(); err != nil {
+		return session.File{}, "", err
+	}
+	if f, err := s.ReadFile(ctx, lesson.Action{File: name}); err != nil {
+		return f, "", err
+	}
 	s.put(name, text)
 	f, err := s.ReadFile(ctx, lesson.Action{File: name})
 	return f, "~/.local/state/workshop/sandbox/backup/2026-01-01/" + name, err
@@ -109,8 +119,11 @@ func (s *Session) Shell(context.Context) (*exec.Cmd, error) {
 	return &exec.Cmd{Path: "/bin/sh", Args: []string{"sh"}}, nil
 }
 
-func (s *Session) Reset(_ context.Context, step *lesson.Step, h session.Helper) error {
+func (s *Session) Reset(ctx context.Context, step *lesson.Step, h session.Helper) error {
 	s.call("reset %s", step.ID)
+	if err := cmp.Or(ctx.Err(), s.locked()); err != nil {
+		return err
+	}
 	for _, a := range step.Reset {
 		say(h, a)
 	}

@@ -249,6 +249,9 @@ func (s *Session) StopTask(_ context.Context, id string) error {
 	s.call("stop task %s", id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.deployed(); err != nil {
+		return err
+	}
 	for i := range s.tasks {
 		if s.tasks[i].ID == id {
 			s.tasks[i].DesiredStatus = "STOPPED"
@@ -262,6 +265,9 @@ func (s *Session) Scale(_ context.Context, n int) error {
 	s.call("scale %d", n)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.deployed(); err != nil {
+		return err
+	}
 	s.desired = n
 	s.event(time.Now(), fmt.Sprintf("(service web) is asked for %d tasks.", n))
 	return nil
@@ -269,5 +275,7 @@ func (s *Session) Scale(_ context.Context, n int) error {
 
 func (s *Session) Redeploy(context.Context) error {
 	s.call("redeploy")
-	return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deployed()
 }

@@ -4,15 +4,19 @@
 package tuitest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
+	"strconv"
 	"strings"
 	"sync"
 	"testing/fstest"
 	"time"
 
+	"workshop/internal/doctor"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
 	"workshop/internal/session"
@@ -76,7 +80,8 @@ type Session struct {
 	lines   []string // more log lines to say
 	calls   []string // what was asked of the session, in order
 	outputs map[string]session.Output
-	priced  int // how often the cost was asked for
+	ran     bool // an operation of another process, or one of this session
+	priced  int  // how often the cost was asked for
 }
 
 // New returns a session on the sandbox with the bundled stack not deployed.
@@ -145,6 +150,11 @@ func (s *Session) Saved() session.Progress {
 }
 
 func (s *Session) Open(context.Context) (session.Opening, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.outputs != nil {
+		s.Progress.Outputs = maps.Clone(s.outputs)
+	}
 	return session.Opening{Info: s.Info, Course: s.Course, Faults: s.Faults, Images: s.Images, Progress: s.Progress}, nil
 }
 
@@ -160,6 +170,7 @@ func (s *Session) Save(_ context.Context, p session.Progress) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.saved = append(s.saved, p)
+	s.Progress.Step, s.Progress.Done, s.Progress.Begun, s.Progress.Places = p.Step, p.Done, p.Begun, p.Places
 	return nil
 }
 
@@ -209,9 +220,12 @@ func (s *Session) Stop(hard bool) {
 	}
 }
 
-// ConfirmAccount notes what was typed.
+// ConfirmAccount confirms the account of Info.
 func (s *Session) ConfirmAccount(_ context.Context, typed string) error {
 	s.call("confirm %s", typed)
+	if typed = strings.TrimSpace(typed); typed != s.Info.Account {
+		return &doctor.WrongAccountError{Account: s.Info.Account, Typed: typed}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Unconfirmed = nil
@@ -241,7 +255,7 @@ func (s *Session) Problems(ctx context.Context, changed func(string)) {
 func (s *Session) Await(ctx context.Context) (session.Operation, error) {
 	s.mu.Lock()
 	o := s.Elsewhere
-	s.Elsewhere = nil
+	s.Elsewhere, s.ran = nil, s.ran || o != nil
 	s.mu.Unlock()
 	if o != nil {
 		return *o, nil
@@ -252,6 +266,12 @@ func (s *Session) Await(ctx context.Context) (session.Operation, error) {
 
 // Attach plays the operation as if this session had started it.
 func (s *Session) Attach(ctx context.Context, emit func(stack.Event)) (*stack.Plan, error) {
+	s.mu.Lock()
+	ran := s.ran
+	s.mu.Unlock()
+	if !ran {
+		return nil, errors.New("no operation has run in this workspace")
+	}
 	p := s.plan(false)
 	_, err := s.Apply(ctx, p, emit)
 	return nil, err
@@ -259,6 +279,9 @@ func (s *Session) Attach(ctx context.Context, emit func(stack.Event)) (*stack.Pl
 
 func (s *Session) Plan(ctx context.Context, destroy bool, emit func(stack.Event)) (*stack.Plan, error) {
 	s.call("plan destroy=%v", destroy)
+	if err := s.locked(); err != nil {
+		return nil, err
+	}
 	soft, _ := s.begin()
 	say := func(t stack.EventType, op stack.Op, m string) {
 		emit(stack.Event{Type: t, Time: time.Now(), Op: op, Message: m})
@@ -334,6 +357,9 @@ func base(a string) string {
 
 func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) (*stack.Summary, error) {
 	s.call("apply %d", len(p.Changes))
+	if err := cmp.Or(ctx.Err(), s.locked()); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	unconfirmed := s.Unconfirmed
 	s.mu.Unlock()
@@ -341,6 +367,9 @@ func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Even
 		return nil, unconfirmed
 	}
 	soft, hard := s.begin()
+	s.mu.Lock()
+	s.ran = true
+	s.mu.Unlock()
 	start := time.Now()
 	op := stack.OpApply
 	if p.Destroy {
@@ -529,15 +558,33 @@ func (s *Session) Cost(p *stack.Plan) session.Cost {
 	return c
 }
 
+// Advice is what the real session returns to a screen.
 func (s *Session) Advice(d stack.Diagnostic) string {
-	if strings.Contains(d.Summary, "already exists") {
-		return "Something of that name is there from before. Delete it, or give this one another name, and plan again."
+	a, _ := d.Advice(tui.Face)
+	return a.Do
+}
+
+// locked is the error of what changes the workspace while another process holds it.
+func (s *Session) locked() error {
+	if !s.Info.ReadOnly {
+		return nil
 	}
-	return ""
+	return errors.New(s.Info.Holder)
+}
+
+// deployed is the error of what needs a service, and needs s.mu.
+func (s *Session) deployed() error {
+	if s.desired == 0 && len(s.tasks) == 0 {
+		return session.ErrNothingDeployed
+	}
+	return nil
 }
 
 func (s *Session) Run(ctx context.Context, command string, out func(string)) (int, error) {
 	s.call("run %s", command)
+	if code, ok := strings.CutPrefix(command, "exit "); ok && ctx.Err() == nil {
+		return strconv.Atoi(code)
+	}
 	for _, l := range []string{"HTTP/1.1 200 OK", "Content-Type: application/json; charset=utf-8", "", "{", `  "hostname": "ip-10-0-0-23.eu-west-1.compute.internal",`, `  "version": "6.9.2",`, `  "message": "greetings from podinfo v6.9.2"`, "}"} {
 		if err := s.sleep(ctx, 150*time.Millisecond); err != nil {
 			return -1, err
@@ -554,6 +601,9 @@ func (s *Session) Receipt(ctx context.Context) (session.Receipt, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.to.IsZero() {
+		s.to = time.Now()
+	}
 	r := session.Receipt{Created: s.made, Removed: s.removed, From: s.from, To: s.to,
 		Cost: "$0.00 in the sandbox (on AWS this would have been $0.04)", Sandbox: s.Info.Sandbox, Left: len(s.Left), Proven: s.Unasked == "", Report: sweep.Report{AsOf: time.Now(), Left: s.Left}}
 	for _, n := range []string{"virtual networks", "load balancers", "target groups", "services", "clusters", "task definitions", "roles", "log groups", "everything with our tag"} {

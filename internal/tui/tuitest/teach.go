@@ -62,6 +62,9 @@ func (s *Session) Hint(_ context.Context, step *lesson.Step) ([]lesson.Span, int
 	s.call("hint %s", step.ID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(step.Hints) == 0 {
+		return nil, 0, nil
+	}
 	s.hints = min(s.hints+1, len(step.Hints))
 	return step.Hints[s.hints-1], s.hints, nil
 }
@@ -74,6 +77,9 @@ func (s *Session) Answer(_ context.Context, step *lesson.Step, question, answer 
 // Solve plans and applies.
 func (s *Session) Solve(ctx context.Context, step *lesson.Step, h session.Helper) error {
 	s.call("solve %s", step.ID)
+	if err := s.locked(); err != nil {
+		return err
+	}
 	for _, a := range step.Solve {
 		say(h, a)
 	}
