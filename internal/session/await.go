@@ -27,7 +27,7 @@ func (s *Session) Await(ctx context.Context) (Operation, error) {
 		if ctx.Err() != nil {
 			return Operation{}, ctx.Err()
 		}
-		if o := s.Running(); o != nil && !o.Kind.OfState() && !s.Busy() {
+		if o := s.Running(); o != nil && !o.Kind.OfState() && !s.follows(o) {
 			out := Operation{Op: stack.OpApply, By: o.By, Started: o.Started}
 			if p, err := o.Plan(); err == nil {
 				out.Plan = p
@@ -46,4 +46,12 @@ func (s *Session) Await(ctx context.Context) (Operation, error) {
 		case <-time.After(awaitEvery):
 		}
 	}
+}
+
+// follows reports whether this session follows an operation, begins one, or has
+// followed this one to its end.
+func (s *Session) follows(o *operation.Operation) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current != nil || s.operating > 0 || s.lastFollowed == o.Dir()
 }

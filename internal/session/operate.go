@@ -91,7 +91,7 @@ func commandName() string {
 
 func (s *Session) follow(ctx context.Context, o *operation.Operation, emit func(stack.Event), result any) error {
 	s.mu.Lock()
-	s.current = o
+	s.current, s.lastFollowed = o, o.Dir()
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()

@@ -60,6 +60,9 @@ type Session struct {
 	lock   *workspace.Lock
 	// current is the operation that this session follows, nil while it follows none.
 	current *operation.Operation
+	// lastFollowed is the folder of the operation that this session followed last. Its
+	// process lives a little longer than its journal.
+	lastFollowed string
 	// applying is the plan whose apply runs, nil while none does.
 	applying  *stack.Plan
 	receipt   *Receipt // of the last destroy, until it was asked for
