@@ -3,30 +3,81 @@ package draw
 import (
 	"strings"
 
-	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"workshop/internal/tui/style"
 )
 
-// Highlight marks where a line has the needle, which is in lower case.
+// Highlight marks where a line has the needle, which is in lower case. The line may
+// have styles and links; what follows a mark has the style that it had.
 func Highlight(s, needle string, t style.Theme) string {
-	if needle == "" {
+	plain := s
+	if strings.IndexByte(s, esc) >= 0 {
+		plain = Strip(s)
+	}
+	from := -1
+	if needle != "" {
+		from = IndexFold(plain, needle)
+	}
+	if from < 0 {
 		return s
 	}
-	plain := Strip(s)
-	var found []lipgloss.Range
-	for from := 0; ; {
-		i := IndexFold(plain[from:], needle)
-		if i < 0 {
-			break
+	// One rendering for all marks: a screen of them is drawn with every letter typed.
+	on, off, _ := strings.Cut(t.Selected.Render("x"), "x")
+	var b strings.Builder
+	current := "" // the style sequences in force
+	at, marked := 0, false
+	for len(s) > 0 {
+		if s[0] == esc {
+			sequence, _, n, _ := ansi.DecodeSequence(s, 0, nil)
+			s = s[n:]
+			switch {
+			case !strings.HasSuffix(sequence, "m"):
+			case sequence == "\x1b[m" || sequence == "\x1b[0m":
+				current = ""
+			default:
+				current += sequence
+			}
+			if !marked {
+				b.WriteString(sequence)
+			}
+			continue
 		}
-		i += from
-		from = i + len(needle)
-		at := Width(plain[:i])
-		found = append(found, lipgloss.NewRange(at, at+Width(plain[i:from]), t.Selected))
+		end := len(s)
+		if i := strings.IndexByte(s, esc); i >= 0 {
+			end = i
+		}
+		bound := from
+		if marked {
+			bound += len(needle)
+		}
+		if from >= 0 {
+			end = max(0, min(end, bound-at))
+		}
+		b.WriteString(s[:end])
+		at, s = at+end, s[end:]
+		switch {
+		case from < 0 || at < bound:
+		case !marked:
+			b.WriteString(on)
+			marked = true
+		default:
+			b.WriteString(off + current)
+			marked = false
+			if next := IndexFold(plain[at:], needle); next >= 0 {
+				from = at + next
+			} else {
+				from = -1
+			}
+		}
 	}
-	return lipgloss.StyleRanges(s, found...)
+	if marked {
+		b.WriteString(off)
+	}
+	return b.String()
 }
+
+const esc = '\x1b'
 
 // ContainsFold is strings.Contains without regard to ASCII case; needle is in
 // lower case. It does not allocate.

@@ -3,7 +3,9 @@ package draw
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"workshop/internal/clean"
 	"workshop/internal/tui/style"
 )
 
@@ -33,14 +35,41 @@ func TestHighlight(t *testing.T) {
 		{th.Bad.Render("err") + "or", "error", "[error]"},
 		{"häß slow", "slow", "häß [slow]"},
 		{"nothing", "slow", "nothing"},
+		{"slowslow", "slow", "[slow][slow]"},
+		{th.Bad.Render("a slow") + " end", "low e", "a s[low e]nd"},
+		{"a\x07slow", "slow", "a\x07[slow]"},
 	} {
 		got := Highlight(c.line, c.needle, th)
 		if Strip(got) != Strip(c.line) {
 			t.Errorf("Highlight(%q) changed the text: %q", c.line, got)
 		}
 		open, shut, _ := strings.Cut(th.Selected.Render("|"), "|")
-		if marked := Strip(strings.NewReplacer(open, "[", shut, "]").Replace(got)); strings.Count(marked, "[") != strings.Count(c.want, "[") {
+		if marked := Strip(strings.NewReplacer(open, "[", shut, "]").Replace(got)); marked != c.want {
 			t.Errorf("Highlight(%q, %q) = %q, not %q", c.line, c.needle, marked, c.want)
 		}
 	}
+}
+
+// What follows a mark has the style that the line had there.
+func TestHighlightKeepsTheStyle(t *testing.T) {
+	th := style.New(true, true)
+	on, off, _ := strings.Cut(th.Bad.Render("|"), "|")
+	open, shut, _ := strings.Cut(th.Selected.Render("|"), "|")
+	if got, want := Highlight(th.Bad.Render("a slow one"), "slow", th), on+"a "+open+"slow"+shut+on+" one"+off; got != want {
+		t.Errorf("%q, not %q", got, want)
+	}
+}
+
+func FuzzHighlight(f *testing.F) {
+	f.Add("a slow", " one", "slow o")
+	f.Fuzz(func(t *testing.T, styled, plain, needle string) {
+		if !utf8.ValidString(needle) {
+			t.Skip("what is typed and pasted is valid")
+		}
+		th := style.New(true, true)
+		s := th.Bad.Render(clean.Line(styled)) + clean.Line(plain)
+		if got := Highlight(s, needle, th); Strip(got) != Strip(s) {
+			t.Errorf("the text of %q is %q with marks", s, got)
+		}
+	})
 }

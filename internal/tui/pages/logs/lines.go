@@ -12,7 +12,7 @@ const logsHeld = 100_000
 
 // scanned is how many lines one Update looks through for a filter: a screen
 // never waits for the whole of them.
-const scanned = 4_000
+const scanned = 1_500
 
 // bytesHeld bounds their text, so that the screen stays small in memory.
 const bytesHeld = 12 << 20
