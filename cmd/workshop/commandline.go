@@ -161,7 +161,7 @@ func (c *commandLine) open() (*session.Session, error) {
 	o := session.Options{
 		Kind: kind, Workspace: dir, Region: c.region, Terraform: program,
 		Fast: c.speed == "fast", NoSandbox: c.noSandbox,
-		Configuration: what.terraform, Steps: what.steps,
+		Configuration: what.terraform, Steps: what.steps, Screens: tui.Pages(),
 	}
 	if c.draft != nil {
 		o.Course = c.draft.Course

@@ -177,16 +177,7 @@ func (c *commandLine) lint(dir string) ([]*lesson.Error, error) {
 	if err != nil {
 		return nil, err
 	}
-	return kit.Lint(what.steps, what.terraform, pageSlugs()), nil
-}
-
-// pageSlugs are the names by which a step may open a page of the screen.
-func pageSlugs() []string {
-	var slugs []string
-	for _, p := range tui.Pages() {
-		slugs = append(slugs, p.Slug)
-	}
-	return slugs
+	return kit.Lint(what.steps, what.terraform, tui.Pages()), nil
 }
 
 // lookEvery is how often a preview looks whether a file was saved.
@@ -203,7 +194,7 @@ func (c *commandLine) previewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c.draft = kit.NewDraft(what.steps, what.terraform, pageSlugs())
+			c.draft = kit.NewDraft(what.steps, what.terraform, tui.Pages())
 			return c.preview(cmd.Context(), args[0], what.steps)
 		},
 	}

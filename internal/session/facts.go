@@ -446,7 +446,7 @@ func (f *facts) Logged(ctx context.Context, pattern string) (int, error) {
 // Value returns the value of a name in text, {{ name }}: what Names has, and facts
 // that files have. course may be nil.
 func (s *Session) Value(course *lesson.Course, name string) (string, bool) {
-	n := Names{Info: Info{Sandbox: s.Sandbox(), Region: s.region(), Workspace: s.Workspace.Dir()}, Course: course}
+	n := Names{Info: Info{Sandbox: s.Sandbox(), Region: s.region(), Workspace: s.Workspace.Dir()}, Course: course, Screens: s.opts.Screens}
 	if t := s.opened(); t != nil {
 		n.Info.Account = t.Account
 	}

@@ -40,6 +40,8 @@ type Options struct {
 	// Face is how the caller names the places of the program, in advice on
 	// diagnostics and on stopped tasks. The zero value is diagnose.Command.
 	Face diagnose.Face
+	// Screens are the pages that the steps' texts name.
+	Screens []lesson.Screen
 
 	Configuration fs.FS // the bundled .tf files
 	Steps         fs.FS // the bundled steps

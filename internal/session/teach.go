@@ -36,11 +36,14 @@ func (s *Session) Check(ctx context.Context, step *lesson.Step, report func(chec
 	})
 }
 
-// ownWords fills in the course's variables in a check's message, and leaves the
-// facts, which have a dot or are found by the check itself.
+// ownWords fills in the pages and the course's variables in a check's message, and
+// leaves the facts, which have a dot or are found by the check itself.
 func (s *Session) ownWords(text string) string {
 	var course *lesson.Course
 	return lesson.Fill(text, func(name string) (string, bool) {
+		if v, ok := lesson.ScreenVariable(s.opts.Screens, name); ok {
+			return v, true
+		}
 		if !strings.Contains(name, ".") {
 			if course == nil {
 				course, _ = s.Course() // faults are told where it is shown

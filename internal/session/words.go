@@ -22,6 +22,7 @@ type Names struct {
 	Outputs map[string]any    // of Terraform's root module
 	Values  map[string]string // others, by name; may be nil
 	Course  *lesson.Course    // with the course's own variables; may be nil
+	Screens []lesson.Screen
 }
 
 // outputPrefix begins the names of Terraform's outputs.
@@ -50,6 +51,9 @@ func (n Names) Value(name string) (value string, ok bool) {
 		}
 	}
 	if v, ok := n.Values[name]; ok {
+		return v, true
+	}
+	if v, ok := lesson.ScreenVariable(n.Screens, name); ok {
 		return v, true
 	}
 	if n.Course == nil {

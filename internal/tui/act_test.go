@@ -120,10 +120,13 @@ func TestSet(t *testing.T) {
 		return s
 	}
 	play(t, up, 80, 24, tui.Options{}, func(st *stage) { // a plan of before is not offered any more
-		st.press("2", "p")
+		st.open("deploy")
+		st.press("p")
 		st.wait(3 * time.Second)
 		st.sees("1 to change")
-		st.press("1", "tab", "enter", "2")
+		st.open("guide")
+		st.press("tab", "enter")
+		st.open("deploy")
 		st.seesNot("1 to change")
 	})
 	play(t, acting(t, readOnly), 80, 24, tui.Options{}, func(st *stage) {
@@ -247,7 +250,8 @@ func TestLinks(t *testing.T) {
 		st.press(tabs(4)...)
 		st.press("enter")
 		st.sees("Nothing runs yet") // page 3
-		st.press("1", "tab", "enter")
+		st.open("guide")
+		st.press("tab", "enter")
 		st.sees("In this workshop you deploy", "b back")
 		if p := st.s.Saved(); p.Step != "welcome" {
 			t.Errorf("saved %+v", p)

@@ -80,6 +80,9 @@ func TestStepTexts(t *testing.T) {
 		if v, ok := words.Values[name]; ok {
 			return v, true
 		}
+		if v, ok := lesson.ScreenVariable(tui.Pages(), name); ok {
+			return v, true
+		}
 		return course.Variable(name, "sandbox")
 	}
 	for _, step := range course.Steps {
@@ -153,5 +156,20 @@ func TestNoFramesOfOldSteps(t *testing.T) {
 				t.Errorf("%s is of no step", file)
 			}
 		}
+	}
+}
+
+// The guide for authors lists the pages that there are.
+func TestAuthoringListsThePages(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/authoring.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range tui.Pages() {
+		names = append(names, "`"+p.Slug+"`")
+	}
+	if list := "The pages are " + strings.Join(names, ", ") + ":"; !strings.Contains(string(guide), list) {
+		t.Errorf("docs/authoring.md does not say %q", list)
 	}
 }

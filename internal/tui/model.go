@@ -349,7 +349,7 @@ func (m *model) OpenStep(id string) tea.Cmd {
 }
 
 // Pages lists the pages in the order of their keys.
-func (m *model) Pages() []page.Link { return Pages() }
+func (m *model) Pages() []lesson.Screen { return Pages() }
 
 // Key returns the key that opens the page of that slug, empty for none.
 func (m *model) Key(slug string) string {

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"workshop/internal/diagnose"
+	"workshop/internal/lesson"
 	"workshop/internal/tui/architecture"
 	"workshop/internal/tui/operation"
 	"workshop/internal/tui/page"
@@ -53,12 +54,12 @@ var pages = []pageSpec{
 }
 
 // Pages lists the pages with the keys that open them.
-func Pages() []page.Link {
-	links := make([]page.Link, len(pages))
+func Pages() []lesson.Screen {
+	out := make([]lesson.Screen, len(pages))
 	for i, p := range pages {
-		links[i] = page.Link{Slug: p.slug, Title: p.title, Key: strconv.Itoa(i + 1)}
+		out[i] = lesson.Screen{Slug: p.slug, Title: p.title, Key: strconv.Itoa(i + 1)}
 	}
-	return links
+	return out
 }
 
 // Face names the places of the screens in the answers of package diagnose.

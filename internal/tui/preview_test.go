@@ -85,9 +85,9 @@ func TestPreview(t *testing.T) {
 		st.wait(time.Hour)
 		st.sees("02-deploy.md:3:11")
 		st.golden("preview-broken")
-		st.press("2")
+		st.open("deploy")
 		st.sees("02-deploy.md:3:11")
-		st.press("1")
+		st.open("guide")
 		st.resize(60, 16) // no room for it
 		st.resize(80, 24)
 		renew(course(one, deploy, three))

@@ -186,6 +186,22 @@ func (st *stage) press(keys ...string) {
 	}
 }
 
+// keyOf returns the key of a page.
+func keyOf(slug string) string {
+	for _, p := range tui.Pages() {
+		if p.Slug == slug {
+			return p.Key
+		}
+	}
+	panic("there is no page " + slug)
+}
+
+// open presses the key of a page.
+func (st *stage) open(slug string) {
+	st.t.Helper()
+	st.press(keyOf(slug))
+}
+
 func (st *stage) screen() string { return ansi.Strip(st.m.View().Content) }
 
 // sees fails the story unless the screen shows all of these.

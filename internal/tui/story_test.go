@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"workshop/internal/doctor"
+	"workshop/internal/lesson"
 	"workshop/internal/session"
 	"workshop/internal/stack"
 	"workshop/internal/sweep"
@@ -26,18 +27,19 @@ func TestTheWholeWay(t *testing.T) {
 			play(t, tuitest.New, size[0], size[1], tui.Options{}, func(st *stage) {
 				st.sees("Welcome", "SANDBOX", "nothing deployed", "In this workshop you deploy")
 				st.frame("guide-first")
-				st.press("3")
+				st.open("live")
 				st.sees("Nothing runs yet", "Press 2 to deploy")
-				st.press("4")
+				st.open("logs")
 				st.sees("Nothing runs yet")
-				st.press("5")
+				st.open("cleanup")
 				st.sees("Terraform's state lists nothing")
 				st.golden("cleanup-nothing")
-				st.press("1", "n", "n", "n")
+				st.open("guide")
+				st.press("n", "n", "n")
 				st.sees("Terraform now makes what the plan promised")
 				st.golden("guide-deploy")
 
-				st.press("2")
+				st.open("deploy")
 				st.sees("Nothing is deployed yet", "nothing in the sandbox")
 				st.golden("deploy-nothing")
 				st.press("enter")
@@ -70,7 +72,7 @@ func TestTheWholeWay(t *testing.T) {
 					t.Errorf("y copied %q", st.copied)
 				}
 
-				st.press("3")
+				st.open("live")
 				st.wait(10 * time.Second)
 				st.sees("2 of 2 running", "rolled out", "answers in 3 ms", "eu-west-1a", "healthy", "has reached a steady state", "14 calls a minute")
 				st.golden("live")
@@ -81,7 +83,7 @@ func TestTheWholeWay(t *testing.T) {
 				st.sees("Its last words are in the logs", "exit code 2", "EssentialContainerExited")
 				st.golden("live-why")
 
-				st.press("4")
+				st.open("logs")
 				st.wait(2 * time.Second)
 				st.sees("Logs of all tasks", "following", "request started", "health checks hidden · h shows them")
 				st.seesNot("/healthz")
@@ -94,7 +96,7 @@ func TestTheWholeWay(t *testing.T) {
 				st.golden("logs-filter")
 				st.press("esc")
 
-				st.press("5")
+				st.open("cleanup")
 				st.sees("The stack is up", "28 resources")
 				st.golden("cleanup-up")
 				st.press("enter")
@@ -136,7 +138,8 @@ func TestColours(t *testing.T) {
 				st.coloured("live-" + name)
 				st.press("x")
 				st.coloured("live-dialog-" + name)
-				st.press("esc", "4")
+				st.press("esc")
+				st.open("logs")
 				st.wait(3 * time.Second)
 				st.coloured("logs-" + name)
 			})
@@ -146,16 +149,19 @@ func TestColours(t *testing.T) {
 
 func TestASCII(t *testing.T) {
 	play(t, tuitest.NewUp, 80, 24, tui.Options{ASCII: true}, func(st *stage) {
-		for _, keys := range []string{"1", "2", "3", "4", "5", "?"} {
-			st.press(keys)
+		pages := append(tui.Pages(), lesson.Screen{Slug: "the help", Key: "?"})
+		for _, page := range pages {
+			st.press(page.Key)
 			st.wait(time.Second)
 			for _, r := range st.screen() {
 				if r > 0x7e {
-					t.Fatalf("page %s draws %q:\n%s", keys, r, st.screen())
+					t.Fatalf("%s draws %q:\n%s", page.Slug, r, st.screen())
 				}
 			}
 		}
-		st.press("esc", "2", "p")
+		st.press("esc")
+		st.open("deploy")
+		st.press("p")
 		st.wait(4 * time.Second)
 		st.golden("ascii-plan")
 	})
@@ -268,7 +274,7 @@ func TestTheLastRunDidNotEnd(t *testing.T) {
 			play(t, session, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
 				st.wait(time.Second)
 				st.sees(c.sees)
-				st.press("5")
+				st.open("cleanup")
 				st.sees(c.sees)
 			})
 		})
@@ -334,8 +340,8 @@ func TestTheSandboxIsSick(t *testing.T) {
 		return s
 	}
 	play(t, session, 80, 24, tui.Options{}, func(st *stage) {
-		for _, page := range []string{"1", "2", "3", "4", "5"} {
-			st.press(page)
+		for _, page := range tui.Pages() {
+			st.open(page.Slug)
 			st.wait(10 * time.Second)
 			st.sees("no space left on device")
 		}
@@ -460,7 +466,7 @@ func TestTheDiagram(t *testing.T) {
 				st.wait(20 * time.Second)
 				st.sees("Applying", "in the making", "tasks come here")
 				st.golden("graph-applying")
-				st.press("3")
+				st.open("live")
 				st.wait(70 * time.Second)
 				st.sees("2/2 healthy", "200 in 3 ms", "eu-west-1a")
 				st.press("tab")
@@ -477,7 +483,8 @@ func TestTheDiagram(t *testing.T) {
 				st.press("left")
 				st.press("enter")
 				st.sees("in two zones, a service behind it")
-				st.press("3", "g")
+				st.open("live")
+				st.press("g")
 				st.sees("1 of 2 running")
 			})
 		})
@@ -492,13 +499,13 @@ func TestTasksThatCannotStart(t *testing.T) {
 		st.wait(3 * time.Second)
 		st.press("a", "y")
 		st.wait(10 * time.Second)
-		st.press("3")
+		st.open("live")
 		st.sees("Not yet", "Terraform is at work")
 		st.wait(57500 * time.Millisecond)
 		st.sees("0 of 2 running", "2 starting", "provisioning")
 		st.wait(3 * time.Second)
 		st.sees("stopped", "the image ghcr.io/stefanprodan/podinfo:6.9.x does not exist")
-		st.press("2")
+		st.open("deploy")
 		st.sees("tasks stopped: the image ghcr.io/stefanprodan/podinfo:6.9.x does not exist", "Mend the variable image")
 		st.wait(10 * time.Second)
 		st.sees("ECS has given up; Terraform goes on waiting: ctrl+c stops it safely")
@@ -569,7 +576,8 @@ func TestLogsKeepThePlaceWhilePaused(t *testing.T) {
 		if after := strings.Split(st.screen(), "\n")[4:20]; strings.Join(before, "\n") != strings.Join(after, "\n") {
 			t.Errorf("the lines moved while paused:\n%s\n\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 		}
-		st.press("1", "4")
+		st.open("guide")
+		st.open("logs")
 		st.sees("paused")
 		st.press("h", "g")
 		first := strings.Split(st.screen(), "\n")[4]
@@ -675,9 +683,13 @@ func TestReadOnlyLooksButDoesNotTouch(t *testing.T) {
 		st.sees("READ ONLY")
 		st.press("p")
 		st.sees("You can look but not change: workshop deploy (process 4242)")
-		st.press("3")
+		st.open("live")
 		st.wait(time.Second)
-		st.press("x", "s", "f", "5", "enter", "1", "n")
+		st.press("x", "s", "f")
+		st.open("cleanup")
+		st.press("enter")
+		st.open("guide")
+		st.press("n")
 		st.called()
 		if p := st.s.Saved(); p.Step != "" {
 			t.Errorf("a reader saved %+v", p)
@@ -722,15 +734,17 @@ func TestTheWindow(t *testing.T) {
 		st.wait(time.Second)
 		st.sees("2 of 2 running")
 		st.frame("live-least")
-		for _, k := range []string{"1", "2", "4", "5"} {
-			st.press(k)
-			st.golden("least-" + k)
+		for _, page := range tui.Pages() {
+			st.open(page.Slug)
+			st.golden("least-" + page.Slug)
 		}
+		st.open("live")
 		st.resize(20, 3)
 		st.resize(1, 1)
 		st.press("j", "x", "enter")
 		st.resize(200, 60)
-		st.press("3", "x")
+		st.open("live")
+		st.press("x")
 		st.resize(60, 16) // in the middle of a dialog
 		st.sees("Stop task", "No, leave it")
 		st.resize(30, 10)
@@ -780,7 +794,8 @@ func TestRunABlock(t *testing.T) {
 		st.called("run curl -i http://localhost:18080")
 		st.sees("$ curl -i http://localhost:18080", "HTTP/1.1 200 OK", "done in 1 s", "greetings from podinfo")
 		st.golden("guide-output")
-		st.press("2", "1")
+		st.open("deploy")
+		st.open("guide")
 		st.sees("HTTP/1.1 200 OK")
 		st.press("enter")
 		st.wait(200 * time.Millisecond)
@@ -796,11 +811,10 @@ func TestRunABlock(t *testing.T) {
 func TestEveryKeyOnEveryPage(t *testing.T) {
 	for _, make := range []func() *tuitest.Session{tuitest.New, tuitest.NewUp} {
 		play(t, make, 80, 24, tui.Options{}, func(st *stage) {
-			for _, page := range []string{"1", "2", "3", "4", "5"} {
-				st.press("esc", "esc", page)
+			for _, page := range tui.Pages() {
+				st.press("esc", "esc", page.Key)
 				for r := ' '; r <= '~'; r++ {
-					switch r {
-					case '1', '2', '3', '4', '5', 'q':
+					if r == 'q' || '1' <= r && r <= '9' {
 						continue
 					}
 					st.press(string(r), "esc")
@@ -838,14 +852,15 @@ func TestTeaching(t *testing.T) {
 				st.press("a")
 				st.sees("Question 1 of 1", "What does Terraform do")
 				st.seesNot("Nothing is rolled back")
-				st.press("1")
+				st.open("guide")
 				st.sees("No. Nothing is rolled back.")
-				st.press("2")
+				st.open("deploy")
 				st.sees("Yes. The next plan holds what is still missing.")
 				st.golden("guide-quiz")
 				st.press("enter")
 				st.sees("1 answered right")
-				st.press("esc", "2")
+				st.press("esc")
+				st.open("deploy")
 				st.sees("Nothing is deployed yet") // digits are pages again
 			})
 		})
@@ -896,11 +911,11 @@ func TestSolve(t *testing.T) {
 		st.press("y")
 		st.wait(20 * time.Second)
 		st.sees("runs", "applying")
-		st.press("2")
+		st.open("deploy")
 		st.sees("Applying", "of 28")
 		st.wait(90 * time.Second)
 		st.sees("Done in")
-		st.press("1")
+		st.open("guide")
 		st.wait(time.Second)
 		st.sees("Checks 2 of 2", "done in")
 	})

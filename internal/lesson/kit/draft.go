@@ -14,7 +14,7 @@ import (
 // text. It is safe for concurrent use.
 type Draft struct {
 	steps, terraform fs.FS
-	pages            []string
+	screens          []lesson.Screen
 
 	mu     sync.Mutex
 	course *lesson.Course
@@ -22,10 +22,9 @@ type Draft struct {
 }
 
 // NewDraft returns the draft of the workshop in the folder steps, with the
-// folder of its configuration; pages are the names of the screens that its steps may
-// open. It is empty before Look has read it.
-func NewDraft(steps, terraform fs.FS, pages []string) *Draft {
-	return &Draft{steps: steps, terraform: terraform, pages: pages, good: map[string][]byte{}, course: &lesson.Course{Title: "Workshop"}}
+// folder of its configuration; screens are the pages that its steps may name. It is empty before Look has read it.
+func NewDraft(steps, terraform fs.FS, screens []lesson.Screen) *Draft {
+	return &Draft{steps: steps, terraform: terraform, screens: screens, good: map[string][]byte{}, course: &lesson.Course{Title: "Workshop"}}
 }
 
 // Course is the workshop as Look read it last; the error is always nil.
@@ -54,7 +53,7 @@ func (d *Draft) Look() (*lesson.Course, []*lesson.Error) {
 	for _, f := range faults {
 		f.Msg += " (you see its text from before that)"
 	}
-	for _, f := range Lint(&leniently{FS: d.steps, good: d.good}, d.terraform, d.pages) { // else one mistake brings others
+	for _, f := range Lint(&leniently{FS: d.steps, good: d.good}, d.terraform, d.screens) { // else one mistake brings others
 		if !slices.ContainsFunc(l.faults, func(held *lesson.Error) bool { return held.File == f.File }) {
 			faults = append(faults, f)
 		}

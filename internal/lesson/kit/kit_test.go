@@ -22,8 +22,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// screens are the names of pages that steps may open in these tests.
-var screens = []string{"guide", "deploy", "live", "logs", "cleanup"}
+// screens are the pages that steps may name in these tests.
+var screens = []lesson.Screen{
+	{Slug: "guide", Title: "Guide", Key: "1"}, {Slug: "deploy", Title: "Deploy", Key: "2"}, {Slug: "live", Title: "Live", Key: "3"},
+	{Slug: "logs", Title: "Logs", Key: "4"}, {Slug: "cleanup", Title: "Clean up", Key: "5"},
+}
 
 func report(faults []*lesson.Error) string {
 	var b strings.Builder
@@ -90,6 +93,7 @@ func TestLint(t *testing.T) {
 		{name: "code", body: "``` { .python .run }\nx\n```\n\n``` { .bash .run }\n```\n\n``` { .hcl .open file=\"a.tf\" }\n```\n\n``` { .hcl .open file=\"main.tf\" find=\"gone\" }\n```\n\n``` { .hcl .set }\nnme = 3\n```\n\n``` { .hcl .set }\nname =\n```\n\n``` { .bash .run .copy }\nls\n```\n",
 			want: []string{`01-a.md:6:1: a "python" block cannot be run`, `01-a.md:10:1: there is no command to run`, `01-a.md:13:1: the configuration has no file "a.tf"`, `01-a.md:16:1: main.tf has no line with "gone"`, `01-a.md:19:1: the configuration has no variable "nme"`, `01-a.md:23:1: the values cannot be read`, `01-a.md:23:1: the block sets no variable`, `01-a.md:27:1: a code block offers one action`}},
 		{name: "variables", body: "a {{ outputs.ulr }} {{ nothing }} {{ service.running }} {{.Names}}\n", want: []string{`01-a.md:6:6: there is no value {{ outputs.ulr }}`, `01-a.md:6:24: there is no value {{ nothing }}`, `01-a.md:6:38: {{ service.running }} is not known while`}},
+		{name: "pages", body: "Press {{ keys.live }} for the {{ pages.live }} page, {{ keys.lve }} {{ pages }}\n", want: []string{`01-a.md:6:57: there is no page "lve"; there are guide, deploy`, `01-a.md:6:72: there is no value {{ pages }}`}},
 		{name: "conditions", body: "<!-- if target == \"aws\" -->\na\n<!-- else -->\nb\n<!-- end -->\n\n<!-- if targt == \"aws\" -->\nc\n<!-- end -->\n\n<!-- if service.running == 1 -->\nd\n<!-- end -->\n\n<!-- end -->\n\n<!-- if true -->\n",
 			want: []string{`01-a.md:12:9: the condition does not compile`, `01-a.md:16:9: the condition is asked while the page is drawn`, `01-a.md:20:1: nothing is conditional here`, `01-a.md:22:1: <!-- if true --> has no <!-- end -->`}},
 	} {

@@ -22,11 +22,10 @@ import (
 )
 
 // Lint returns the mistakes in a workshop, sorted by file, line and column; each
-// has all three. steps is its folder and terraform that of its configuration; pages
-// are the names of the screens that its steps may open. Nothing is run and nobody is
-// asked.
-func Lint(steps, terraform fs.FS, pages []string) []*lesson.Error {
-	l := &linter{fsys: steps, pages: pages, conf: check.ReadConfiguration(terraform), headings: map[string]map[string]bool{}}
+// has all three. steps is its folder and terraform that of its configuration; screens
+// are the pages that its steps may name. Nothing is run and nobody is asked.
+func Lint(steps, terraform fs.FS, screens []lesson.Screen) []*lesson.Error {
+	l := &linter{fsys: steps, screens: screens, conf: check.ReadConfiguration(terraform), headings: map[string]map[string]bool{}}
 	course, err := lesson.Load(steps)
 	l.course = course
 	l.faults = parted(err)
@@ -52,7 +51,7 @@ type linter struct {
 	course   *lesson.Course
 	conf     *check.Configuration
 	schema   *check.Schema
-	pages    []string
+	screens  []lesson.Screen
 	headings map[string]map[string]bool // by step: the anchors of its headings
 	faults   []*lesson.Error
 
@@ -193,9 +192,9 @@ func (l *linter) step(s *lesson.Step) {
 		if !slices.Contains(ourKeys, k.Name) && !slices.Contains(siteKeys, k.Name) {
 			l.fault(l.file, k.Line, k.Column, "there is no key %q; there are %s", k.Name, strings.Join(ourKeys, ", "))
 		}
-		if k.Name == "page" && s.Page != "" && !slices.Contains(l.pages, s.Page) {
+		if k.Name == "page" && s.Page != "" {
 			line, column := l.find(s.Page, k.Line)
-			l.fault(l.file, line, column, "there is no page %q; there are %s", s.Page, strings.Join(l.pages, ", "))
+			l.page(s.Page, line, column)
 		}
 	}
 	described := len(s.Keys) > 0 || !strings.HasPrefix(l.lines[0], "---") // else it has been said that it cannot be read
@@ -382,6 +381,17 @@ func (l *linter) link(s *lesson.Step, link string, line, column int) {
 	}
 }
 
+// page looks whether there is a page of that name.
+func (l *linter) page(name string, line, column int) {
+	var slugs []string
+	for _, s := range l.screens {
+		slugs = append(slugs, s.Slug)
+	}
+	if !slices.Contains(slugs, name) {
+		l.fault(l.file, line, column, "there is no page %q; there are %s", name, strings.Join(slugs, ", "))
+	}
+}
+
 // action looks whether an action can be carried out.
 func (l *linter) action(a lesson.Action, line, column int) {
 	switch a.Verb {
@@ -390,9 +400,7 @@ func (l *linter) action(a lesson.Action, line, column int) {
 			l.fault(l.file, line, column, "there is no command to run")
 		}
 	case lesson.Page:
-		if !slices.Contains(l.pages, a.Name) {
-			l.fault(l.file, line, column, "there is no page %q; there are %s", a.Name, strings.Join(l.pages, ", "))
-		}
+		l.page(a.Name, line, column)
 	case lesson.Set:
 		for _, set := range a.Settings {
 			if _, ok := l.conf.Variables[set.Name]; !ok {
@@ -493,6 +501,10 @@ func (l *linter) values(line int, text, section string) {
 			continue
 		}
 		if _, own := l.course.Variables[name]; own || alwaysKnown[name] {
+			continue
+		}
+		if group, slug, ok := strings.Cut(name, "."); ok && (group == "pages" || group == "keys") {
+			l.page(slug, line, column)
 			continue
 		}
 		e, err := check.CompileValue(name, l.schema)

@@ -88,7 +88,7 @@ type Root interface {
 	// OpenStep shows a step of the guide by its id.
 	OpenStep(id string) tea.Cmd
 	// Pages lists the pages in the order of their keys.
-	Pages() []Link
+	Pages() []lesson.Screen
 	// Key returns the key that opens the page of that slug, empty for none.
 	Key(slug string) string
 	// Title returns the title of the page of that slug, empty for none.
@@ -105,9 +105,6 @@ type Root interface {
 	// program has ended.
 	Run(p Program, done func(error) tea.Cmd) tea.Cmd
 }
-
-// Link is a page as others name it.
-type Link struct{ Slug, Title, Key string }
 
 // Program is a program that has the terminal until it ends.
 type Program struct {
@@ -197,7 +194,7 @@ func (c *Context) IsReady() bool {
 
 // Value returns what {{ name }} stands for in a step's text.
 func (c *Context) Value(name string) (string, bool) {
-	return session.Names{Info: c.Info, Outputs: c.Stack.Outputs, Values: c.Words.Values, Course: c.Course}.Value(name)
+	return session.Names{Info: c.Info, Outputs: c.Stack.Outputs, Values: c.Words.Values, Course: c.Course, Screens: c.Root.Pages()}.Value(name)
 }
 
 // Where names the target for a sentence.
