@@ -281,7 +281,7 @@ func task(t *ecstypes.Task, targets map[string]elbtypes.TargetHealth) Task {
 	}
 	task.Health = health(task)
 	if task.Status == "STOPPED" || task.StopCode != "" {
-		task.Answer = why(task)
+		task.Answer = Why(task)
 	}
 	return task
 }
@@ -301,7 +301,9 @@ func health(t Task) string {
 	return string(ecstypes.HealthStatusUnknown)
 }
 
-func why(t Task) *Answer {
+// Why returns what is known about why a task stopped, written for commands; nil where
+// nothing is.
+func Why(t Task) *Answer {
 	facts := diagnose.Facts{StopCode: t.StopCode, Reason: t.StoppedReason}
 	for _, c := range t.Containers {
 		facts.Containers = append(facts.Containers, diagnose.Container{Name: c.Name, Reason: c.Reason, ExitCode: c.ExitCode})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"workshop/internal/fargate"
+	"workshop/internal/tui"
 )
 
 const cluster = "fargate-workshop"
@@ -59,9 +60,9 @@ func (s *Session) step(now time.Time) {
 		case s.BadImage && age > 2*time.Second:
 			at := now
 			t.Stopped, t.Status, t.DesiredStatus = &at, "STOPPED", "STOPPED"
-			t.StopCode, t.StoppedReason = "TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 5 time(s): ghcr.io/stefanprodan/podinfo:6.9.x: not found"
+			t.StopCode, t.StoppedReason = "TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref ghcr.io/stefanprodan/podinfo:6.9.x: not found"
 			t.Containers[0].Status = "STOPPED"
-			t.Answer = &fargate.Answer{What: "the image ghcr.io/stefanprodan/podinfo:6.9.x does not exist", Do: "Mend the variable image and deploy again."}
+			explain(t)
 			s.failed++
 		case t.DesiredStatus == "STOPPED":
 			if t.Target = "draining"; age > 0 && now.Sub(s.asOf) >= 0 {
@@ -69,7 +70,7 @@ func (s *Session) step(now time.Time) {
 				t.Stopped, t.Status, t.Target = &at, "STOPPED", ""
 				t.StopCode, t.StoppedReason = "UserInitiated", "Task stopped by the learner"
 				t.Containers[0].Status, t.Containers[0].ExitCode = "STOPPED", &code
-				t.Answer = &fargate.Answer{What: "you stopped it", Do: "Nothing: the service starts another one."}
+				explain(t)
 				s.event(now, "(service web) has stopped 1 running task: (task "+t.ID+").")
 			}
 		case age > 4*time.Second:
@@ -146,6 +147,14 @@ func (s *Session) snapshot(now time.Time) fargate.Snapshot {
 	return out
 }
 
+// explain gives a stopped task the answer that the real session gives to a screen.
+func explain(t *fargate.Task) {
+	if t.Answer = fargate.Why(*t); t.Answer != nil {
+		a := t.Answer.On(tui.Face)
+		t.Answer = &a
+	}
+}
+
 // Crash makes the oldest running task stop with exit code 2.
 func (s *Session) Crash() {
 	s.mu.Lock()
@@ -157,8 +166,7 @@ func (s *Session) Crash() {
 			t.Stopped, t.Status, t.DesiredStatus, t.Target, t.Health = &at, "STOPPED", "STOPPED", "", "UNKNOWN"
 			t.StopCode, t.StoppedReason = "EssentialContainerExited", "Essential container in task exited"
 			t.Containers[0].Status, t.Containers[0].ExitCode = "STOPPED", &code
-			t.Answer = &fargate.Answer{What: "essential container exited, code 2: the app panicked",
-				Do: "Its last words are in the logs: press 4 and look for its id. The service starts another task by itself; when each one dies the same way, the image is at fault, not Fargate."}
+			explain(t)
 			return
 		}
 	}

@@ -19,7 +19,7 @@ func teaching(s *lesson.Step) *lesson.Step {
 		{Check: check.Check{ID: "up", Title: "everything in the plan exists", That: `stack.state == "up"`}},
 		{Check: check.Check{ID: "answers", Title: "the URL answers", That: "http(outputs.url).status == 200"}},
 	}
-	s.Hints = [][]lesson.Span{text("Press 2, then enter."), text("a applies the plan that you see.")}
+	s.Hints = [][]lesson.Span{text("Press enter on the Deploy page."), text("a applies the plan that you see.")}
 	s.Quiz = []lesson.Question{{Ask: text("What does Terraform do when an apply fails half-way?"), Answers: []lesson.Answer{
 		{Text: text("It deletes what it made."), Why: text("No. Nothing is rolled back.")},
 		{Text: text("It keeps what it made."), Right: true, Why: text("Yes. The next plan holds what is still missing.")},
