@@ -1,22 +1,20 @@
 package operation
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"time"
 
+	"workshop/internal/jsonl"
 	"workshop/internal/stack"
 )
 
-// maxRecord bounds a record of a journal, in bytes; readers pass over longer ones.
-const maxRecord = 16 << 20
+// journalFormat is the format of an operation's journal. Version 0 had no header.
+var journalFormat = &jsonl.Format{Name: "workshop operation", MaxLine: 16 << 20, Upgrades: []func([]byte) ([]byte, error){nil}}
 
 // record is one line of a journal: an event or, last of all, the outcome.
 type record struct {
@@ -35,9 +33,7 @@ type outcome struct {
 type reader struct {
 	path string
 	file *os.File
-	in   *bufio.Reader
-	part []byte // of a line whose end is not written yet
-	long bool   // the line is longer than maxRecord
+	in   *jsonl.Reader
 }
 
 // read hands on the records that have been written since the last call.
@@ -50,30 +46,18 @@ func (r *reader) read(handle func(record)) error {
 		if err != nil {
 			return fmt.Errorf("read the operation's journal: %w", err)
 		}
-		r.file, r.in = f, bufio.NewReaderSize(f, 64<<10)
+		r.file, r.in = f, journalFormat.NewReader(f, jsonl.Position{})
 	}
-	for {
-		chunk, err := r.in.ReadSlice('\n')
-		if len(r.part)+len(chunk) > maxRecord {
-			r.long = true
-		}
-		if !r.long {
-			r.part = append(r.part, chunk...)
-		}
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			continue
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("read the operation's journal: %w", err)
+	for l, err := range r.in.All() {
+		if err != nil {
+			return fmt.Errorf("read the operation's journal %s: %w", r.path, err)
 		}
 		var rec record
-		if !r.long && json.Unmarshal(bytes.TrimSpace(r.part), &rec) == nil {
+		if l.Err == nil && json.Unmarshal(l.Text, &rec) == nil {
 			handle(rec)
 		}
-		r.part, r.long = r.part[:0], false
 	}
+	return nil
 }
 
 func (r *reader) close() {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"workshop/internal/jsonl"
 	"workshop/internal/stack"
 )
 
@@ -102,8 +103,7 @@ type journal struct {
 	path string
 
 	mu      sync.Mutex
-	file    *os.File
-	size    int64 // of what was written whole
+	file    *jsonl.Log
 	pending []byte
 }
 
@@ -125,7 +125,7 @@ func (j *journal) event(o *Operation, e stack.Event) {
 // end writes the outcome, trying again for a while.
 func (j *journal) end(out *outcome) error {
 	err := j.add(record{Time: time.Now().UTC(), Outcome: out})
-	for deadline := time.Now().Add(outcomeTime); err != nil && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(outcomeTime); err != nil && !errors.Is(err, jsonl.ErrTooLong) && time.Now().Before(deadline); {
 		time.Sleep(retryTime)
 		err = j.write()
 	}
@@ -142,6 +142,9 @@ func (j *journal) add(r record) error {
 	if err != nil {
 		return fmt.Errorf("write the operation's journal: %w", err)
 	}
+	if len(line) >= journalFormat.MaxLine {
+		return fmt.Errorf("write the operation's journal: %w: %d bytes", jsonl.ErrTooLong, len(line))
+	}
 	j.mu.Lock()
 	if len(j.pending) > maxPending {
 		j.pending = nil
@@ -157,22 +160,20 @@ func (j *journal) write() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.file == nil {
-		f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_CREATE, fileMode)
+		f, err := jsonl.OS{}.OpenFile(j.path, os.O_RDWR|os.O_CREATE)
 		if err != nil {
 			return fmt.Errorf("write the operation's journal: %w", err)
 		}
-		j.file = f
+		if j.file, err = journalFormat.Load(f, nil); err != nil {
+			return errors.Join(fmt.Errorf("write the operation's journal %s: %w", j.path, err), f.Close())
+		}
 	}
 	if len(j.pending) == 0 {
 		return nil
 	}
-	if n, err := j.file.WriteAt(j.pending, j.size); err != nil {
-		if n > 0 {
-			err = errors.Join(err, j.file.Truncate(j.size))
-		}
+	if _, err := j.file.Append(j.pending); err != nil {
 		return fmt.Errorf("write the operation's journal: %w", err)
 	}
-	j.size += int64(len(j.pending))
 	j.pending = j.pending[:0]
 	return nil
 }

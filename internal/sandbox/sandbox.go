@@ -2,7 +2,7 @@
 // processes on Fargate's terms, its load balancer listens on loopback, its logs
 // are what the tasks printed. Everything that speaks to AWS can speak to it.
 //
-// It imports nothing else of the project.
+// It imports nothing else of the project but package jsonl.
 package sandbox
 
 import (
@@ -25,11 +25,11 @@ import (
 
 	"github.com/google/renameio/v2/maybe"
 
+	"workshop/internal/jsonl"
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/autoscaling"
 	"workshop/internal/sandbox/balancer"
 	"workshop/internal/sandbox/cloudwatch"
-	"workshop/internal/sandbox/disk"
 	"workshop/internal/sandbox/ec2"
 	"workshop/internal/sandbox/ecs"
 	"workshop/internal/sandbox/elbv2"
@@ -55,7 +55,7 @@ type Options struct {
 	Listener net.Listener
 	// Control answers signed requests for paths below ControlPath; nil for none.
 	Control http.Handler
-	Disk    disk.FS // that it writes to; nil for the machine's
+	Disk    jsonl.FS // that it writes to; nil for the machine's
 }
 
 // ControlPath begins the paths that Options.Control answers for.
@@ -118,7 +118,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 		return err
 	}
 	if o.Disk == nil {
-		o.Disk = disk.OS{}
+		o.Disk = jsonl.OS{}
 	}
 	st, err := store.OpenFS(o.Disk, filepath.Join(o.Dir, "journal"))
 	if err != nil {

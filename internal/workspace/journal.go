@@ -1,7 +1,6 @@
 package workspace
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,15 +10,17 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"workshop/internal/jsonl"
 )
 
 const (
 	journalFile = "journal.jsonl"
 	journalLock = "journal.lock"
-
-	// maxEntry bounds a line of the journal, in bytes; readers pass over longer ones.
-	maxEntry = 1 << 20
 )
+
+// journalFormat is the format of the journal. Version 0 had no header.
+var journalFormat = &jsonl.Format{Name: "workshop journal", MaxLine: 1 << 20, Upgrades: []func([]byte) ([]byte, error){nil}}
 
 // Entry is one line of the journal.
 type Entry struct {
@@ -39,24 +40,14 @@ func (w *Workspace) Append(kind string, v any) error {
 	if err != nil {
 		return fmt.Errorf("journal %s: %w", kind, err)
 	}
-	if len(line) >= maxEntry {
+	if len(line) >= journalFormat.MaxLine {
 		return fmt.Errorf("journal %s: %d bytes are more than an entry may have", kind, len(line))
 	}
-	w.journal.Lock()
-	defer w.journal.Unlock()
-	f, err := w.openFile(journalFile, os.O_RDWR|os.O_APPEND|os.O_CREATE)
-	if err != nil {
-		return w.writeError(err)
-	}
-	// A process that died while it wrote left a torn line; this one starts afresh.
-	if torn(f) {
-		line = append([]byte{'\n'}, line...)
-	}
-	_, err = f.Write(append(line, '\n'))
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	err = w.journal.Append(journalFormat, func(flag int) (*os.File, error) { return w.openFile(journalFile, flag) }, append(line, '\n'))
+	switch {
+	case jsonl.Refused(err):
+		return fmt.Errorf("write the journal %s: %w", w.path(journalFile), err)
+	case err != nil:
 		return w.writeError(err)
 	}
 	return nil
@@ -74,16 +65,6 @@ func (w *Workspace) AppendUnless(known func() (bool, error), kind string, v any)
 	})
 }
 
-func torn(f *os.File) bool {
-	info, err := f.Stat()
-	if err != nil || info.Size() == 0 {
-		return false
-	}
-	last := make([]byte, 1)
-	_, err = f.ReadAt(last, info.Size()-1)
-	return err == nil && last[0] != '\n'
-}
-
 // Read yields the journal's entries of the given kinds, oldest first; without
 // kinds all of them. Lines that cannot be understood are passed over. An error
 // of reading is yielded last.
@@ -94,16 +75,16 @@ func (w *Workspace) Read(kinds ...string) iter.Seq2[Entry, error] {
 			return
 		}
 		if err != nil {
-			yield(Entry{}, fmt.Errorf("read the journal: %w", err))
+			yield(Entry{}, w.readError(err))
 			return
 		}
 		defer f.Close()
-		for l, err := range lines(f) {
+		for l, err := range journalFormat.NewReader(f, jsonl.Position{}).All() {
 			if err != nil {
-				yield(Entry{}, fmt.Errorf("read the journal: %w", err))
+				yield(Entry{}, w.readError(err))
 				return
 			}
-			if e, ok := entry(l.text, kinds); ok && !yield(e, nil) {
+			if e, ok := entry(l, kinds); ok && !yield(e, nil) {
 				return
 			}
 		}
@@ -112,10 +93,10 @@ func (w *Workspace) Read(kinds ...string) iter.Seq2[Entry, error] {
 
 // Tail reads the journal as it grows. It is not safe for concurrent use.
 type Tail struct {
-	w      *Workspace
-	kinds  []string
-	file   fs.FileInfo // of the journal that was read, nil before there was one
-	offset int64       // after its last whole line that was read
+	w     *Workspace
+	kinds []string
+	file  fs.FileInfo    // of the journal that was read, nil before there was one
+	pos   jsonl.Position // after its last whole line that was read
 }
 
 // Tail returns a Tail for entries of the given kinds, before the first entry.
@@ -129,87 +110,54 @@ func (t *Tail) Next() (entries []Entry, replaced bool, err error) {
 	info, err := os.Stat(t.w.path(journalFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		replaced = t.file != nil
-		t.file, t.offset = nil, 0
+		t.file, t.pos = nil, jsonl.Position{}
 		return nil, replaced, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("read the journal: %w", err)
+		return nil, false, t.w.readError(err)
 	}
-	if t.file != nil && (!os.SameFile(t.file, info) || info.Size() < t.offset) {
-		replaced, t.offset = true, 0
+	if t.file != nil && (!os.SameFile(t.file, info) || info.Size() < t.pos.Offset) {
+		replaced, t.pos = true, jsonl.Position{}
 	}
 	t.file = info
-	if info.Size() == t.offset {
+	if info.Size() == t.pos.Offset {
 		return nil, replaced, nil
 	}
 	f, err := t.w.openFile(journalFile, os.O_RDONLY)
 	if err != nil {
-		return nil, replaced, fmt.Errorf("read the journal: %w", err)
+		return nil, replaced, t.w.readError(err)
 	}
 	defer f.Close()
-	if _, err := f.Seek(t.offset, io.SeekStart); err != nil {
-		return nil, replaced, fmt.Errorf("read the journal: %w", err)
+	if _, err := f.Seek(t.pos.Offset, io.SeekStart); err != nil {
+		return nil, replaced, t.w.readError(err)
 	}
-	for l, err := range lines(f) {
+	in := journalFormat.NewReader(f, t.pos)
+	for l, err := range in.All() {
 		if err != nil {
-			return entries, replaced, fmt.Errorf("read the journal: %w", err)
+			return entries, replaced, t.w.readError(err)
 		}
-		if l.torn { // another process may still be writing it
-			break
-		}
-		t.offset += l.size
-		if e, ok := entry(l.text, t.kinds); ok {
+		t.pos = in.Position()
+		if e, ok := entry(l, t.kinds); ok {
 			entries = append(entries, e)
 		}
 	}
+	t.pos = in.Position()
 	return entries, replaced, nil
 }
 
+// readError adds to err what was read.
+func (w *Workspace) readError(err error) error {
+	if !jsonl.Refused(err) {
+		return fmt.Errorf("read the journal: %w", err) // with the path, from the system
+	}
+	return fmt.Errorf("read the journal %s: %w", w.path(journalFile), err)
+}
+
 // entry reads a line; false where it cannot be understood or is of another kind.
-func entry(text []byte, kinds []string) (Entry, bool) {
+func entry(l jsonl.Line, kinds []string) (Entry, bool) {
 	var e Entry
-	if json.Unmarshal(text, &e) != nil || e.Kind == "" || e.Time.IsZero() {
+	if l.Err != nil || json.Unmarshal(l.Text, &e) != nil || e.Kind == "" || e.Time.IsZero() {
 		return e, false
 	}
 	return e, len(kinds) == 0 || slices.Contains(kinds, e.Kind)
-}
-
-// line is one line of the journal; text is only valid until the next one.
-type line struct {
-	text []byte // empty for one longer than maxEntry
-	size int64  // bytes, its newline included
-	torn bool   // it has no newline
-}
-
-func lines(r io.Reader) iter.Seq2[line, error] {
-	return func(yield func(line, error) bool) {
-		in := bufio.NewReaderSize(r, 64<<10)
-		var l line
-		tooLong := false
-		for {
-			part, err := in.ReadSlice('\n')
-			l.size += int64(len(part))
-			if l.size > maxEntry {
-				tooLong = true
-			}
-			if !tooLong {
-				l.text = append(l.text, part...)
-			}
-			if errors.Is(err, bufio.ErrBufferFull) {
-				continue
-			}
-			if err != nil && !errors.Is(err, io.EOF) {
-				yield(line{}, err)
-				return
-			}
-			if tooLong {
-				l.text = l.text[:0]
-			}
-			l.torn = err != nil
-			if l.size > 0 && !yield(l, nil) || err != nil {
-				return
-			}
-			l, tooLong = line{text: l.text[:0]}, false
-		}
-	}
 }

@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"github.com/adrg/xdg"
+
+	"workshop/internal/jsonl"
 )
 
 const (
@@ -60,7 +62,7 @@ type Workspace struct {
 	dir      string
 	id       string
 	bundled  fs.FS
-	journal  sync.Mutex
+	journal  jsonl.Shared
 	once     sync.Mutex // held while AppendUnless asks and writes
 	progress sync.Mutex // held while the progress is read, changed and saved
 

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -14,6 +15,8 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"workshop/internal/jsonl"
 )
 
 func bundle(files ...string) fstest.MapFS {
@@ -276,7 +279,7 @@ func TestJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	long := strings.Repeat("x", maxEntry+10)
+	long := strings.Repeat("x", journalFormat.MaxLine+10)
 	if _, err := f.WriteString("not json\n{\"kind\":\"\"}\n" + long + "\n" + `{"time":"2026-01-01T00:00:00Z","kind":"to`); err != nil {
 		t.Fatal(err)
 	}
@@ -298,6 +301,50 @@ func TestJournal(t *testing.T) {
 	}
 }
 
+// A journal without a header, as older programs wrote it, is read and gets one
+// with the next entry. One of a newer program is neither read nor changed.
+func TestJournalVersions(t *testing.T) {
+	w := open(t, t.TempDir(), bundle("a.tf", "a"))
+	old := `{"time":"2026-01-01T00:00:00Z","kind":"a","data":1}` + "\n"
+	if err := os.WriteFile(w.path(journalFile), []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tail := w.Tail()
+	for range 2 {
+		if err := w.Append("b", 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := entries(t, w); got != "a=1 b=2 b=2" {
+		t.Errorf("entries are %s", got)
+	}
+	if got, _, err := tail.Next(); err != nil || len(got) != 3 {
+		t.Errorf("%d entries followed, %v", len(got), err)
+	}
+	data, err := os.ReadFile(w.path(journalFile))
+	if lines := strings.Split(string(data), "\n"); err != nil || len(lines) != 5 || lines[0]+"\n" != old || lines[1] != `{"format":"workshop journal","version":1}` {
+		t.Errorf("%s, %v", data, err)
+	}
+	// Another process of a newer program goes on.
+	newer := append(data, []byte(`{"format":"workshop journal","version":7}`+"\n"+old)...)
+	if err := os.WriteFile(w.path(journalFile), newer, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var last error
+	for _, err := range w.Read() {
+		last = err
+	}
+	_, _, next := tail.Next()
+	for name, err := range map[string]error{"read": last, "followed": next, "written": w.Append("b", 3)} {
+		if !jsonl.Refused(err) || !strings.Contains(err.Error(), w.path(journalFile)) || !strings.Contains(err.Error(), "version 7") || !strings.Contains(err.Error(), "use a newer workshop") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if after, _ := os.ReadFile(w.path(journalFile)); !bytes.Equal(after, newer) {
+		t.Error("a newer journal was changed")
+	}
+}
+
 func FuzzJournal(f *testing.F) {
 	f.Add([]byte("{\"time\":\"2026-01-01T00:00:00Z\",\"kind\":\"a\",\"data\":1}\n{"))
 	f.Add([]byte("\n\n\x00"))
@@ -306,7 +353,13 @@ func FuzzJournal(f *testing.F) {
 		if err := os.WriteFile(w.path(journalFile), before, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Append("last", "word"); err != nil {
+		switch err := w.Append("last", "word"); {
+		case jsonl.Refused(err):
+			if after, _ := os.ReadFile(w.path(journalFile)); !bytes.Equal(after, before) {
+				t.Errorf("a journal that was refused is changed to %q", after)
+			}
+			return
+		case err != nil:
 			t.Fatal(err)
 		}
 		var last Entry

@@ -1,50 +1,17 @@
-// Package disk has the files that the sandbox writes while it runs. A failed
-// write damages nothing, says what to do, and does not end the writing: the next
-// one is tried as if nothing had happened.
+// Package disk describes writes that failed, such as on a full disk: what
+// happened, since when, and what the learner can do. A failed write does not end
+// the writing: the next one is tried as if nothing had happened.
 package disk
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"sync"
 	"syscall"
 	"time"
 )
-
-// FS creates, replaces and removes files. It is an interface so that tests can
-// have writes fail.
-type FS interface {
-	// OpenFile opens a file that its owner alone can read; flag is os.OpenFile's.
-	OpenFile(name string, flag int) (File, error)
-	Rename(from, to string) error
-	Remove(name string) error
-}
-
-// File is an open file.
-type File interface {
-	io.ReaderAt
-	io.WriterAt
-	io.ReadWriteCloser
-	Truncate(size int64) error
-	Sync() error
-}
-
-// OS is the machine's FS.
-type OS struct{}
-
-func (OS) OpenFile(name string, flag int) (File, error) {
-	f, err := os.OpenFile(name, flag, 0o600)
-	if err != nil {
-		return nil, err // not a File that is not nil and holds nothing
-	}
-	return f, nil
-}
-func (OS) Rename(from, to string) error { return os.Rename(from, to) }
-func (OS) Remove(name string) error     { return os.Remove(name) }
 
 // Error is a write that failed. Its message says which file, why, and what to do.
 type Error struct {
@@ -79,57 +46,6 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
-
-// Appender is a file that grows by whole writes: nothing of one that failed is
-// read again. It is not safe for concurrent use.
-type Appender struct {
-	file File
-	size int64
-	torn bool // there may be the beginning of a failed write behind size
-}
-
-// NewAppender appends to a file whose content ends at size; what is behind is cut
-// off. The Appender closes the file.
-func NewAppender(f File, size int64) *Appender { return &Appender{f, size, true} }
-
-// Append writes all of b, or nothing.
-func (a *Appender) Append(b []byte) error {
-	if a.torn {
-		if err := a.file.Truncate(a.size); err != nil {
-			return err
-		}
-		a.torn = false
-	}
-	if _, err := a.file.WriteAt(b, a.size); err != nil {
-		a.torn = a.file.Truncate(a.size) != nil
-		return err
-	}
-	a.size += int64(len(b))
-	return nil
-}
-
-// Probe finds out whether n bytes could be appended. It leaves the file as it is.
-func (a *Appender) Probe(n int) error {
-	was := a.size
-	err := a.Append(append(bytes.Repeat([]byte{' '}, n), '\n'))
-	if err == nil {
-		a.size = was
-		a.torn = a.file.Truncate(was) != nil
-	}
-	return err
-}
-
-// Size returns the length of what was appended, in bytes.
-func (a *Appender) Size() int64 { return a.size }
-
-// ReadAt reads what was appended.
-func (a *Appender) ReadAt(b []byte, off int64) (int, error) { return a.file.ReadAt(b, off) }
-
-// Close closes the file.
-func (a *Appender) Close() error { return a.file.Close() }
-
-// Sync waits until the file is on the disk.
-func (a *Appender) Sync() error { return a.file.Sync() }
 
 // Health says whether the last write failed. The zero Health is well; it is safe
 // for concurrent use.

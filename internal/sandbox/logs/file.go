@@ -1,19 +1,23 @@
 package logs
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"slices"
 	"syscall"
 	"time"
 
+	"workshop/internal/jsonl"
 	"workshop/internal/sandbox/disk"
 )
+
+// format is that of a group's file. The longest line is an event of maxMessage
+// bytes, of which each may need six to be escaped.
+var format = &jsonl.Format{Name: "workshop sandbox logs", MaxLine: 8 * maxMessage, Upgrades: []func([]byte) ([]byte, error){nil}}
 
 // line is one entry of a group's file.
 type line struct {
@@ -84,18 +88,10 @@ func (l *Logs) load(path string) error {
 		return err
 	}
 	g := &group{streams: map[string]*stream{}}
-	var size int64
-	in := bufio.NewReaderSize(f, 1<<16)
-	for {
-		b, err := in.ReadBytes('\n')
-		if err != nil {
-			break
-		}
-		offset := size
-		size += int64(len(b))
+	file, err := format.Load(f, func(in jsonl.Line) error {
 		var n line
-		if json.Unmarshal(b, &n) != nil {
-			continue // one lost line is better than a sandbox that does not start
+		if in.Err != nil || json.Unmarshal(in.Text, &n) != nil {
+			return nil // one lost line is better than a sandbox that does not start
 		}
 		switch {
 		case n.Group != nil:
@@ -106,21 +102,25 @@ func (l *Logs) load(path string) error {
 			g.streams[n.Stream] = &stream{name: n.Stream, created: n.Created}
 		case g.streams[n.Stream] != nil:
 			e := l.event(n)
-			p := placeOf(b, offset)
+			p := placeOf(in.Text, in.At)
 			switch {
-			case p.size > 0 && json.Valid(b[int64(p.at)-offset:][:p.size]):
+			case p.size > 0 && !in.Upgraded && json.Valid(in.Text[int64(p.at)-in.At:][:p.size]):
 				e.place = p
 			case n.Message != "": // the line is not one of ours, which end with the text
 				g.keep(e, n.Message)
 			}
 			g.streams[n.Stream].add(e)
 		}
+		return nil
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	if g.meta.Name == "" {
 		f.Close()
 		return l.fs.Remove(path)
 	}
-	g.file = disk.NewAppender(f, size)
+	g.file = file
 	l.groups[g.meta.Name] = g
 	return nil
 }
@@ -132,12 +132,16 @@ func (l *Logs) create(g *group) error {
 	}
 	path := l.path(g.meta.Name)
 	f, err := l.fs.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	if err == nil {
+		if g.file, err = format.Load(f, nil); err != nil {
+			f.Close()
+		}
+	}
 	if err != nil {
 		err := disk.NewError(path, err)
 		l.health.Set(err, time.Now())
 		return err
 	}
-	g.file = disk.NewAppender(f, 0)
 	if _, err = l.write(g, line{Group: &g.meta}); err != nil {
 		g.file.Close()
 		_ = l.fs.Remove(path) // one without a group is removed at the next start
@@ -157,14 +161,18 @@ func (l *Logs) write(g *group, lines ...line) ([]place, error) {
 		late, events = g.late()
 	}
 	var b bytes.Buffer
-	places, err := encode(&b, g.file.Size(), append(late, lines...)...)
+	places, err := encode(&b, append(late, lines...))
 	if err != nil || b.Len() == 0 {
 		return nil, err
 	}
-	if g.file.Size()+int64(b.Len()) > math.MaxUint32 { // what a place can have
+	var at int64
+	if g.file.Size()+int64(b.Len()) > math.MaxUint32-block { // what a place can have
 		err = syscall.EFBIG
 	} else {
-		err = g.file.Append(b.Bytes())
+		at, err = g.file.Append(b.Bytes())
+	}
+	for i := range places {
+		places[i].at += uint32(at)
 	}
 	if err != nil {
 		err := disk.NewError(l.path(g.meta.Name), err)
@@ -208,22 +216,17 @@ func (g *group) saved() {
 	}
 }
 
-// encode writes lines to w, whose end in the file is at offset.
-func encode(w io.Writer, offset int64, lines ...line) ([]place, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
+// encode appends lines to b. It returns where their texts are in b.
+func encode(b *bytes.Buffer, lines []line) ([]place, error) {
+	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
 	places := make([]place, len(lines))
 	for i, n := range lines {
-		b.Reset()
+		at := b.Len()
 		if err := enc.Encode(n); err != nil {
 			return nil, err
 		}
-		places[i] = placeOf(b.Bytes(), offset)
-		if _, err := w.Write(b.Bytes()); err != nil {
-			return nil, err
-		}
-		offset += int64(b.Len())
+		places[i] = placeOf(b.Bytes()[at:], int64(at))
 	}
 	return places, nil
 }
@@ -237,19 +240,12 @@ const perEvent = 64
 func (l *Logs) compact(g *group) {
 	g.shrink(l.maxFile / 2)
 	g.wait = g.file.Size() + l.maxFile/8
-	path := l.path(g.meta.Name)
-	temp := path + ".new"
-	f, err := l.fs.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	var places map[*stream][]place
+	err := g.file.Compact(l.fs, l.path(g.meta.Name), func(w *jsonl.Writer) (err error) {
+		places, err = g.copyTo(w)
+		return err
+	})
 	if err != nil {
-		return
-	}
-	size, places, err := g.copyTo(f)
-	if err == nil {
-		err = l.fs.Rename(temp, path)
-	}
-	if err != nil {
-		f.Close()
-		_ = l.fs.Remove(temp)
 		return
 	}
 	for s, p := range places {
@@ -258,8 +254,7 @@ func (l *Logs) compact(g *group) {
 		}
 	}
 	g.saved()
-	g.file.Close()
-	g.file, g.wait = disk.NewAppender(f, size), 0
+	g.wait = 0
 }
 
 // shrink drops the oldest events until the others need at most that many bytes
@@ -293,42 +288,40 @@ func (g *group) shrink(most int64) {
 	}
 }
 
-// copyTo writes all of the group to a new file. It returns the size of that,
-// and where each stream's events have their texts in it.
-func (g *group) copyTo(f io.Writer) (size int64, places map[*stream][]place, err error) {
-	out := counter{w: bufio.NewWriterSize(f, block)}
-	if _, err := encode(&out, 0, line{Group: &g.meta}); err != nil {
-		return 0, nil, err
+// copyTo writes all of the group to a new file. It returns where each stream's
+// events have their texts in it.
+func (g *group) copyTo(w *jsonl.Writer) (map[*stream][]place, error) {
+	var b bytes.Buffer
+	write := func(n line) (place, error) {
+		b.Reset()
+		p, err := encode(&b, []line{n})
+		if err != nil {
+			return place{}, err
+		}
+		at, err := w.Append(b.Bytes())
+		p[0].at += uint32(at)
+		return p[0], err
 	}
-	places = map[*stream][]place{}
+	if _, err := write(line{Group: &g.meta}); err != nil {
+		return nil, err
+	}
+	places := map[*stream][]place{}
 	texts := texts{group: g}
 	for _, s := range g.streams {
-		if _, err := encode(&out, out.n, line{Stream: s.name, Created: s.created}); err != nil {
-			return 0, nil, err
+		if _, err := write(line{Stream: s.name, Created: s.created}); err != nil {
+			return nil, err
 		}
 		for _, e := range s.events {
 			text, err := texts.of(e)
 			if err != nil {
-				return 0, nil, err
+				return nil, err
 			}
-			p, err := encode(&out, out.n, line{Stream: s.name, Time: e.time, In: e.ingested(), Message: text})
+			p, err := write(line{Stream: s.name, Time: e.time, In: e.ingested(), Message: text})
 			if err != nil {
-				return 0, nil, err
+				return nil, err
 			}
-			places[s] = append(places[s], p...)
+			places[s] = append(places[s], p)
 		}
 	}
-	return out.n, places, out.w.Flush()
-}
-
-// counter counts what goes through it.
-type counter struct {
-	w *bufio.Writer
-	n int64
-}
-
-func (c *counter) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
-	c.n += int64(n)
-	return n, err
+	return places, nil
 }

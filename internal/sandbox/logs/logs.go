@@ -21,6 +21,7 @@ import (
 	cwl "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
+	"workshop/internal/jsonl"
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/disk"
 	"workshop/internal/sandbox/wire"
@@ -44,7 +45,7 @@ type Event struct {
 // use and none needs the sandbox's lock.
 type Logs struct {
 	account *account.Account
-	fs      disk.FS
+	fs      jsonl.FS
 	dir     string // empty keeps everything in memory
 	maxFile int64  // bytes
 	health  disk.Health
@@ -58,7 +59,7 @@ type Logs struct {
 type group struct {
 	meta    groupMeta
 	streams map[string]*stream
-	file    *disk.Appender    // nil without one
+	file    *jsonl.Log        // nil without one
 	wait    int64             // size before which the file is not compacted again, after that failed
 	texts   map[uint32]string // by sequence: those that are not in the file as text of their own
 	held    int               // bytes of texts that wait for the disk
@@ -95,10 +96,10 @@ type event struct {
 func (e event) id() string { return fmt.Sprintf("%020d%036d", e.time, e.seq) }
 
 // New opens the log groups below dir; an empty dir keeps them in memory.
-func New(a *account.Account, dir string) (*Logs, error) { return NewFS(a, disk.OS{}, dir) }
+func New(a *account.Account, dir string) (*Logs, error) { return NewFS(a, jsonl.OS{}, dir) }
 
 // NewFS is New on another disk.
-func NewFS(a *account.Account, fs disk.FS, dir string) (*Logs, error) {
+func NewFS(a *account.Account, fs jsonl.FS, dir string) (*Logs, error) {
 	l := &Logs{account: a, fs: fs, dir: dir, maxFile: maxFile, groups: map[string]*group{}, tails: map[*tail]struct{}{}}
 	if dir == "" {
 		return l, nil

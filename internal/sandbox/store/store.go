@@ -15,12 +15,10 @@
 package store
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -28,23 +26,27 @@ import (
 	"sync"
 	"time"
 
+	"workshop/internal/jsonl"
 	"workshop/internal/sandbox/disk"
 )
 
-// version is that of the journal's format. Version 1 had no record of it and one
-// record a line.
-const version = 2
+// format is the journal's. Version 1 had one record a line; version 2 wrote the
+// version as a record of no table; version 3 has the header of package jsonl. A
+// line is all that one section changed, with a bound that no section comes near.
+var format = &jsonl.Format{Name: "workshop sandbox", MaxLine: 256 << 20, Upgrades: []func([]byte) ([]byte, error){nil, nil, nil}}
 
-// versionKey is the key of the version's record, which is in no table.
+// versionKey is the key of the record that versions before 3 had instead of a
+// header. It is in no table.
 const versionKey = "version"
 
 // Store is a set of tables behind one lock.
 type Store struct {
 	mu     sync.Mutex
-	fs     disk.FS
+	fs     jsonl.FS
 	path   string
-	file   *disk.Appender
+	file   *jsonl.Log
 	health disk.Health
+	broken disk.Health // a record that compaction could not write
 
 	loaded map[string][]record
 	tables map[string]table
@@ -62,7 +64,7 @@ type Store struct {
 }
 
 type table interface {
-	dump(func(record))
+	dump(func(record) error) error
 	value(key string) (json.RawMessage, error) // nil for none
 }
 
@@ -96,10 +98,10 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 // readable by its owner alone. The error is a *DamagedError if a line cannot be
 // read, and a *disk.Error if the file cannot be written at all; on a full disk a
 // journal that is there is opened.
-func Open(path string) (*Store, error) { return OpenFS(disk.OS{}, path) }
+func Open(path string) (*Store, error) { return OpenFS(jsonl.OS{}, path) }
 
 // OpenFS is Open on another disk.
-func OpenFS(fs disk.FS, path string) (*Store, error) {
+func OpenFS(fs jsonl.FS, path string) (*Store, error) {
 	s := &Store{fs: fs, path: path, loaded: map[string][]record{}, tables: map[string]table{}, dirty: map[place]bool{}}
 	if path == "" {
 		return s, nil
@@ -108,38 +110,25 @@ func OpenFS(fs disk.FS, path string) (*Store, error) {
 	if err != nil {
 		return nil, disk.NewError(path, err)
 	}
-	size, err := s.read(f)
-	if err != nil {
+	if err := s.load(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	s.file = disk.NewAppender(f, size)
-	s.compact(func(yield func(record)) {
-		for _, rs := range s.loaded {
-			for _, r := range rs {
-				yield(r)
-			}
-		}
-	})
+	s.compact()
 	return s, nil
 }
 
-// read returns the size of what can be read.
-func (s *Store) read(f io.Reader) (size int64, err error) {
+// load reads the journal.
+func (s *Store) load(f jsonl.File) (err error) {
 	last := map[place]int{}
 	var all []record
-	in := bufio.NewReaderSize(f, 1<<16)
-	for n := 1; ; n++ {
-		line, err := in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			break // what has no newline was never acknowledged
+	s.file, err = format.Load(f, func(l jsonl.Line) error {
+		var rs []record
+		err := l.Err
+		if err == nil {
+			rs, err = parse(l.Text)
 		}
 		if err != nil {
-			return 0, fmt.Errorf("reading the sandbox's journal: %w", err)
-		}
-		size += int64(len(line))
-		rs, err := parse(line)
-		if err != nil {
-			return 0, &DamagedError{s.path, n, err}
+			return &DamagedError{s.path, l.Number, err}
 		}
 		for _, r := range rs {
 			s.lines++
@@ -158,6 +147,16 @@ func (s *Store) read(f io.Reader) (size int64, err error) {
 				all = append(all, r)
 			}
 		}
+		return nil
+	})
+	var damaged *DamagedError
+	switch {
+	case errors.As(err, &damaged):
+		return err
+	case jsonl.Refused(err):
+		return &DamagedError{Path: s.path, Err: err}
+	case err != nil:
+		return fmt.Errorf("reading the sandbox's journal %s: %w", s.path, err)
 	}
 	for _, r := range all {
 		if r.Table != "" {
@@ -165,7 +164,7 @@ func (s *Store) read(f io.Reader) (size int64, err error) {
 			s.live++
 		}
 	}
-	return size, nil
+	return nil
 }
 
 // parse returns the records of a line: a record, or a list of those that were
@@ -187,57 +186,74 @@ func parse(line []byte) ([]record, error) {
 	}
 	for _, r := range rs {
 		var v int
-		if r.Table == "" && r.Key == versionKey && (json.Unmarshal(r.Value, &v) != nil || v > version) {
-			return nil, fmt.Errorf("it has version %s of its format and this program knows version %d: use a newer workshop", r.Value, version)
+		if r.Table == "" && r.Key == versionKey && (json.Unmarshal(r.Value, &v) != nil || v > 2) {
+			return nil, &jsonl.VersionError{Version: v, Known: format.Version()}
 		}
 	}
 	return rs, nil
 }
 
 // compact replaces the journal by one that holds only what is live. Where that
-// fails the old one stays in use.
-func (s *Store) compact(records func(func(record))) {
+// fails the old one stays in use; a full disk is reported by the next write, a
+// record that cannot be written by Sick.
+func (s *Store) compact() {
 	const slack = 2000 // lines; a journal is not worth rewriting for less
 	s.wait = s.lines + slack
-	temp := s.path + ".new"
-	f, err := s.fs.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
-	if err != nil {
-		return
-	}
 	var b bytes.Buffer
-	var size int64
 	n := 0
-	flush := func() {
-		if err == nil {
-			_, err = f.Write(b.Bytes())
+	var broken error
+	err := s.file.Compact(s.fs, s.path, func(w *jsonl.Writer) error {
+		write := func(r record) error {
+			n++
+			b.Reset()
+			appendRecord(&b, r)
+			b.WriteByte('\n')
+			_, err := w.Append(b.Bytes())
+			return err
 		}
-		size += int64(b.Len())
-		b.Reset()
-	}
-	write := func(r record) {
-		n++
-		appendRecord(&b, r)
-		b.WriteByte('\n')
-		if b.Len() > 1<<16 {
-			flush()
+		for name, rs := range s.loaded {
+			if s.tables[name] != nil {
+				continue // its records are in the table
+			}
+			for _, r := range rs {
+				if err := write(r); err != nil {
+					return err
+				}
+			}
 		}
-	}
-	write(record{Key: versionKey, Value: fmt.Append(nil, version)})
-	records(write)
-	flush()
-	err = errors.Join(err, f.Sync())
-	if err == nil {
-		err = s.fs.Rename(temp, s.path)
+		for _, t := range s.tables {
+			err := t.dump(write)
+			var unwritable *unwritableError
+			if errors.As(err, &unwritable) {
+				broken = fmt.Errorf("the sandbox cannot compact its journal %s, which grows: %w", s.path, err)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if broken != nil || err == nil {
+		s.broken.Set(broken, time.Now())
 	}
 	if err != nil {
-		f.Close()
-		_ = s.fs.Remove(temp)
 		return
 	}
-	s.file.Close()
-	s.file, s.lines = disk.NewAppender(f, size), n
+	s.lines = n
 	s.wait = 4*n + slack
 }
+
+// unwritableError is a record that has no JSON.
+type unwritableError struct {
+	table, key string
+	err        error
+}
+
+func (e *unwritableError) Error() string {
+	return fmt.Sprintf("the record %s %s: %v", e.table, e.key, e.err)
+}
+
+func (e *unwritableError) Unwrap() error { return e.err }
 
 // appendRecord writes a record by hand around its value, which is JSON already:
 // the encoder would go through all of it once more.
@@ -355,7 +371,9 @@ func (s *Store) save() error {
 		}
 	}
 	b.WriteString("]\n")
-	if err := s.file.Append(b.Bytes()); err != nil {
+	if _, err := s.file.Append(b.Bytes()); errors.Is(err, jsonl.ErrTooLong) {
+		return err
+	} else if err != nil {
 		s.refuse = b.Len()
 		err := disk.NewError(s.path, err)
 		s.health.Set(err, time.Now())
@@ -366,18 +384,7 @@ func (s *Store) save() error {
 	clear(s.dirty)
 	s.order = s.order[:0]
 	if s.lines > s.wait {
-		s.compact(func(yield func(record)) {
-			for name, rs := range s.loaded { // tables that nobody opened
-				if s.tables[name] == nil {
-					for _, r := range rs {
-						yield(r)
-					}
-				}
-			}
-			for _, t := range s.tables {
-				t.dump(yield)
-			}
-		})
+		s.compact()
 	}
 	return nil
 }
@@ -399,7 +406,12 @@ func (s *Store) Retry() {
 
 // Sick returns why the journal cannot be written and since when; ok is false
 // while it can. Safe without the lock.
-func (s *Store) Sick() (reason string, since time.Time, ok bool) { return s.health.Sick() }
+func (s *Store) Sick() (reason string, since time.Time, ok bool) {
+	if reason, since, ok = s.health.Sick(); ok {
+		return reason, since, ok
+	}
+	return s.broken.Sick()
+}
 
 // Close writes what is left and closes the journal.
 func (s *Store) Close() error {
@@ -529,12 +541,19 @@ func (t *Table[T]) Find(keep func(T) bool) []T {
 // Len returns the number of records.
 func (t *Table[T]) Len() int { return len(t.rows) }
 
-func (t *Table[T]) dump(yield func(record)) {
+// dump yields all records until yield fails. A record without JSON is an
+// *unwritableError.
+func (t *Table[T]) dump(yield func(record) error) error {
 	for _, k := range t.keys {
-		if raw, err := json.Marshal(t.rows[k]); err == nil {
-			yield(record{t.name, k, raw})
+		raw, err := json.Marshal(t.rows[k])
+		if err != nil {
+			return &unwritableError{t.name, k, err}
+		}
+		if err := yield(record{t.name, k, raw}); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 func (t *Table[T]) value(key string) (json.RawMessage, error) {

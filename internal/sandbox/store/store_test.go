@@ -87,6 +87,8 @@ func TestDamage(t *testing.T) {
 		"line":    "{\"t\":\"\",\"k\":\"version\",\"v\":2}\nnot json\n{}\n",
 		"record":  `[{"t":"rows","k":"1","v":{"Name":1}}]` + "\n",
 		"version": `{"t":"","k":"version","v":3}` + "\n",
+		"header":  `{"format":"workshop sandbox","version":9}` + "\n",
+		"foreign": `{"format":"workshop journal","version":1}` + "\n",
 	} {
 		path := filepath.Join(t.TempDir(), "journal")
 		os.WriteFile(path, []byte(content), 0o600)
@@ -107,13 +109,73 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// A journal of the first version has one record a line.
-func TestFirstVersion(t *testing.T) {
+// Journals of older versions are read, and rewritten with a header. The first
+// version has one record a line, the second a record for its version.
+func TestOldVersions(t *testing.T) {
+	for name, content := range map[string]string{
+		"1": `{"t":"rows","k":"1","v":{"Name":"one"}}` + "\n" + `{"t":"rows","k":"2","v":{"Name":"two"}}` + "\n" + `{"t":"rows","k":"1"}` + "\n",
+		"2": `{"t":"","k":"version","v":2}` + "\n" + `[{"t":"rows","k":"1","v":{"Name":"one"}},{"t":"rows","k":"2","v":{"Name":"two"}}]` + "\n" + `[{"t":"rows","k":"1"}]` + "\n",
+	} {
+		path := filepath.Join(t.TempDir(), "journal")
+		os.WriteFile(path, []byte(content), 0o600)
+		_, tab := open(t, path)
+		if got := names(tab); !slices.Equal(got, []string{"two"}) {
+			t.Errorf("version %s: rows = %v", name, got)
+		}
+		want := `{"format":"workshop sandbox","version":3}` + "\n" + `{"t":"rows","k":"2","v":{"Name":"two"}}` + "\n"
+		if got, _ := os.ReadFile(path); string(got) != want {
+			t.Errorf("version %s became %s", name, got)
+		}
+		// A full disk keeps it from being rewritten: what is appended has its header.
+		os.WriteFile(path, []byte(content), 0o600)
+		d := &disktest.Disk{}
+		d.Fail(syscall.ENOSPC, 0, 5)
+		s, err := OpenFS(d, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Fail(nil, 0, 0)
+		tab, _ = NewTable[row](s, "rows")
+		if err := commit(t, s, tab, "3"); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := os.ReadFile(path); !strings.HasPrefix(string(got), content+`{"format":"workshop sandbox","version":3}`+"\n[") {
+			t.Errorf("version %s on a full disk became %s", name, got)
+		}
+		_, tab = open(t, path)
+		if got := names(tab); !slices.Equal(got, []string{"two", "3", "3"}) {
+			t.Errorf("version %s appended to: rows = %v", name, got)
+		}
+	}
+}
+
+// A record that cannot be written when the journal is compacted is reported, and
+// what the journal has stays.
+func TestCompactionFails(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	os.WriteFile(path, []byte(`{"t":"rows","k":"1","v":{"Name":"one"}}`+"\n"+`{"t":"rows","k":"2","v":{"Name":"two"}}`+"\n"+`{"t":"rows","k":"1"}`+"\n"), 0o600)
-	_, tab := open(t, path)
-	if got := names(tab); !slices.Equal(got, []string{"two"}) {
-		t.Errorf("rows = %v", got)
+	s, tab := open(t, path)
+	values, _ := NewTable[map[string]any](s, "values")
+	s.Lock()
+	value := map[string]any{"n": 1}
+	values.Put("x", value)
+	s.Unlock()
+	value["n"] = func() {} // nobody may do this
+	s.wait = 0
+	if err := commit(t, s, tab, "kept"); err != nil {
+		t.Fatal(err)
+	}
+	if reason, _, sick := s.Sick(); !sick || !strings.Contains(reason, "values x") || !strings.Contains(reason, path) {
+		t.Errorf("%v %q", sick, reason)
+	}
+	again, tab := open(t, path)
+	values, err := NewTable[map[string]any](again, "values")
+	if v, ok := values.Get("x"); err != nil || !ok || v["n"] != 1.0 || tab.Len() != 2 {
+		t.Errorf("%v, %v, %d rows after a restart", v, err, tab.Len())
+	}
+	value["n"] = 2
+	s.wait = 0
+	if err := commit(t, s, tab, "later"); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -307,6 +369,7 @@ func TestUnwritableRecord(t *testing.T) {
 // what was read is the same after the next start.
 func FuzzJournal(f *testing.F) {
 	for _, s := range []string{
+		`{"format":"workshop sandbox","version":3}` + "\n" + `{"format":"workshop sandbox","version":4}` + "\n", `{"format":` + "\n",
 		`{"t":"","k":"version","v":2}` + "\n" + `{"t":"rows","k":"1","v":{"Name":"one"}}` + "\n" + `[{"t":"rows","k":"2","v":{"Name":"two"}},{"t":"rows","k":"1"}]` + "\n",
 		`[{"t":"rows","k":"2"}]` + "\n" + `{"t":"rows"`, "null\n[null]\n\n", `{"t":"rows","k":"1","v":null}` + "\n", "\x00\x00",
 	} {

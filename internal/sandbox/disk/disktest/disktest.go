@@ -5,12 +5,12 @@ import (
 	"sync"
 	"syscall"
 
-	"workshop/internal/sandbox/disk"
+	"workshop/internal/jsonl"
 )
 
 // Disk is the machine's disk until it fails. It is safe for concurrent use.
 type Disk struct {
-	disk.OS
+	jsonl.OS
 	mu    sync.Mutex
 	err   error
 	after int // writes that succeed before the disk fails
@@ -60,7 +60,7 @@ func (d *Disk) readOnly() error {
 
 // OpenFile opens a file whose writes fail when the disk does. On a full disk a
 // file can be created, as often on real ones.
-func (d *Disk) OpenFile(name string, flag int) (disk.File, error) {
+func (d *Disk) OpenFile(name string, flag int) (jsonl.File, error) {
 	if err := d.readOnly(); err != nil && flag != 0 {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (d *Disk) Remove(name string) error {
 }
 
 type file struct {
-	disk.File
+	jsonl.File
 	disk *Disk
 }
 
