@@ -176,6 +176,9 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 		return err
 	}
 	metrics.OnAlarm(scaling.Triggered)
+	if unknown := st.Unknown(); len(unknown) > 0 {
+		o.Log.Warn("the sandbox's journal has records that this program does not know", "tables", unknown)
+	}
 
 	s.store, s.lb = st, lb
 	s.tagged = []tagging.Source{nw, lb, containers, roles, lg, metrics, scaling}

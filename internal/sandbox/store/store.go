@@ -48,6 +48,8 @@ type Store struct {
 	health disk.Health
 	broken disk.Health // a record that compaction could not write
 
+	verifier *verifier // nil outside tests
+
 	loaded map[string][]record
 	tables map[string]table
 	live   int // records
@@ -66,6 +68,7 @@ type Store struct {
 type table interface {
 	dump(func(record) error) error
 	value(key string) (json.RawMessage, error) // nil for none
+	verify(most int) error
 }
 
 type place struct{ table, key string }
@@ -102,7 +105,7 @@ func Open(path string) (*Store, error) { return OpenFS(jsonl.OS{}, path) }
 
 // OpenFS is Open on another disk.
 func OpenFS(fs jsonl.FS, path string) (*Store, error) {
-	s := &Store{fs: fs, path: path, loaded: map[string][]record{}, tables: map[string]table{}, dirty: map[place]bool{}}
+	s := &Store{fs: fs, path: path, loaded: map[string][]record{}, tables: map[string]table{}, dirty: map[place]bool{}, verifier: newVerifier()}
 	if path == "" {
 		return s, nil
 	}
@@ -286,6 +289,7 @@ func (s *Store) Unlock() {
 		}
 	}
 	s.finish()
+	s.verify()
 	s.mu.Unlock()
 }
 
@@ -432,12 +436,15 @@ type Table[T any] struct {
 	name  string
 	rows  map[string]T
 	keys  []string
+
+	kept map[string][]byte // in tests: the JSON of each record when it was put
+	next int               // in tests: the index of the key before the next to compare
 }
 
 // NewTable returns the table of that name with what the journal holds of it. A
 // name may be opened once; a record that does not fit T is a *DamagedError.
 func NewTable[T any](s *Store, name string) (*Table[T], error) {
-	t := &Table[T]{store: s, name: name, rows: map[string]T{}}
+	t := &Table[T]{store: s, name: name, rows: map[string]T{}, kept: map[string][]byte{}}
 	for _, r := range s.loaded[name] {
 		var v T
 		if err := json.Unmarshal(r.Value, &v); err != nil {
@@ -445,9 +452,24 @@ func NewTable[T any](s *Store, name string) (*Table[T], error) {
 		}
 		t.rows[r.Key] = v
 		t.keys = append(t.keys, r.Key)
+		t.keep(r.Key)
+		t.lossless(r)
 	}
 	s.tables[name] = t
 	return t, nil
+}
+
+// Unknown returns the names of the tables that the journal has and nobody
+// opened. Their records stay in the journal.
+func (s *Store) Unknown() []string {
+	var names []string
+	for name := range s.loaded {
+		if s.tables[name] == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Get returns the record with that key.
@@ -458,13 +480,16 @@ func (t *Table[T]) Get(key string) (T, bool) {
 
 // Put makes or replaces a record.
 func (t *Table[T]) Put(key string, v T) {
+	t.leaving(key)
 	old, existed := t.rows[key]
 	if !existed {
 		t.keys = append(t.keys, key)
 		t.store.live++
 	}
 	t.rows[key] = v
+	unkeep := t.keep(key)
 	t.store.change(place{t.name, key}, false, func() {
+		unkeep()
 		if existed {
 			t.rows[key] = old
 			return
@@ -481,11 +506,14 @@ func (t *Table[T]) Delete(key string) {
 	if !ok {
 		return
 	}
+	t.leaving(key)
 	i := slices.Index(t.keys, key)
 	delete(t.rows, key)
 	t.keys = slices.Delete(t.keys, i, i+1)
 	t.store.live--
+	unkeep := t.keep(key)
 	t.store.change(place{t.name, key}, true, func() {
+		unkeep()
 		t.rows[key] = old
 		t.keys = slices.Insert(t.keys, i, key)
 		t.store.live++

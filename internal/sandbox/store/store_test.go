@@ -154,6 +154,7 @@ func TestOldVersions(t *testing.T) {
 func TestCompactionFails(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	s, tab := open(t, path)
+	s.verifier = nil
 	values, _ := NewTable[map[string]any](s, "values")
 	s.Lock()
 	value := map[string]any{"n": 1}
@@ -198,6 +199,93 @@ func TestCompaction(t *testing.T) {
 	other, err := NewTable[row](s, "other")
 	if err != nil || tab.Len() != 1 || other.Len() != 1 {
 		t.Errorf("after compaction: %d and %d records, %v", tab.Len(), other.Len(), err)
+	}
+}
+
+// A record that is changed in place is found when the section ends, or a later
+// one; one that is replaced, deleted or restored is not.
+func TestChangedInPlace(t *testing.T) {
+	s, err := Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	s.verifier.report = func(err error) { found = append(found, err.Error()) }
+	tab, err := NewTable[*row](s, "rows")
+	if err != nil {
+		t.Fatal(err)
+	}
+	section := func(f func()) (problems []string) {
+		found = nil
+		s.Lock()
+		f()
+		s.Unlock()
+		return found
+	}
+	a, b := &row{"a"}, &row{"b"}
+	for i, f := range []func(){
+		func() { tab.Put("a", a); tab.Put("b", b) },
+		func() { tab.Put("a", &row{"a2"}) },
+		func() { tab.Put("a", a); tab.Delete("b"); tab.Put("c", &row{"c"}); s.Rollback() },
+		func() { tab.Delete("b"); b.Name = "free again"; tab.Put("b", b) },
+		func() {
+			for i := range 3 * perTable {
+				tab.Put(fmt.Sprint(i), &row{"x"})
+			}
+		},
+	} {
+		if got := section(f); got != nil {
+			t.Errorf("section %d: %q", i, got)
+		}
+	}
+	last, _ := tab.Get(fmt.Sprint(3*perTable - 1))
+	last.Name = "changed"
+	n := 0
+	for ; n < 5 && section(func() {}) == nil; n++ {
+	}
+	if n == 5 || !strings.Contains(found[0], fmt.Sprintf("rows %d was changed in place", 3*perTable-1)) || !strings.Contains(found[0], `is  {"Name":"changed"}`) {
+		t.Errorf("after %d sections: %q", n, found)
+	}
+	last.Name = "x"
+	a, _ = tab.Get("a")
+	if got := section(func() { a.Name = "a3"; tab.Put("a", &row{"a3"}) }); len(got) != 1 || !strings.Contains(got[0], `rows a was changed in place`) {
+		t.Errorf("changed before it was replaced: %q", got)
+	}
+	b, _ = tab.Get("b")
+	got := section(func() { tab.Put("b", b); b.Name = "changed after Put" })
+	for range 4 {
+		got = append(got, section(func() {})...)
+	}
+	if len(got) == 0 || !strings.Contains(got[0], "changed after Put") {
+		t.Errorf("%q", got)
+	}
+}
+
+// A field of the journal that the record's type does not have is found.
+func TestLossless(t *testing.T) {
+	for content, want := range map[string]string{
+		`{"Name":"one"}`: "",
+		`{"Name":"one","Size":0,"Tags":null,"At":""}`:  "",
+		`{"Name":"one","Size":3}`:                      ".Size=3",
+		`{"Name":"one","Tags":[{"Key":"k"}]}`:          ".Tags[]",
+		`{"Name":"one","Meta":{"Label":{"Text":"x"}}}`: ".Meta.Label.Text=x",
+	} {
+		path := filepath.Join(t.TempDir(), "journal")
+		if err := os.WriteFile(path, []byte(`{"t":"rows","k":"1","v":`+content+"}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := ""
+		s.verifier.report = func(err error) { found = err.Error() }
+		if _, err := NewTable[row](s, "rows"); err != nil {
+			t.Fatal(err)
+		}
+		if want == "" && found != "" || !strings.HasPrefix(found, want) {
+			t.Errorf("%s: %q", content, found)
+		}
 	}
 }
 
@@ -381,6 +469,9 @@ func FuzzJournal(f *testing.F) {
 			t.Fatal(err)
 		}
 		s, err := Open(path)
+		if err == nil {
+			s.verifier = nil // there may be any fields
+		}
 		if err != nil {
 			if after, _ := os.ReadFile(path); string(after) != string(content) {
 				t.Fatal("what could not be read was changed")
@@ -400,7 +491,13 @@ func FuzzJournal(f *testing.F) {
 			t.Fatal(err)
 		}
 		want := names(tab)
-		s, tab = open(t, path)
+		if s, err = Open(path); err != nil {
+			t.Fatal(err)
+		}
+		s.verifier = nil
+		if tab, err = NewTable[row](s, "rows"); err != nil {
+			t.Fatal(err)
+		}
 		if got := names(tab); !slices.Equal(got, want) {
 			t.Fatalf("%q became %q", want, got)
 		}
