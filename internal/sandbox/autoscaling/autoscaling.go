@@ -8,6 +8,7 @@ package autoscaling
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -73,22 +74,16 @@ type target struct {
 
 // New opens the account's scalable targets.
 func New(a *account.Account, t Timing, services Services, w Alarms) (*AutoScaling, error) {
-	targets, err := store.NewTable[target](a.Store, "autoscaling.target")
+	s := &AutoScaling{account: a, timing: t, services: services, alarms: w, lower: map[string]int32{}}
+	err := errors.Join(
+		store.OpenTable(a.Store, &s.targets, "autoscaling.target"),
+		store.OpenTable(a.Store, &s.policies, "autoscaling.policy"),
+		store.OpenTable(a.Store, &s.activities, "autoscaling.activity"),
+	)
 	if err != nil {
 		return nil, err
 	}
-	policies, err := store.NewTable[types.ScalingPolicy](a.Store, "autoscaling.policy")
-	if err != nil {
-		return nil, err
-	}
-	activities, err := store.NewTable[types.ScalingActivity](a.Store, "autoscaling.activity")
-	if err != nil {
-		return nil, err
-	}
-	return &AutoScaling{
-		account: a, timing: t, services: services, alarms: w,
-		targets: targets, policies: policies, activities: activities, lower: map[string]int32{},
-	}, nil
+	return s, nil
 }
 
 // Tagged lists the scalable targets that have tags.

@@ -63,15 +63,15 @@ type CloudWatch struct {
 
 // New opens the account's alarms.
 func New(a *account.Account, t Timing, s Sources) (*CloudWatch, error) {
-	alarms, err := store.NewTable[alarm](a.Store, "cloudwatch.alarm")
-	if err != nil {
-		return nil, err
-	}
-	return &CloudWatch{
-		account: a, timing: t, sources: s, alarms: alarms,
+	c := &CloudWatch{
+		account: a, timing: t, sources: s,
 		due: map[string]time.Time{}, series: map[string]*series{},
 		act: func(string, types.MetricAlarm, float64) {},
-	}, nil
+	}
+	if err := store.OpenTable(a.Store, &c.alarms, "cloudwatch.alarm"); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // OnAlarm has act called for an alarm's action that is a scaling policy, at

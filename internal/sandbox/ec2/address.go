@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"math/rand/v2"
 	"net/netip"
 
@@ -68,12 +69,12 @@ func (x *EC2) publicAddress() (string, error) {
 }
 
 func (x *EC2) addressOperations(s *wire.Service) {
-	handle(x, s, "AllocateAddress", x.allocateAddress)
-	handle(x, s, "ReleaseAddress", x.releaseAddress)
-	handle(x, s, "AssociateAddress", x.associateAddress)
-	handle(x, s, "DisassociateAddress", x.disassociateAddress)
-	handle(x, s, "DescribeAddresses", x.describeAddresses)
-	handle(x, s, "DescribeAddressesAttribute", x.describeAddressesAttribute)
+	wire.Handle(s, "AllocateAddress", x.allocateAddress)
+	wire.Handle(s, "ReleaseAddress", x.releaseAddress)
+	wire.Handle(s, "AssociateAddress", x.associateAddress)
+	wire.Handle(s, "DisassociateAddress", x.disassociateAddress)
+	wire.Handle(s, "DescribeAddresses", x.describeAddresses)
+	wire.Handle(s, "DescribeAddressesAttribute", x.describeAddressesAttribute)
 }
 
 type allocateAddressIn struct {
@@ -86,7 +87,7 @@ type allocateAddressOut struct {
 	AllocationId, PublicIp, Domain, PublicIpv4Pool, NetworkBorderGroup string
 }
 
-func (x *EC2) allocateAddress(in *allocateAddressIn) (*allocateAddressOut, error) {
+func (x *EC2) allocateAddress(_ context.Context, in *allocateAddressIn) (*allocateAddressOut, error) {
 	if in.Domain != "" && in.Domain != "vpc" {
 		return nil, invalid("Value (%s) for parameter domain is invalid.", in.Domain)
 	}
@@ -131,7 +132,7 @@ func noAddress(ip string) error {
 	return wire.Errorf("InvalidAddress.NotFound", "Address '%s' not found.", ip)
 }
 
-func (x *EC2) releaseAddress(in *addressIn) (*done, error) {
+func (x *EC2) releaseAddress(_ context.Context, in *addressIn) (*done, error) {
 	a, err := x.address(in)
 	if err != nil {
 		return nil, err
@@ -145,7 +146,7 @@ func (x *EC2) releaseAddress(in *addressIn) (*done, error) {
 
 type associateAddressOut struct{ AssociationId string }
 
-func (x *EC2) associateAddress(in *addressIn) (*associateAddressOut, error) {
+func (x *EC2) associateAddress(_ context.Context, in *addressIn) (*associateAddressOut, error) {
 	a, err := x.address(in)
 	if err != nil {
 		return nil, err
@@ -213,7 +214,7 @@ func (x *EC2) disassociate(a address) address {
 	return a
 }
 
-func (x *EC2) disassociateAddress(in *addressIn) (*done, error) {
+func (x *EC2) disassociateAddress(_ context.Context, in *addressIn) (*done, error) {
 	if in.AssociationId == "" && in.PublicIp == "" {
 		return nil, missing("associationId")
 	}
@@ -245,7 +246,7 @@ type describeAddressesIn struct {
 
 type describeAddressesOut struct{ AddressesSet []address }
 
-func (x *EC2) describeAddresses(in *describeAddressesIn) (*describeAddressesOut, error) {
+func (x *EC2) describeAddresses(_ context.Context, in *describeAddressesIn) (*describeAddressesOut, error) {
 	ids := in.AllocationId
 	for _, ip := range in.PublicIp {
 		a, err := x.address(&addressIn{PublicIp: ip})
@@ -267,7 +268,7 @@ type addressAttributesOut struct {
 
 // describeAddressesAttribute says the reverse DNS names of addresses; they have
 // none.
-func (x *EC2) describeAddressesAttribute(in *describeAddressesIn) (*addressAttributesOut, error) {
+func (x *EC2) describeAddressesAttribute(_ context.Context, in *describeAddressesIn) (*addressAttributesOut, error) {
 	set, next, err := x.addresses.describe(in.AllocationId, nil, in.MaxResults, in.NextToken)
 	out := &addressAttributesOut{NextToken: next}
 	for _, a := range set {

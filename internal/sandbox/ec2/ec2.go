@@ -9,7 +9,6 @@
 package ec2
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"reflect"
@@ -62,22 +61,20 @@ type EC2 struct {
 // New opens the network's tables in the account's store.
 func New(a *account.Account, t Timing) (*EC2, error) {
 	x := &EC2{account: a, timing: t}
-	tags, err := store.NewTable[map[string]string](a.Store, "ec2.tags")
-	x.tags = tags
-	x.vpcs = vpcResource(x)
-	x.subnets = subnetResource(x)
-	x.groups = groupResource(x)
-	x.rules = ruleResource(x)
-	x.routeTables = routeTableResource(x)
-	x.gateways = internetGatewayResource(x)
-	x.natGateways = natGatewayResource(x)
-	x.addresses = addressResource(x)
-	x.interfaces = interfaceResource(x)
-	x.acls = aclResource(x)
-	x.endpoints = vpcEndpointResource(x)
-	err = errors.Join(err,
-		x.vpcs.open(x), x.subnets.open(x), x.groups.open(x), x.rules.open(x), x.routeTables.open(x),
-		x.gateways.open(x), x.natGateways.open(x), x.addresses.open(x), x.interfaces.open(x), x.acls.open(x), x.endpoints.open(x))
+	err := errors.Join(
+		store.OpenTable(a.Store, &x.tags, "ec2.tags"),
+		openResource(x, &x.vpcs, vpcResource),
+		openResource(x, &x.subnets, subnetResource),
+		openResource(x, &x.groups, groupResource),
+		openResource(x, &x.rules, ruleResource),
+		openResource(x, &x.routeTables, routeTableResource),
+		openResource(x, &x.gateways, internetGatewayResource),
+		openResource(x, &x.natGateways, natGatewayResource),
+		openResource(x, &x.addresses, addressResource),
+		openResource(x, &x.interfaces, interfaceResource),
+		openResource(x, &x.acls, aclResource),
+		openResource(x, &x.endpoints, vpcEndpointResource),
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +86,7 @@ func (x *EC2) Service() *wire.Service {
 	s := &wire.Service{
 		Name: "ec2", Protocol: wire.EC2, Version: "2016-11-15",
 		Namespace: "http://ec2.amazonaws.com/doc/2016-11-15/", Casing: wire.Pascal,
+		Before: x.before,
 	}
 	x.vpcOperations(s)
 	x.subnetOperations(s)
@@ -122,20 +120,18 @@ func (x *EC2) Tagged() []account.Tagged {
 	return out
 }
 
-// handle registers an operation. Whatever time has brought about is true before
-// it runs, and a dry run goes no further than this.
-func handle[In, Out any](x *EC2, s *wire.Service, name string, h func(*In) (*Out, error)) {
-	wire.Handle(s, name, func(_ context.Context, in *In) (*Out, error) {
-		if f := reflect.ValueOf(in).Elem().FieldByName("DryRun"); f.IsValid() && f.Bool() {
-			return nil, &wire.Error{
-				Code: "DryRunOperation", Message: "Request would have succeeded, but DryRun flag is set.",
-				Status: http.StatusPreconditionFailed,
-			}
+// before runs ahead of every operation: whatever time has brought about is true
+// then, and a dry run goes no further than this.
+func (x *EC2) before(in any) error {
+	if f := reflect.ValueOf(in).Elem().FieldByName("DryRun"); f.IsValid() && f.Bool() {
+		return &wire.Error{
+			Code: "DryRunOperation", Message: "Request would have succeeded, but DryRun flag is set.",
+			Status: http.StatusPreconditionFailed,
 		}
-		x.settle()
-		x.account.Store.Keep()
-		return h(in)
-	})
+	}
+	x.settle()
+	x.account.Store.Keep()
+	return nil
 }
 
 // done is the answer of operations that say no more than that. Some have a

@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -168,12 +169,12 @@ func (x *EC2) ReachesService(interfaceID, service string) bool {
 }
 
 func (x *EC2) endpointOperations(s *wire.Service) {
-	handle(x, s, "CreateVpcEndpoint", x.createVPCEndpoint)
-	handle(x, s, "DescribeVpcEndpoints", x.describeVPCEndpoints)
-	handle(x, s, "ModifyVpcEndpoint", x.modifyVPCEndpoint)
-	handle(x, s, "DeleteVpcEndpoints", x.deleteVPCEndpoints)
-	handle(x, s, "DescribeVpcEndpointServices", x.describeVPCEndpointServices)
-	handle(x, s, "DescribePrefixLists", x.describePrefixLists)
+	wire.Handle(s, "CreateVpcEndpoint", x.createVPCEndpoint)
+	wire.Handle(s, "DescribeVpcEndpoints", x.describeVPCEndpoints)
+	wire.Handle(s, "ModifyVpcEndpoint", x.modifyVPCEndpoint)
+	wire.Handle(s, "DeleteVpcEndpoints", x.deleteVPCEndpoints)
+	wire.Handle(s, "DescribeVpcEndpointServices", x.describeVPCEndpointServices)
+	wire.Handle(s, "DescribePrefixLists", x.describePrefixLists)
 }
 
 type createVPCEndpointIn struct {
@@ -197,7 +198,7 @@ type vpcEndpointOut struct {
 	ClientToken string
 }
 
-func (x *EC2) createVPCEndpoint(in *createVPCEndpointIn) (*vpcEndpointOut, error) {
+func (x *EC2) createVPCEndpoint(_ context.Context, in *createVPCEndpointIn) (*vpcEndpointOut, error) {
 	v, err := x.vpcs.find(in.VpcId)
 	if err != nil {
 		return nil, err
@@ -412,7 +413,7 @@ type describeVPCEndpointsOut struct {
 	NextToken      *string
 }
 
-func (x *EC2) describeVPCEndpoints(in *describeVPCEndpointsIn) (*describeVPCEndpointsOut, error) {
+func (x *EC2) describeVPCEndpoints(_ context.Context, in *describeVPCEndpointsIn) (*describeVPCEndpointsOut, error) {
 	set, next, err := x.endpoints.describe(in.VpcEndpointId, in.Filter, in.MaxResults, in.NextToken)
 	return &describeVPCEndpointsOut{set, next}, err
 }
@@ -433,7 +434,7 @@ type modifyVPCEndpointIn struct {
 	PrivateDnsEnabled     *bool
 }
 
-func (x *EC2) modifyVPCEndpoint(in *modifyVPCEndpointIn) (*accepted, error) {
+func (x *EC2) modifyVPCEndpoint(_ context.Context, in *modifyVPCEndpointIn) (*accepted, error) {
 	e, err := x.endpoints.find(in.VpcEndpointId)
 	if err != nil {
 		return nil, err
@@ -471,7 +472,7 @@ type unsuccessful struct {
 
 type deleteVPCEndpointsOut struct{ Unsuccessful []unsuccessful }
 
-func (x *EC2) deleteVPCEndpoints(in *deleteVPCEndpointsIn) (*deleteVPCEndpointsOut, error) {
+func (x *EC2) deleteVPCEndpoints(_ context.Context, in *deleteVPCEndpointsIn) (*deleteVPCEndpointsOut, error) {
 	if len(in.VpcEndpointId) == 0 {
 		return nil, missing("vpcEndpointIds")
 	}
@@ -534,7 +535,7 @@ var endpointServiceFilters = filters[endpointService]{
 	"supported-ip-address-types": func(s endpointService) []string { return s.SupportedIpAddressTypeSet },
 }
 
-func (x *EC2) describeVPCEndpointServices(in *endpointServicesIn) (*endpointServicesOut, error) {
+func (x *EC2) describeVPCEndpointServices(_ context.Context, in *endpointServicesIn) (*endpointServicesOut, error) {
 	var rows []endpointService
 	add := func(short, kind, private string) {
 		s := endpointService{
@@ -605,7 +606,7 @@ var prefixListFilters = filters[prefixList]{
 }
 
 // describePrefixLists knows the lists of the services with gateway endpoints.
-func (x *EC2) describePrefixLists(in *prefixListsIn) (*prefixListsOut, error) {
+func (x *EC2) describePrefixLists(_ context.Context, in *prefixListsIn) (*prefixListsOut, error) {
 	var rows []prefixList
 	for _, short := range []string{"dynamodb", "s3"} {
 		p := gatewayPrefixes[short]

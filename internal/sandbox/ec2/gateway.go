@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"slices"
 
 	"workshop/internal/sandbox/account"
@@ -38,11 +39,11 @@ func internetGatewayResource(x *EC2) *resource[internetGateway] {
 }
 
 func (x *EC2) internetGatewayOperations(s *wire.Service) {
-	handle(x, s, "CreateInternetGateway", x.createInternetGateway)
-	handle(x, s, "DeleteInternetGateway", x.deleteInternetGateway)
-	handle(x, s, "DescribeInternetGateways", x.describeInternetGateways)
-	handle(x, s, "AttachInternetGateway", x.attachInternetGateway)
-	handle(x, s, "DetachInternetGateway", x.detachInternetGateway)
+	wire.Handle(s, "CreateInternetGateway", x.createInternetGateway)
+	wire.Handle(s, "DeleteInternetGateway", x.deleteInternetGateway)
+	wire.Handle(s, "DescribeInternetGateways", x.describeInternetGateways)
+	wire.Handle(s, "AttachInternetGateway", x.attachInternetGateway)
+	wire.Handle(s, "DetachInternetGateway", x.detachInternetGateway)
 }
 
 type createInternetGatewayIn struct {
@@ -52,7 +53,7 @@ type createInternetGatewayIn struct {
 
 type internetGatewayOut struct{ InternetGateway internetGateway }
 
-func (x *EC2) createInternetGateway(in *createInternetGatewayIn) (*internetGatewayOut, error) {
+func (x *EC2) createInternetGateway(_ context.Context, in *createInternetGatewayIn) (*internetGatewayOut, error) {
 	tags, err := specified("internet-gateway", in.TagSpecification)
 	if err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ type internetGatewayIn struct {
 	VpcId             string
 }
 
-func (x *EC2) deleteInternetGateway(in *internetGatewayIn) (*done, error) {
+func (x *EC2) deleteInternetGateway(_ context.Context, in *internetGatewayIn) (*done, error) {
 	g, err := x.gateways.find(in.InternetGatewayId)
 	if err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ type describeInternetGatewaysOut struct {
 	NextToken          *string
 }
 
-func (x *EC2) describeInternetGateways(in *describeInternetGatewaysIn) (*describeInternetGatewaysOut, error) {
+func (x *EC2) describeInternetGateways(_ context.Context, in *describeInternetGatewaysIn) (*describeInternetGatewaysOut, error) {
 	set, next, err := x.gateways.describe(in.InternetGatewayId, in.Filter, in.MaxResults, in.NextToken)
 	return &describeInternetGatewaysOut{set, next}, err
 }
@@ -105,7 +106,7 @@ func (x *EC2) gatewayAndVPC(in *internetGatewayIn) (internetGateway, vpc, error)
 	return g, v, err
 }
 
-func (x *EC2) attachInternetGateway(in *internetGatewayIn) (*done, error) {
+func (x *EC2) attachInternetGateway(_ context.Context, in *internetGatewayIn) (*done, error) {
 	g, v, err := x.gatewayAndVPC(in)
 	if err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func (x *EC2) attachInternetGateway(in *internetGatewayIn) (*done, error) {
 
 // detachInternetGateway takes the gateway from a VPC in which nothing has a
 // public address any more.
-func (x *EC2) detachInternetGateway(in *internetGatewayIn) (*done, error) {
+func (x *EC2) detachInternetGateway(_ context.Context, in *internetGatewayIn) (*done, error) {
 	g, v, err := x.gatewayAndVPC(in)
 	if err != nil {
 		return nil, err

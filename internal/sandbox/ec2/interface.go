@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -339,10 +340,10 @@ func (x *EC2) publicName(ip string) string {
 }
 
 func (x *EC2) interfaceOperations(s *wire.Service) {
-	handle(x, s, "CreateNetworkInterface", x.createNetworkInterface)
-	handle(x, s, "DeleteNetworkInterface", x.deleteNetworkInterface)
-	handle(x, s, "DescribeNetworkInterfaces", x.describeNetworkInterfaces)
-	handle(x, s, "ModifyNetworkInterfaceAttribute", x.modifyNetworkInterfaceAttribute)
+	wire.Handle(s, "CreateNetworkInterface", x.createNetworkInterface)
+	wire.Handle(s, "DeleteNetworkInterface", x.deleteNetworkInterface)
+	wire.Handle(s, "DescribeNetworkInterfaces", x.describeNetworkInterfaces)
+	wire.Handle(s, "ModifyNetworkInterfaceAttribute", x.modifyNetworkInterfaceAttribute)
 }
 
 type createInterfaceIn struct {
@@ -361,7 +362,7 @@ type createInterfaceIn struct {
 
 type interfaceOut struct{ NetworkInterface networkInterface }
 
-func (x *EC2) createNetworkInterface(in *createInterfaceIn) (*interfaceOut, error) {
+func (x *EC2) createNetworkInterface(_ context.Context, in *createInterfaceIn) (*interfaceOut, error) {
 	tags, err := specified("network-interface", in.TagSpecification)
 	if err != nil {
 		return nil, err
@@ -384,7 +385,7 @@ type interfaceIn struct {
 	NetworkInterfaceId string
 }
 
-func (x *EC2) deleteNetworkInterface(in *interfaceIn) (*done, error) {
+func (x *EC2) deleteNetworkInterface(_ context.Context, in *interfaceIn) (*done, error) {
 	n, err := x.interfaces.find(in.NetworkInterfaceId)
 	if err != nil {
 		return nil, err
@@ -409,7 +410,7 @@ type describeInterfacesOut struct {
 	NextToken           *string
 }
 
-func (x *EC2) describeNetworkInterfaces(in *describeInterfacesIn) (*describeInterfacesOut, error) {
+func (x *EC2) describeNetworkInterfaces(_ context.Context, in *describeInterfacesIn) (*describeInterfacesOut, error) {
 	set, next, err := x.interfaces.describe(in.NetworkInterfaceId, in.Filter, in.MaxResults, in.NextToken)
 	return &describeInterfacesOut{set, next}, err
 }
@@ -422,7 +423,7 @@ type modifyInterfaceIn struct {
 	SourceDestCheck    *truth
 }
 
-func (x *EC2) modifyNetworkInterfaceAttribute(in *modifyInterfaceIn) (*done, error) {
+func (x *EC2) modifyNetworkInterfaceAttribute(_ context.Context, in *modifyInterfaceIn) (*done, error) {
 	n, err := x.interfaces.find(in.NetworkInterfaceId)
 	if err != nil {
 		return nil, err

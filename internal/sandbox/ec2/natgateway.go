@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"time"
 
 	"workshop/internal/sandbox/wire"
@@ -79,9 +80,9 @@ func (x *EC2) settle() {
 }
 
 func (x *EC2) natGatewayOperations(s *wire.Service) {
-	handle(x, s, "CreateNatGateway", x.createNATGateway)
-	handle(x, s, "DeleteNatGateway", x.deleteNATGateway)
-	handle(x, s, "DescribeNatGateways", x.describeNATGateways)
+	wire.Handle(s, "CreateNatGateway", x.createNATGateway)
+	wire.Handle(s, "DeleteNatGateway", x.deleteNATGateway)
+	wire.Handle(s, "DescribeNatGateways", x.describeNATGateways)
 }
 
 type createNATGatewayIn struct {
@@ -101,7 +102,7 @@ type natGatewayOut struct {
 
 // createNATGateway starts to make a gateway. As on AWS it can still fail after
 // that: the gateway then becomes failed and says why.
-func (x *EC2) createNATGateway(in *createNATGatewayIn) (*natGatewayOut, error) {
+func (x *EC2) createNATGateway(_ context.Context, in *createNATGatewayIn) (*natGatewayOut, error) {
 	s, err := x.subnets.find(in.SubnetId)
 	if err != nil {
 		return nil, err
@@ -171,7 +172,7 @@ type natGatewayIn struct {
 
 type deleteNATGatewayOut struct{ NatGatewayId string }
 
-func (x *EC2) deleteNATGateway(in *natGatewayIn) (*deleteNATGatewayOut, error) {
+func (x *EC2) deleteNATGateway(_ context.Context, in *natGatewayIn) (*deleteNATGatewayOut, error) {
 	n, err := x.natGateways.find(in.NatGatewayId)
 	if err != nil {
 		return nil, err
@@ -199,7 +200,7 @@ type describeNATGatewaysOut struct {
 	NextToken     *string
 }
 
-func (x *EC2) describeNATGateways(in *describeNATGatewaysIn) (*describeNATGatewaysOut, error) {
+func (x *EC2) describeNATGateways(_ context.Context, in *describeNATGatewaysIn) (*describeNATGatewaysOut, error) {
 	set, next, err := x.natGateways.describe(in.NatGatewayId, in.Filter, in.MaxResults, in.NextToken)
 	return &describeNATGatewaysOut{set, next}, err
 }

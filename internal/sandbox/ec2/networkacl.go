@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,13 +103,13 @@ func (x *EC2) associateACL(a networkACL, subnetID string) string {
 }
 
 func (x *EC2) aclOperations(s *wire.Service) {
-	handle(x, s, "CreateNetworkAcl", x.createACL)
-	handle(x, s, "DeleteNetworkAcl", x.deleteACL)
-	handle(x, s, "DescribeNetworkAcls", x.describeACLs)
-	handle(x, s, "ReplaceNetworkAclAssociation", x.replaceACLAssociation)
-	handle(x, s, "CreateNetworkAclEntry", x.createACLEntry)
-	handle(x, s, "ReplaceNetworkAclEntry", x.replaceACLEntry)
-	handle(x, s, "DeleteNetworkAclEntry", x.deleteACLEntry)
+	wire.Handle(s, "CreateNetworkAcl", x.createACL)
+	wire.Handle(s, "DeleteNetworkAcl", x.deleteACL)
+	wire.Handle(s, "DescribeNetworkAcls", x.describeACLs)
+	wire.Handle(s, "ReplaceNetworkAclAssociation", x.replaceACLAssociation)
+	wire.Handle(s, "CreateNetworkAclEntry", x.createACLEntry)
+	wire.Handle(s, "ReplaceNetworkAclEntry", x.replaceACLEntry)
+	wire.Handle(s, "DeleteNetworkAclEntry", x.deleteACLEntry)
 }
 
 type createACLIn struct {
@@ -119,7 +120,7 @@ type createACLIn struct {
 
 type aclOut struct{ NetworkAcl networkACL }
 
-func (x *EC2) createACL(in *createACLIn) (*aclOut, error) {
+func (x *EC2) createACL(_ context.Context, in *createACLIn) (*aclOut, error) {
 	v, err := x.vpcs.find(in.VpcId)
 	if err != nil {
 		return nil, err
@@ -138,7 +139,7 @@ type aclIn struct {
 	NetworkAclId string
 }
 
-func (x *EC2) deleteACL(in *aclIn) (*done, error) {
+func (x *EC2) deleteACL(_ context.Context, in *aclIn) (*done, error) {
 	a, err := x.acls.find(in.NetworkAclId)
 	if err != nil {
 		return nil, err
@@ -166,7 +167,7 @@ type describeACLsOut struct {
 	NextToken     *string
 }
 
-func (x *EC2) describeACLs(in *describeACLsIn) (*describeACLsOut, error) {
+func (x *EC2) describeACLs(_ context.Context, in *describeACLsIn) (*describeACLsOut, error) {
 	set, next, err := x.acls.describe(in.NetworkAclId, in.Filter, in.MaxResults, in.NextToken)
 	return &describeACLsOut{set, next}, err
 }
@@ -179,7 +180,7 @@ type replaceACLAssociationIn struct {
 
 type replaceACLAssociationOut struct{ NewAssociationId string }
 
-func (x *EC2) replaceACLAssociation(in *replaceACLAssociationIn) (*replaceACLAssociationOut, error) {
+func (x *EC2) replaceACLAssociation(_ context.Context, in *replaceACLAssociationIn) (*replaceACLAssociationOut, error) {
 	to, err := x.acls.find(in.NetworkAclId)
 	if err != nil {
 		return nil, err
@@ -259,7 +260,7 @@ func (x *EC2) aclWithEntry(in *aclEntryIn) (networkACL, int, error) {
 	}), err
 }
 
-func (x *EC2) createACLEntry(in *aclEntryIn) (*done, error) {
+func (x *EC2) createACLEntry(_ context.Context, in *aclEntryIn) (*done, error) {
 	a, i, err := x.aclWithEntry(in)
 	if err != nil {
 		return nil, err
@@ -289,7 +290,7 @@ func (x *EC2) noEntry(in *aclEntryIn) error {
 	return wire.Errorf("InvalidNetworkAclEntry.NotFound", "The network acl entry identified by %d does not exist.", in.RuleNumber)
 }
 
-func (x *EC2) replaceACLEntry(in *aclEntryIn) (*done, error) {
+func (x *EC2) replaceACLEntry(_ context.Context, in *aclEntryIn) (*done, error) {
 	a, i, err := x.aclWithEntry(in)
 	if err != nil {
 		return nil, err
@@ -307,7 +308,7 @@ func (x *EC2) replaceACLEntry(in *aclEntryIn) (*done, error) {
 	return nil, nil
 }
 
-func (x *EC2) deleteACLEntry(in *aclEntryIn) (*done, error) {
+func (x *EC2) deleteACLEntry(_ context.Context, in *aclEntryIn) (*done, error) {
 	a, i, err := x.aclWithEntry(in)
 	if err != nil {
 		return nil, err

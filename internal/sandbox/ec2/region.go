@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -68,35 +69,35 @@ func short(region string) string {
 }
 
 func (x *EC2) regionOperations(s *wire.Service) {
-	handle(x, s, "DescribeAvailabilityZones", x.describeAvailabilityZones)
-	handle(x, s, "DescribeRegions", x.describeRegions)
-	handle(x, s, "DescribeAccountAttributes", x.describeAccountAttributes)
-	handle(x, s, "DescribeDhcpOptions", x.describeDHCPOptions)
+	wire.Handle(s, "DescribeAvailabilityZones", x.describeAvailabilityZones)
+	wire.Handle(s, "DescribeRegions", x.describeRegions)
+	wire.Handle(s, "DescribeAccountAttributes", x.describeAccountAttributes)
+	wire.Handle(s, "DescribeDhcpOptions", x.describeDHCPOptions)
 
 	// What the sandbox never has any of, but is asked for.
-	handle(x, s, "DescribeInstances", nothing[struct {
+	wire.Handle(s, "DescribeInstances", nothing[struct {
 		ReservationSet []struct{}
 	}])
-	handle(x, s, "DescribeManagedPrefixLists", nothing[struct {
+	wire.Handle(s, "DescribeManagedPrefixLists", nothing[struct {
 		PrefixListSet []struct{}
 	}])
-	handle(x, s, "DescribeFlowLogs", nothing[struct {
+	wire.Handle(s, "DescribeFlowLogs", nothing[struct {
 		FlowLogSet []struct{}
 	}])
-	handle(x, s, "DescribeVpcPeeringConnections", nothing[struct {
+	wire.Handle(s, "DescribeVpcPeeringConnections", nothing[struct {
 		VpcPeeringConnectionSet []struct{}
 	}])
-	handle(x, s, "DescribeEgressOnlyInternetGateways", nothing[struct {
+	wire.Handle(s, "DescribeEgressOnlyInternetGateways", nothing[struct {
 		EgressOnlyInternetGatewaySet []struct{}
 	}])
-	handle(x, s, "DescribeVpnGateways", nothing[struct {
+	wire.Handle(s, "DescribeVpnGateways", nothing[struct {
 		VpnGatewaySet []struct{}
 	}])
 }
 
 // nothing answers with an empty list, or says that a thing that is asked for by
 // its id is not there.
-func nothing[Out any](in *nothingIn) (*Out, error) {
+func nothing[Out any](_ context.Context, in *nothingIn) (*Out, error) {
 	for _, asked := range []struct {
 		ids         []string
 		code, label string
@@ -134,7 +135,7 @@ type describeZonesIn struct {
 
 type describeZonesOut struct{ AvailabilityZoneInfo []availabilityZone }
 
-func (x *EC2) describeAvailabilityZones(in *describeZonesIn) (*describeZonesOut, error) {
+func (x *EC2) describeAvailabilityZones(_ context.Context, in *describeZonesIn) (*describeZonesOut, error) {
 	zones, err := named(x.zones(), in.ZoneName, func(z availabilityZone) string { return z.ZoneName }, "Invalid availability zone: [%s]")
 	if err != nil {
 		return nil, err
@@ -183,7 +184,7 @@ var regionFilters = filters[region]{
 }
 
 // describeRegions knows the one region that the sandbox is in.
-func (x *EC2) describeRegions(in *describeRegionsIn) (*describeRegionsOut, error) {
+func (x *EC2) describeRegions(_ context.Context, in *describeRegionsIn) (*describeRegionsOut, error) {
 	name := x.account.Region
 	rows, err := named([]region{{name, "ec2." + name + ".amazonaws.com", "opt-in-not-required"}}, in.RegionName,
 		func(r region) string { return r.RegionName }, "Invalid region name: [%s]")
@@ -208,7 +209,7 @@ type accountAttributesIn struct {
 
 type accountAttributesOut struct{ AccountAttributeSet []accountAttribute }
 
-func (x *EC2) describeAccountAttributes(in *accountAttributesIn) (*accountAttributesOut, error) {
+func (x *EC2) describeAccountAttributes(_ context.Context, in *accountAttributesIn) (*accountAttributesOut, error) {
 	var all []accountAttribute
 	for _, a := range [][2]string{
 		{"supported-platforms", "VPC"}, {"default-vpc", "none"}, {"vpc-max-security-groups-per-interface", "5"},
@@ -254,7 +255,7 @@ var dhcpFilters = filters[dhcpOptions]{
 }
 
 // describeDHCPOptions knows the set that every VPC has.
-func (x *EC2) describeDHCPOptions(in *dhcpOptionsIn) (*dhcpOptionsOut, error) {
+func (x *EC2) describeDHCPOptions(_ context.Context, in *dhcpOptionsIn) (*dhcpOptionsOut, error) {
 	for _, id := range in.DhcpOptionsId {
 		if id != dhcpOptionsID {
 			return nil, wire.Errorf("InvalidDhcpOptionID.NotFound", "The dhcpOption ID '%s' does not exist", id)

@@ -28,11 +28,13 @@ type resource[T any] struct {
 	arns func(service, resource string) string
 }
 
-func (r *resource[T]) open(x *EC2) error {
-	t, err := store.NewTable[T](x.account.Store, "ec2."+r.name)
-	r.Table, r.tags, r.arns = t, x.tags, x.account.ARN
-	x.taggable = append(x.taggable, r)
-	return err
+// openResource sets r to the kind of resource that describe returns, with its
+// table open. The tags must be open.
+func openResource[T any](x *EC2, r **resource[T], describe func(*EC2) *resource[T]) error {
+	*r = describe(x)
+	(*r).tags, (*r).arns = x.tags, x.account.ARN
+	x.taggable = append(x.taggable, *r)
+	return store.OpenTable(x.account.Store, &(*r).Table, "ec2."+(*r).name)
 }
 
 // find returns the record with that id or the error that EC2 has for it.

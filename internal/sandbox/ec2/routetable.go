@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -177,15 +178,15 @@ func (x *EC2) createMainRouteTable(v vpc) {
 }
 
 func (x *EC2) routeTableOperations(s *wire.Service) {
-	handle(x, s, "CreateRouteTable", x.createRouteTable)
-	handle(x, s, "DeleteRouteTable", x.deleteRouteTable)
-	handle(x, s, "DescribeRouteTables", x.describeRouteTables)
-	handle(x, s, "AssociateRouteTable", x.associateRouteTable)
-	handle(x, s, "DisassociateRouteTable", x.disassociateRouteTable)
-	handle(x, s, "ReplaceRouteTableAssociation", x.replaceRouteTableAssociation)
-	handle(x, s, "CreateRoute", x.createRoute)
-	handle(x, s, "ReplaceRoute", x.replaceRoute)
-	handle(x, s, "DeleteRoute", x.deleteRoute)
+	wire.Handle(s, "CreateRouteTable", x.createRouteTable)
+	wire.Handle(s, "DeleteRouteTable", x.deleteRouteTable)
+	wire.Handle(s, "DescribeRouteTables", x.describeRouteTables)
+	wire.Handle(s, "AssociateRouteTable", x.associateRouteTable)
+	wire.Handle(s, "DisassociateRouteTable", x.disassociateRouteTable)
+	wire.Handle(s, "ReplaceRouteTableAssociation", x.replaceRouteTableAssociation)
+	wire.Handle(s, "CreateRoute", x.createRoute)
+	wire.Handle(s, "ReplaceRoute", x.replaceRoute)
+	wire.Handle(s, "DeleteRoute", x.deleteRoute)
 }
 
 type createRouteTableIn struct {
@@ -200,7 +201,7 @@ type routeTableOut struct {
 	ClientToken string
 }
 
-func (x *EC2) createRouteTable(in *createRouteTableIn) (*routeTableOut, error) {
+func (x *EC2) createRouteTable(_ context.Context, in *createRouteTableIn) (*routeTableOut, error) {
 	v, err := x.vpcs.find(in.VpcId)
 	if err != nil {
 		return nil, err
@@ -224,7 +225,7 @@ type routeTableIn struct {
 	RouteTableId string
 }
 
-func (x *EC2) deleteRouteTable(in *routeTableIn) (*done, error) {
+func (x *EC2) deleteRouteTable(_ context.Context, in *routeTableIn) (*done, error) {
 	t, err := x.routeTables.find(in.RouteTableId)
 	if err != nil {
 		return nil, err
@@ -252,7 +253,7 @@ type describeRouteTablesOut struct {
 	NextToken     *string
 }
 
-func (x *EC2) describeRouteTables(in *describeRouteTablesIn) (*describeRouteTablesOut, error) {
+func (x *EC2) describeRouteTables(_ context.Context, in *describeRouteTablesIn) (*describeRouteTablesOut, error) {
 	set, next, err := x.routeTables.describe(in.RouteTableId, in.Filter, in.MaxResults, in.NextToken)
 	return &describeRouteTablesOut{set, next}, err
 }
@@ -269,7 +270,7 @@ type associateRouteTableOut struct {
 	AssociationState state
 }
 
-func (x *EC2) associateRouteTable(in *associateRouteTableIn) (*associateRouteTableOut, error) {
+func (x *EC2) associateRouteTable(_ context.Context, in *associateRouteTableIn) (*associateRouteTableOut, error) {
 	t, err := x.routeTables.find(in.RouteTableId)
 	if err != nil {
 		return nil, err
@@ -326,7 +327,7 @@ type associationIn struct {
 	RouteTableId  string
 }
 
-func (x *EC2) disassociateRouteTable(in *associationIn) (*done, error) {
+func (x *EC2) disassociateRouteTable(_ context.Context, in *associationIn) (*done, error) {
 	t, a, err := x.association(in.AssociationId)
 	if err != nil {
 		return nil, err
@@ -352,7 +353,7 @@ type replaceAssociationOut struct {
 
 // replaceRouteTableAssociation moves an association, the main one too, to
 // another table of the VPC.
-func (x *EC2) replaceRouteTableAssociation(in *associationIn) (*replaceAssociationOut, error) {
+func (x *EC2) replaceRouteTableAssociation(_ context.Context, in *associationIn) (*replaceAssociationOut, error) {
 	from, a, err := x.association(in.AssociationId)
 	if err != nil {
 		return nil, err
@@ -475,7 +476,7 @@ func (x *EC2) route(t routeTable, in *routeIn) (route, error) {
 	return r, nil
 }
 
-func (x *EC2) createRoute(in *routeIn) (*accepted, error) {
+func (x *EC2) createRoute(_ context.Context, in *routeIn) (*accepted, error) {
 	t, err := x.routeTables.find(in.RouteTableId)
 	if err != nil {
 		return nil, err
@@ -515,7 +516,7 @@ func (x *EC2) existingRoute(in *routeIn) (routeTable, int, error) {
 	return t, i, nil
 }
 
-func (x *EC2) replaceRoute(in *routeIn) (*done, error) {
+func (x *EC2) replaceRoute(_ context.Context, in *routeIn) (*done, error) {
 	t, i, err := x.existingRoute(in)
 	if err != nil {
 		return nil, err
@@ -533,7 +534,7 @@ func (x *EC2) replaceRoute(in *routeIn) (*done, error) {
 	return nil, nil
 }
 
-func (x *EC2) deleteRoute(in *routeIn) (*done, error) {
+func (x *EC2) deleteRoute(_ context.Context, in *routeIn) (*done, error) {
 	t, i, err := x.existingRoute(in)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -292,14 +293,14 @@ func (x *EC2) rulesFrom(g securityGroup, egress bool, ps []permission, revoked b
 
 func (x *EC2) ruleOperations(s *wire.Service) {
 	for direction, egress := range map[string]bool{"Ingress": false, "Egress": true} {
-		handle(x, s, "AuthorizeSecurityGroup"+direction, func(in *rulesIn) (*rulesOut, error) { return x.authorize(egress, in) })
-		handle(x, s, "RevokeSecurityGroup"+direction, func(in *rulesIn) (*revokeOut, error) { return x.revoke(egress, in) })
-		handle(x, s, "UpdateSecurityGroupRuleDescriptions"+direction, func(in *rulesIn) (*accepted, error) {
+		wire.Handle(s, "AuthorizeSecurityGroup"+direction, func(_ context.Context, in *rulesIn) (*rulesOut, error) { return x.authorize(egress, in) })
+		wire.Handle(s, "RevokeSecurityGroup"+direction, func(_ context.Context, in *rulesIn) (*revokeOut, error) { return x.revoke(egress, in) })
+		wire.Handle(s, "UpdateSecurityGroupRuleDescriptions"+direction, func(_ context.Context, in *rulesIn) (*accepted, error) {
 			return x.updateDescriptions(egress, in)
 		})
 	}
-	handle(x, s, "ModifySecurityGroupRules", x.modifyRules)
-	handle(x, s, "DescribeSecurityGroupRules", x.describeRules)
+	wire.Handle(s, "ModifySecurityGroupRules", x.modifyRules)
+	wire.Handle(s, "DescribeSecurityGroupRules", x.describeRules)
 }
 
 // rulesIn is the input of all operations on rules of one direction. The members
@@ -510,7 +511,7 @@ type ruleUpdate struct {
 
 // modifyRules replaces rules; a rule's group and direction stay, and so does
 // the kind of its peer.
-func (x *EC2) modifyRules(in *modifyRulesIn) (*accepted, error) {
+func (x *EC2) modifyRules(_ context.Context, in *modifyRulesIn) (*accepted, error) {
 	g, err := x.groups.find(in.GroupId)
 	if err != nil {
 		return nil, err
@@ -565,7 +566,7 @@ type describeRulesOut struct {
 	NextToken            *string
 }
 
-func (x *EC2) describeRules(in *describeRulesIn) (*describeRulesOut, error) {
+func (x *EC2) describeRules(_ context.Context, in *describeRulesIn) (*describeRulesOut, error) {
 	set, next, err := x.rules.describe(in.SecurityGroupRuleId, in.Filter, in.MaxResults, in.NextToken)
 	return &describeRulesOut{set, next}, err
 }

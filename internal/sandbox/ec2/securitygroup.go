@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"strings"
 	"unicode/utf8"
 
@@ -69,10 +70,10 @@ func (x *EC2) Group(id string) (GroupInfo, bool) {
 }
 
 func (x *EC2) groupOperations(s *wire.Service) {
-	handle(x, s, "CreateSecurityGroup", x.createSecurityGroup)
-	handle(x, s, "DeleteSecurityGroup", x.deleteSecurityGroup)
-	handle(x, s, "DescribeSecurityGroups", x.describeSecurityGroups)
-	handle(x, s, "DescribeSecurityGroupReferences", x.describeSecurityGroupReferences)
+	wire.Handle(s, "CreateSecurityGroup", x.createSecurityGroup)
+	wire.Handle(s, "DeleteSecurityGroup", x.deleteSecurityGroup)
+	wire.Handle(s, "DescribeSecurityGroups", x.describeSecurityGroups)
+	wire.Handle(s, "DescribeSecurityGroupReferences", x.describeSecurityGroupReferences)
 }
 
 type createGroupIn struct {
@@ -89,7 +90,7 @@ type createGroupOut struct {
 	TagSet           []tag
 }
 
-func (x *EC2) createSecurityGroup(in *createGroupIn) (*createGroupOut, error) {
+func (x *EC2) createSecurityGroup(_ context.Context, in *createGroupIn) (*createGroupOut, error) {
 	switch {
 	case in.GroupName == "":
 		return nil, missing("groupName")
@@ -160,7 +161,7 @@ type deleteGroupOut struct {
 	GroupId string
 }
 
-func (x *EC2) deleteSecurityGroup(in *deleteGroupIn) (*deleteGroupOut, error) {
+func (x *EC2) deleteSecurityGroup(_ context.Context, in *deleteGroupIn) (*deleteGroupOut, error) {
 	if in.GroupId == "" && in.GroupName != "" {
 		return nil, wire.Errorf("InvalidGroup.NotFound", "The security group '%s' does not exist in default VPC 'null'", in.GroupName)
 	}
@@ -215,7 +216,7 @@ type describeGroupsOut struct {
 	NextToken         *string
 }
 
-func (x *EC2) describeSecurityGroups(in *describeGroupsIn) (*describeGroupsOut, error) {
+func (x *EC2) describeSecurityGroups(_ context.Context, in *describeGroupsIn) (*describeGroupsOut, error) {
 	if len(in.GroupName) > 0 {
 		return nil, wire.Errorf("InvalidGroup.NotFound", "The security group '%s' does not exist", in.GroupName[0])
 	}
@@ -232,7 +233,7 @@ type groupReferencesIn struct {
 // a peering, which the sandbox does not have.
 type groupReferencesOut struct{ SecurityGroupReferenceSet []struct{} }
 
-func (x *EC2) describeSecurityGroupReferences(in *groupReferencesIn) (*groupReferencesOut, error) {
+func (x *EC2) describeSecurityGroupReferences(_ context.Context, in *groupReferencesIn) (*groupReferencesOut, error) {
 	for _, id := range in.GroupId {
 		if _, err := x.groups.find(id); err != nil {
 			return nil, err

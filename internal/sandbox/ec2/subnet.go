@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strings"
@@ -86,10 +87,10 @@ func (x *EC2) Subnet(id string) (SubnetInfo, bool) {
 }
 
 func (x *EC2) subnetOperations(s *wire.Service) {
-	handle(x, s, "CreateSubnet", x.createSubnet)
-	handle(x, s, "DeleteSubnet", x.deleteSubnet)
-	handle(x, s, "DescribeSubnets", x.describeSubnets)
-	handle(x, s, "ModifySubnetAttribute", x.modifySubnetAttribute)
+	wire.Handle(s, "CreateSubnet", x.createSubnet)
+	wire.Handle(s, "DeleteSubnet", x.deleteSubnet)
+	wire.Handle(s, "DescribeSubnets", x.describeSubnets)
+	wire.Handle(s, "ModifySubnetAttribute", x.modifySubnetAttribute)
 }
 
 type createSubnetIn struct {
@@ -105,7 +106,7 @@ type createSubnetIn struct {
 
 type subnetOut struct{ Subnet subnet }
 
-func (x *EC2) createSubnet(in *createSubnetIn) (*subnetOut, error) {
+func (x *EC2) createSubnet(_ context.Context, in *createSubnetIn) (*subnetOut, error) {
 	v, err := x.vpcs.find(in.VpcId)
 	if err != nil {
 		return nil, err
@@ -169,7 +170,7 @@ type subnetIn struct {
 	SubnetId string
 }
 
-func (x *EC2) deleteSubnet(in *subnetIn) (*done, error) {
+func (x *EC2) deleteSubnet(_ context.Context, in *subnetIn) (*done, error) {
 	s, err := x.subnets.find(in.SubnetId)
 	if err != nil {
 		return nil, err
@@ -208,7 +209,7 @@ type describeSubnetsOut struct {
 	NextToken *string
 }
 
-func (x *EC2) describeSubnets(in *describeSubnetsIn) (*describeSubnetsOut, error) {
+func (x *EC2) describeSubnets(_ context.Context, in *describeSubnetsIn) (*describeSubnetsOut, error) {
 	set, next, err := x.subnets.describe(in.SubnetId, in.Filter, in.MaxResults, in.NextToken)
 	return &describeSubnetsOut{set, next}, err
 }
@@ -223,7 +224,7 @@ type modifySubnetAttributeIn struct {
 	PrivateDnsHostnameTypeOnLaunch          string
 }
 
-func (x *EC2) modifySubnetAttribute(in *modifySubnetAttributeIn) (*done, error) {
+func (x *EC2) modifySubnetAttribute(_ context.Context, in *modifySubnetAttributeIn) (*done, error) {
 	s, err := x.subnets.find(in.SubnetId)
 	if err != nil {
 		return nil, err

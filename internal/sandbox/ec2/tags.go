@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -106,9 +107,9 @@ func (x *EC2) tagSet(id string) []tag {
 }
 
 func (x *EC2) tagOperations(s *wire.Service) {
-	handle(x, s, "CreateTags", x.createTags)
-	handle(x, s, "DeleteTags", x.deleteTags)
-	handle(x, s, "DescribeTags", x.describeTags)
+	wire.Handle(s, "CreateTags", x.createTags)
+	wire.Handle(s, "DeleteTags", x.deleteTags)
+	wire.Handle(s, "DescribeTags", x.describeTags)
 }
 
 // existing checks that everything to be tagged is there, before anything is.
@@ -134,7 +135,7 @@ type createTagsIn struct {
 	Tag        []tag
 }
 
-func (x *EC2) createTags(in *createTagsIn) (*done, error) {
+func (x *EC2) createTags(_ context.Context, in *createTagsIn) (*done, error) {
 	if err := x.existing(in.ResourceId); err != nil {
 		return nil, err
 	}
@@ -173,7 +174,7 @@ type deleteTagsIn struct {
 
 // deleteTags removes the named tags: with a value, even an empty one, only
 // where that is the tag's value; all of them if none is named.
-func (x *EC2) deleteTags(in *deleteTagsIn) (*done, error) {
+func (x *EC2) deleteTags(_ context.Context, in *deleteTagsIn) (*done, error) {
 	if err := x.existing(in.ResourceId); err != nil {
 		return nil, err
 	}
@@ -221,7 +222,7 @@ var tagFilters = filters[tagDescription]{
 	"value":         func(t tagDescription) []string { return []string{*t.Value} },
 }
 
-func (x *EC2) describeTags(in *describeTagsIn) (*describeTagsOut, error) {
+func (x *EC2) describeTags(_ context.Context, in *describeTagsIn) (*describeTagsOut, error) {
 	var rows []tagDescription
 	for id := range x.tags.All() {
 		for _, t := range x.tagSet(id) {

@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"context"
 	"net/netip"
 
 	"workshop/internal/sandbox/account"
@@ -61,11 +62,11 @@ func (v vpc) cidrs() []cidrAssociation { return v.CidrBlockAssociationSet }
 func (x *EC2) VPC(id string) bool { return x.vpcs.has(id) }
 
 func (x *EC2) vpcOperations(s *wire.Service) {
-	handle(x, s, "CreateVpc", x.createVPC)
-	handle(x, s, "DeleteVpc", x.deleteVPC)
-	handle(x, s, "DescribeVpcs", x.describeVPCs)
-	handle(x, s, "DescribeVpcAttribute", x.describeVPCAttribute)
-	handle(x, s, "ModifyVpcAttribute", x.modifyVPCAttribute)
+	wire.Handle(s, "CreateVpc", x.createVPC)
+	wire.Handle(s, "DeleteVpc", x.deleteVPC)
+	wire.Handle(s, "DescribeVpcs", x.describeVPCs)
+	wire.Handle(s, "DescribeVpcAttribute", x.describeVPCAttribute)
+	wire.Handle(s, "ModifyVpcAttribute", x.modifyVPCAttribute)
 }
 
 // block reads the CIDR block of a VPC or subnet, in its canonical form. Code is
@@ -92,7 +93,7 @@ type createVPCIn struct {
 
 type vpcOut struct{ Vpc vpc }
 
-func (x *EC2) createVPC(in *createVPCIn) (*vpcOut, error) {
+func (x *EC2) createVPC(_ context.Context, in *createVPCIn) (*vpcOut, error) {
 	if in.CidrBlock == "" {
 		return nil, missing("cidrBlock")
 	}
@@ -130,7 +131,7 @@ type vpcIn struct {
 
 // deleteVPC deletes a VPC with what AWS made along with it, and refuses as long
 // as it holds anything else.
-func (x *EC2) deleteVPC(in *vpcIn) (*done, error) {
+func (x *EC2) deleteVPC(_ context.Context, in *vpcIn) (*done, error) {
 	v, err := x.vpcs.find(in.VpcId)
 	if err != nil {
 		return nil, err
@@ -171,7 +172,7 @@ type describeVPCsOut struct {
 	NextToken *string
 }
 
-func (x *EC2) describeVPCs(in *describeVPCsIn) (*describeVPCsOut, error) {
+func (x *EC2) describeVPCs(_ context.Context, in *describeVPCsIn) (*describeVPCsOut, error) {
 	set, next, err := x.vpcs.describe(in.VpcId, in.Filter, in.MaxResults, in.NextToken)
 	return &describeVPCsOut{set, next}, err
 }
@@ -192,7 +193,7 @@ type vpcAttributeOut struct {
 	EnableNetworkAddressUsageMetrics *truth
 }
 
-func (x *EC2) describeVPCAttribute(in *vpcAttributeIn) (*vpcAttributeOut, error) {
+func (x *EC2) describeVPCAttribute(_ context.Context, in *vpcAttributeIn) (*vpcAttributeOut, error) {
 	v, err := x.vpcs.find(in.VpcId)
 	if err != nil {
 		return nil, err
@@ -220,7 +221,7 @@ type modifyVPCAttributeIn struct {
 	EnableNetworkAddressUsageMetrics *truth
 }
 
-func (x *EC2) modifyVPCAttribute(in *modifyVPCAttributeIn) (*done, error) {
+func (x *EC2) modifyVPCAttribute(_ context.Context, in *modifyVPCAttributeIn) (*done, error) {
 	v, err := x.vpcs.find(in.VpcId)
 	if err != nil {
 		return nil, err

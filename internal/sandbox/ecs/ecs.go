@@ -11,6 +11,7 @@ package ecs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -170,27 +171,17 @@ func New(a *account.Account, c Config) (*ECS, error) {
 		logs: c.Logs, roles: c.Roles, agent: c.Agent,
 		running: map[string]*pod{}, wake: make(chan struct{}, 1),
 	}
-	var err error
-	open := func(f func() error) {
-		if err == nil {
-			err = f()
-		}
-	}
-	open(func() (err error) { e.clusters, err = store.NewTable[*types.Cluster](a.Store, "ecs.cluster"); return })
-	open(func() (err error) {
-		e.definitions, err = store.NewTable[*definition](a.Store, "ecs.definition")
-		return
-	})
-	open(func() (err error) { e.families, err = store.NewTable[int32](a.Store, "ecs.family"); return })
-	open(func() (err error) { e.services, err = store.NewTable[*service](a.Store, "ecs.service"); return })
-	open(func() (err error) {
-		e.events, err = store.NewTable[[]types.ServiceEvent](a.Store, "ecs.event")
-		return
-	})
-	open(func() (err error) { e.rollouts, err = store.NewTable[*rollout](a.Store, "ecs.rollout"); return })
-	open(func() (err error) { e.tasks, err = store.NewTable[*task](a.Store, "ecs.task"); return })
-	open(func() (err error) { e.settings, err = store.NewTable[string](a.Store, "ecs.setting"); return })
-	open(func() (err error) { e.requests, err = store.NewTable[*request](a.Store, "ecs.request"); return })
+	err := errors.Join(
+		store.OpenTable(a.Store, &e.clusters, "ecs.cluster"),
+		store.OpenTable(a.Store, &e.definitions, "ecs.definition"),
+		store.OpenTable(a.Store, &e.families, "ecs.family"),
+		store.OpenTable(a.Store, &e.services, "ecs.service"),
+		store.OpenTable(a.Store, &e.events, "ecs.event"),
+		store.OpenTable(a.Store, &e.rollouts, "ecs.rollout"),
+		store.OpenTable(a.Store, &e.tasks, "ecs.task"),
+		store.OpenTable(a.Store, &e.settings, "ecs.setting"),
+		store.OpenTable(a.Store, &e.requests, "ecs.request"),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("opening the sandbox's ECS: %w", err)
 	}

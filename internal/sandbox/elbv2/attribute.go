@@ -1,6 +1,7 @@
 package elbv2
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strconv"
@@ -121,12 +122,12 @@ func balancerAttributes(m map[string]string) []types.LoadBalancerAttribute {
 	return out
 }
 
-func (x *ELB) describeBalancerAttributes(in *elb.DescribeLoadBalancerAttributesInput) (*elb.DescribeLoadBalancerAttributesOutput, error) {
+func (x *ELB) describeBalancerAttributes(_ context.Context, in *elb.DescribeLoadBalancerAttributesInput) (*elb.DescribeLoadBalancerAttributesOutput, error) {
 	b, err := x.balancer(in.LoadBalancerArn)
 	return &elb.DescribeLoadBalancerAttributesOutput{Attributes: balancerAttributes(b.Attributes)}, err
 }
 
-func (x *ELB) modifyBalancerAttributes(in *elb.ModifyLoadBalancerAttributesInput) (*elb.ModifyLoadBalancerAttributesOutput, error) {
+func (x *ELB) modifyBalancerAttributes(_ context.Context, in *elb.ModifyLoadBalancerAttributesInput) (*elb.ModifyLoadBalancerAttributesOutput, error) {
 	b, err := x.balancer(in.LoadBalancerArn)
 	if err != nil {
 		return nil, err
@@ -153,12 +154,12 @@ func groupAttributes(m map[string]string) []types.TargetGroupAttribute {
 	return out
 }
 
-func (x *ELB) describeGroupAttributes(in *elb.DescribeTargetGroupAttributesInput) (*elb.DescribeTargetGroupAttributesOutput, error) {
+func (x *ELB) describeGroupAttributes(_ context.Context, in *elb.DescribeTargetGroupAttributesInput) (*elb.DescribeTargetGroupAttributesOutput, error) {
 	g, err := x.group(value(in.TargetGroupArn))
 	return &elb.DescribeTargetGroupAttributesOutput{Attributes: groupAttributes(g.Attributes)}, err
 }
 
-func (x *ELB) modifyGroupAttributes(in *elb.ModifyTargetGroupAttributesInput) (*elb.ModifyTargetGroupAttributesOutput, error) {
+func (x *ELB) modifyGroupAttributes(_ context.Context, in *elb.ModifyTargetGroupAttributesInput) (*elb.ModifyTargetGroupAttributesOutput, error) {
 	g, err := x.group(value(in.TargetGroupArn))
 	if err != nil {
 		return nil, err
@@ -182,12 +183,12 @@ func listenerAttributes(m map[string]string) []types.ListenerAttribute {
 	return out
 }
 
-func (x *ELB) describeListenerAttributes(in *elb.DescribeListenerAttributesInput) (*elb.DescribeListenerAttributesOutput, error) {
+func (x *ELB) describeListenerAttributes(_ context.Context, in *elb.DescribeListenerAttributesInput) (*elb.DescribeListenerAttributesOutput, error) {
 	l, err := x.listener(in.ListenerArn)
 	return &elb.DescribeListenerAttributesOutput{Attributes: listenerAttributes(l.Attributes)}, err
 }
 
-func (x *ELB) modifyListenerAttributes(in *elb.ModifyListenerAttributesInput) (*elb.ModifyListenerAttributesOutput, error) {
+func (x *ELB) modifyListenerAttributes(_ context.Context, in *elb.ModifyListenerAttributesInput) (*elb.ModifyListenerAttributesOutput, error) {
 	l, err := x.listener(in.ListenerArn)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package elbv2
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,15 +53,15 @@ func dnsName(port int) string { return fmt.Sprintf("localhost:%d", port) }
 const zoneID = "Z00000000SANDBOX00000"
 
 func (x *ELB) balancerOperations(s *wire.Service) {
-	handle(s, "CreateLoadBalancer", x.createBalancer)
-	handle(s, "DescribeLoadBalancers", x.describeBalancers)
-	handle(s, "DeleteLoadBalancer", x.deleteBalancer)
-	handle(s, "DescribeLoadBalancerAttributes", x.describeBalancerAttributes)
-	handle(s, "ModifyLoadBalancerAttributes", x.modifyBalancerAttributes)
-	handle(s, "SetSecurityGroups", x.setSecurityGroups)
-	handle(s, "SetSubnets", x.setSubnets)
-	handle(s, "SetIpAddressType", x.setIPAddressType)
-	handle(s, "DescribeCapacityReservation", x.describeCapacityReservation)
+	wire.Handle(s, "CreateLoadBalancer", x.createBalancer)
+	wire.Handle(s, "DescribeLoadBalancers", x.describeBalancers)
+	wire.Handle(s, "DeleteLoadBalancer", x.deleteBalancer)
+	wire.Handle(s, "DescribeLoadBalancerAttributes", x.describeBalancerAttributes)
+	wire.Handle(s, "ModifyLoadBalancerAttributes", x.modifyBalancerAttributes)
+	wire.Handle(s, "SetSecurityGroups", x.setSecurityGroups)
+	wire.Handle(s, "SetSubnets", x.setSubnets)
+	wire.Handle(s, "SetIpAddressType", x.setIPAddressType)
+	wire.Handle(s, "DescribeCapacityReservation", x.describeCapacityReservation)
 }
 
 // balancer finds a load balancer by its ARN.
@@ -75,7 +76,7 @@ func (x *ELB) balancer(arn *string) (loadBalancer, error) {
 	return b, nil
 }
 
-func (x *ELB) createBalancer(in *elb.CreateLoadBalancerInput) (*elb.CreateLoadBalancerOutput, error) {
+func (x *ELB) createBalancer(_ context.Context, in *elb.CreateLoadBalancerInput) (*elb.CreateLoadBalancerOutput, error) {
 	name := value(in.Name)
 	if err := named("Load balancer", name); err != nil {
 		return nil, err
@@ -261,7 +262,7 @@ func (x *ELB) present(b loadBalancer) types.LoadBalancer {
 	return out
 }
 
-func (x *ELB) describeBalancers(in *elb.DescribeLoadBalancersInput) (*elb.DescribeLoadBalancersOutput, error) {
+func (x *ELB) describeBalancers(_ context.Context, in *elb.DescribeLoadBalancersInput) (*elb.DescribeLoadBalancersOutput, error) {
 	if len(in.Names) > 0 && len(in.LoadBalancerArns) > 0 {
 		return nil, wire.Errorf("ValidationError", "Load balancer names and load balancer ARNs cannot be specified at the same time")
 	}
@@ -287,7 +288,7 @@ func wanted(list []string, v string) bool { return len(list) == 0 || slices.Cont
 
 // deleteBalancer takes its listeners and rules along; a load balancer that is
 // not there is no error.
-func (x *ELB) deleteBalancer(in *elb.DeleteLoadBalancerInput) (*elb.DeleteLoadBalancerOutput, error) {
+func (x *ELB) deleteBalancer(_ context.Context, in *elb.DeleteLoadBalancerInput) (*elb.DeleteLoadBalancerOutput, error) {
 	arn := value(in.LoadBalancerArn)
 	if !strings.Contains(arn, ":loadbalancer/") {
 		return nil, wire.Errorf("ValidationError", "'%s' is not a valid load balancer ARN", arn)
@@ -313,7 +314,7 @@ func (x *ELB) deleteBalancer(in *elb.DeleteLoadBalancerInput) (*elb.DeleteLoadBa
 	return nil, nil
 }
 
-func (x *ELB) setSecurityGroups(in *elb.SetSecurityGroupsInput) (*elb.SetSecurityGroupsOutput, error) {
+func (x *ELB) setSecurityGroups(_ context.Context, in *elb.SetSecurityGroupsInput) (*elb.SetSecurityGroupsOutput, error) {
 	b, err := x.balancer(in.LoadBalancerArn)
 	if err != nil {
 		return nil, err
@@ -333,7 +334,7 @@ func (x *ELB) setSecurityGroups(in *elb.SetSecurityGroupsInput) (*elb.SetSecurit
 	return &elb.SetSecurityGroupsOutput{SecurityGroupIds: groups}, nil
 }
 
-func (x *ELB) setSubnets(in *elb.SetSubnetsInput) (*elb.SetSubnetsOutput, error) {
+func (x *ELB) setSubnets(_ context.Context, in *elb.SetSubnetsInput) (*elb.SetSubnetsOutput, error) {
 	b, err := x.balancer(in.LoadBalancerArn)
 	if err != nil {
 		return nil, err
@@ -361,7 +362,7 @@ func (x *ELB) setSubnets(in *elb.SetSubnetsInput) (*elb.SetSubnetsOutput, error)
 	return &elb.SetSubnetsOutput{AvailabilityZones: zones, IpAddressType: types.IpAddressTypeIpv4}, nil
 }
 
-func (x *ELB) setIPAddressType(in *elb.SetIpAddressTypeInput) (*elb.SetIpAddressTypeOutput, error) {
+func (x *ELB) setIPAddressType(_ context.Context, in *elb.SetIpAddressTypeInput) (*elb.SetIpAddressTypeOutput, error) {
 	if _, err := x.balancer(in.LoadBalancerArn); err != nil {
 		return nil, err
 	}
@@ -373,7 +374,7 @@ func (x *ELB) setIPAddressType(in *elb.SetIpAddressTypeInput) (*elb.SetIpAddress
 
 // describeCapacityReservation answers as AWS does for a load balancer without a
 // reservation.
-func (x *ELB) describeCapacityReservation(in *elb.DescribeCapacityReservationInput) (*elb.DescribeCapacityReservationOutput, error) {
+func (x *ELB) describeCapacityReservation(_ context.Context, in *elb.DescribeCapacityReservationInput) (*elb.DescribeCapacityReservationOutput, error) {
 	_, err := x.balancer(in.LoadBalancerArn)
 	return &elb.DescribeCapacityReservationOutput{CapacityReservationState: []types.ZonalCapacityReservationState{}}, err
 }

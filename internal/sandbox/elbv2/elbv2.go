@@ -87,12 +87,13 @@ func New(a *account.Account, n Network, b *balancer.Backends, t Timing, firstPor
 		tasks: map[string][]balancer.Target{},
 	}
 	x.plane.Permit, x.plane.Admit, x.plane.First = x.permit, x.admit, firstPort
-	var errs [4]error
-	x.balancers, errs[0] = store.NewTable[loadBalancer](a.Store, "elbv2.balancer")
-	x.groups, errs[1] = store.NewTable[targetGroup](a.Store, "elbv2.targetgroup")
-	x.listeners, errs[2] = store.NewTable[listener](a.Store, "elbv2.listener")
-	x.rules, errs[3] = store.NewTable[rule](a.Store, "elbv2.rule")
-	if err := errors.Join(errs[:]...); err != nil {
+	err := errors.Join(
+		store.OpenTable(a.Store, &x.balancers, "elbv2.balancer"),
+		store.OpenTable(a.Store, &x.groups, "elbv2.targetgroup"),
+		store.OpenTable(a.Store, &x.listeners, "elbv2.listener"),
+		store.OpenTable(a.Store, &x.rules, "elbv2.rule"),
+	)
+	if err != nil {
 		return nil, err
 	}
 	x.restore()
@@ -175,11 +176,6 @@ func (x *ELB) Service() *wire.Service {
 	x.tagOperations(s)
 	x.limitOperations(s)
 	return s
-}
-
-// handle registers an operation that needs no context.
-func handle[In, Out any](s *wire.Service, name string, h func(*In) (*Out, error)) {
-	wire.Handle(s, name, func(_ context.Context, in *In) (*Out, error) { return h(in) })
 }
 
 // GroupInfo is a target group as other services see it.

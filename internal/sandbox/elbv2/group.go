@@ -1,6 +1,7 @@
 package elbv2
 
 import (
+	"context"
 	"maps"
 	"reflect"
 	"slices"
@@ -25,12 +26,12 @@ type targetGroup struct {
 }
 
 func (x *ELB) groupOperations(s *wire.Service) {
-	handle(s, "CreateTargetGroup", x.createGroup)
-	handle(s, "DescribeTargetGroups", x.describeGroups)
-	handle(s, "ModifyTargetGroup", x.modifyGroup)
-	handle(s, "DeleteTargetGroup", x.deleteGroup)
-	handle(s, "DescribeTargetGroupAttributes", x.describeGroupAttributes)
-	handle(s, "ModifyTargetGroupAttributes", x.modifyGroupAttributes)
+	wire.Handle(s, "CreateTargetGroup", x.createGroup)
+	wire.Handle(s, "DescribeTargetGroups", x.describeGroups)
+	wire.Handle(s, "ModifyTargetGroup", x.modifyGroup)
+	wire.Handle(s, "DeleteTargetGroup", x.deleteGroup)
+	wire.Handle(s, "DescribeTargetGroupAttributes", x.describeGroupAttributes)
+	wire.Handle(s, "ModifyTargetGroupAttributes", x.modifyGroupAttributes)
 }
 
 // group finds a target group by its ARN.
@@ -45,7 +46,7 @@ func (x *ELB) group(arn string) (targetGroup, error) {
 	return g, nil
 }
 
-func (x *ELB) createGroup(in *elb.CreateTargetGroupInput) (*elb.CreateTargetGroupOutput, error) {
+func (x *ELB) createGroup(_ context.Context, in *elb.CreateTargetGroupInput) (*elb.CreateTargetGroupOutput, error) {
 	name := value(in.Name)
 	if err := named("Target group", name); err != nil {
 		return nil, err
@@ -191,7 +192,7 @@ func (x *ELB) balancersOf(group string) []string {
 	return out
 }
 
-func (x *ELB) describeGroups(in *elb.DescribeTargetGroupsInput) (*elb.DescribeTargetGroupsOutput, error) {
+func (x *ELB) describeGroups(_ context.Context, in *elb.DescribeTargetGroupsInput) (*elb.DescribeTargetGroupsOutput, error) {
 	filters := 0
 	for _, given := range []bool{len(in.Names) > 0, len(in.TargetGroupArns) > 0, value(in.LoadBalancerArn) != ""} {
 		if given {
@@ -227,7 +228,7 @@ func (x *ELB) describeGroups(in *elb.DescribeTargetGroupsInput) (*elb.DescribeTa
 	return &elb.DescribeTargetGroupsOutput{TargetGroups: items, NextMarker: next}, err
 }
 
-func (x *ELB) modifyGroup(in *elb.ModifyTargetGroupInput) (*elb.ModifyTargetGroupOutput, error) {
+func (x *ELB) modifyGroup(_ context.Context, in *elb.ModifyTargetGroupInput) (*elb.ModifyTargetGroupOutput, error) {
 	g, err := x.group(value(in.TargetGroupArn))
 	if err != nil {
 		return nil, err
@@ -258,7 +259,7 @@ func (x *ELB) modifyGroup(in *elb.ModifyTargetGroupInput) (*elb.ModifyTargetGrou
 
 // deleteGroup deletes a group that nothing uses; one that is not there is no
 // error.
-func (x *ELB) deleteGroup(in *elb.DeleteTargetGroupInput) (*elb.DeleteTargetGroupOutput, error) {
+func (x *ELB) deleteGroup(_ context.Context, in *elb.DeleteTargetGroupInput) (*elb.DeleteTargetGroupOutput, error) {
 	arn := value(in.TargetGroupArn)
 	if !strings.Contains(arn, ":targetgroup/") {
 		return nil, wire.Errorf("ValidationError", "'%s' is not a valid target group ARN", arn)

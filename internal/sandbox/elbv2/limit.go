@@ -1,6 +1,8 @@
 package elbv2
 
 import (
+	"context"
+
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
@@ -8,8 +10,8 @@ import (
 )
 
 func (x *ELB) limitOperations(s *wire.Service) {
-	handle(s, "DescribeAccountLimits", describeAccountLimits)
-	handle(s, "DescribeSSLPolicies", describeSSLPolicies)
+	wire.Handle(s, "DescribeAccountLimits", describeAccountLimits)
+	wire.Handle(s, "DescribeSSLPolicies", describeSSLPolicies)
 }
 
 // limits are the default quotas for Application Load Balancers ("Quotas for your
@@ -27,7 +29,7 @@ var limits = [][2]string{
 	{"condition-wildcards-per-alb-rule", "6"},
 }
 
-func describeAccountLimits(in *elb.DescribeAccountLimitsInput) (*elb.DescribeAccountLimitsOutput, error) {
+func describeAccountLimits(_ context.Context, in *elb.DescribeAccountLimitsInput) (*elb.DescribeAccountLimitsOutput, error) {
 	var all []types.Limit
 	for _, l := range limits {
 		all = append(all, types.Limit{Name: &l[0], Max: &l[1]})
@@ -50,7 +52,7 @@ var policies = []struct {
 	}},
 }
 
-func describeSSLPolicies(in *elb.DescribeSSLPoliciesInput) (*elb.DescribeSSLPoliciesOutput, error) {
+func describeSSLPolicies(_ context.Context, in *elb.DescribeSSLPoliciesInput) (*elb.DescribeSSLPoliciesOutput, error) {
 	var all []types.SslPolicy
 	for _, p := range policies {
 		if !wanted(in.Names, p.name) {

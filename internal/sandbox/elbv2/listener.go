@@ -1,6 +1,7 @@
 package elbv2
 
 import (
+	"context"
 	"maps"
 	"reflect"
 	"slices"
@@ -25,13 +26,13 @@ type listener struct {
 func (l listener) balancer() string { return value(l.Listener.LoadBalancerArn) }
 
 func (x *ELB) listenerOperations(s *wire.Service) {
-	handle(s, "CreateListener", x.createListener)
-	handle(s, "DescribeListeners", x.describeListeners)
-	handle(s, "ModifyListener", x.modifyListener)
-	handle(s, "DeleteListener", x.deleteListener)
-	handle(s, "DescribeListenerAttributes", x.describeListenerAttributes)
-	handle(s, "ModifyListenerAttributes", x.modifyListenerAttributes)
-	handle(s, "DescribeListenerCertificates", x.describeListenerCertificates)
+	wire.Handle(s, "CreateListener", x.createListener)
+	wire.Handle(s, "DescribeListeners", x.describeListeners)
+	wire.Handle(s, "ModifyListener", x.modifyListener)
+	wire.Handle(s, "DeleteListener", x.deleteListener)
+	wire.Handle(s, "DescribeListenerAttributes", x.describeListenerAttributes)
+	wire.Handle(s, "ModifyListenerAttributes", x.modifyListenerAttributes)
+	wire.Handle(s, "DescribeListenerCertificates", x.describeListenerCertificates)
 }
 
 // listener finds a listener by its ARN.
@@ -61,7 +62,7 @@ func plain(p types.ProtocolEnum, certificates []types.Certificate, m *types.Mutu
 	return nil
 }
 
-func (x *ELB) createListener(in *elb.CreateListenerInput) (*elb.CreateListenerOutput, error) {
+func (x *ELB) createListener(_ context.Context, in *elb.CreateListenerInput) (*elb.CreateListenerOutput, error) {
 	b, err := x.balancer(in.LoadBalancerArn)
 	if err != nil {
 		return nil, err
@@ -126,7 +127,7 @@ func duplicate(balancer string) error {
 	return wire.Errorf("DuplicateListener", "A listener already exists on this port for this load balancer '%s'", balancer)
 }
 
-func (x *ELB) describeListeners(in *elb.DescribeListenersInput) (*elb.DescribeListenersOutput, error) {
+func (x *ELB) describeListeners(_ context.Context, in *elb.DescribeListenersInput) (*elb.DescribeListenersOutput, error) {
 	byBalancer := value(in.LoadBalancerArn) != ""
 	if byBalancer == (len(in.ListenerArns) > 0) {
 		return nil, wire.Errorf("ValidationError", "You must specify either listener ARNs or a load balancer ARN")
@@ -153,7 +154,7 @@ func (x *ELB) describeListeners(in *elb.DescribeListenersInput) (*elb.DescribeLi
 	return &elb.DescribeListenersOutput{Listeners: items, NextMarker: next}, err
 }
 
-func (x *ELB) modifyListener(in *elb.ModifyListenerInput) (*elb.ModifyListenerOutput, error) {
+func (x *ELB) modifyListener(_ context.Context, in *elb.ModifyListenerInput) (*elb.ModifyListenerOutput, error) {
 	l, err := x.listener(in.ListenerArn)
 	if err != nil {
 		return nil, err
@@ -189,7 +190,7 @@ func (x *ELB) modifyListener(in *elb.ModifyListenerInput) (*elb.ModifyListenerOu
 	return &elb.ModifyListenerOutput{Listeners: []types.Listener{l.Listener}}, nil
 }
 
-func (x *ELB) deleteListener(in *elb.DeleteListenerInput) (*elb.DeleteListenerOutput, error) {
+func (x *ELB) deleteListener(_ context.Context, in *elb.DeleteListenerInput) (*elb.DeleteListenerOutput, error) {
 	l, err := x.listener(in.ListenerArn)
 	if err != nil {
 		return nil, err
@@ -213,7 +214,7 @@ func (x *ELB) removeListener(arn string, l listener) {
 	}
 }
 
-func (x *ELB) describeListenerCertificates(in *elb.DescribeListenerCertificatesInput) (*elb.DescribeListenerCertificatesOutput, error) {
+func (x *ELB) describeListenerCertificates(_ context.Context, in *elb.DescribeListenerCertificatesInput) (*elb.DescribeListenerCertificatesOutput, error) {
 	_, err := x.listener(in.ListenerArn)
 	return &elb.DescribeListenerCertificatesOutput{Certificates: []types.Certificate{}}, err
 }

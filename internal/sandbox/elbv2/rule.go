@@ -2,6 +2,7 @@ package elbv2
 
 import (
 	"cmp"
+	"context"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -24,11 +25,11 @@ type rule struct {
 }
 
 func (x *ELB) ruleOperations(s *wire.Service) {
-	handle(s, "CreateRule", x.createRule)
-	handle(s, "DescribeRules", x.describeRules)
-	handle(s, "ModifyRule", x.modifyRule)
-	handle(s, "DeleteRule", x.deleteRule)
-	handle(s, "SetRulePriorities", x.setRulePriorities)
+	wire.Handle(s, "CreateRule", x.createRule)
+	wire.Handle(s, "DescribeRules", x.describeRules)
+	wire.Handle(s, "ModifyRule", x.modifyRule)
+	wire.Handle(s, "DeleteRule", x.deleteRule)
+	wire.Handle(s, "SetRulePriorities", x.setRulePriorities)
 }
 
 // rule finds a rule by its ARN, but for default ones, which cannot be changed.
@@ -67,7 +68,7 @@ func fallback(l listener) types.Rule {
 	return types.Rule{RuleArn: &l.Default, IsDefault: &yes, Priority: text("default"), Conditions: []types.RuleCondition{}, Actions: l.Listener.DefaultActions}
 }
 
-func (x *ELB) createRule(in *elb.CreateRuleInput) (*elb.CreateRuleOutput, error) {
+func (x *ELB) createRule(_ context.Context, in *elb.CreateRuleInput) (*elb.CreateRuleOutput, error) {
 	l, err := x.listener(in.ListenerArn)
 	if err != nil {
 		return nil, err
@@ -112,7 +113,7 @@ func (x *ELB) createRule(in *elb.CreateRuleInput) (*elb.CreateRuleOutput, error)
 	return &elb.CreateRuleOutput{Rules: []types.Rule{present(r)}}, nil
 }
 
-func (x *ELB) describeRules(in *elb.DescribeRulesInput) (*elb.DescribeRulesOutput, error) {
+func (x *ELB) describeRules(_ context.Context, in *elb.DescribeRulesInput) (*elb.DescribeRulesOutput, error) {
 	byListener := value(in.ListenerArn) != ""
 	if byListener == (len(in.RuleArns) > 0) {
 		return nil, wire.Errorf("ValidationError", "You must specify either listener rule ARNs or a listener ARN")
@@ -149,7 +150,7 @@ func (x *ELB) describedRule(arn string) (types.Rule, error) {
 	return present(r), err
 }
 
-func (x *ELB) modifyRule(in *elb.ModifyRuleInput) (*elb.ModifyRuleOutput, error) {
+func (x *ELB) modifyRule(_ context.Context, in *elb.ModifyRuleInput) (*elb.ModifyRuleOutput, error) {
 	r, err := x.rule(in.RuleArn)
 	if err != nil {
 		return nil, err
@@ -180,7 +181,7 @@ func (x *ELB) modifyRule(in *elb.ModifyRuleInput) (*elb.ModifyRuleOutput, error)
 	return &elb.ModifyRuleOutput{Rules: []types.Rule{present(r)}}, nil
 }
 
-func (x *ELB) deleteRule(in *elb.DeleteRuleInput) (*elb.DeleteRuleOutput, error) {
+func (x *ELB) deleteRule(_ context.Context, in *elb.DeleteRuleInput) (*elb.DeleteRuleOutput, error) {
 	if _, err := x.rule(in.RuleArn); err != nil {
 		return nil, err
 	}
@@ -190,7 +191,7 @@ func (x *ELB) deleteRule(in *elb.DeleteRuleInput) (*elb.DeleteRuleOutput, error)
 }
 
 // setRulePriorities sets all of them or none; rules may swap theirs.
-func (x *ELB) setRulePriorities(in *elb.SetRulePrioritiesInput) (*elb.SetRulePrioritiesOutput, error) {
+func (x *ELB) setRulePriorities(_ context.Context, in *elb.SetRulePrioritiesInput) (*elb.SetRulePrioritiesOutput, error) {
 	wantedBy := map[string]int{}
 	listeners := map[string]bool{}
 	for _, p := range in.RulePriorities {

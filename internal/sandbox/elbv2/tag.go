@@ -1,6 +1,7 @@
 package elbv2
 
 import (
+	"context"
 	"maps"
 	"strings"
 
@@ -11,9 +12,9 @@ import (
 )
 
 func (x *ELB) tagOperations(s *wire.Service) {
-	handle(s, "AddTags", x.addTags)
-	handle(s, "RemoveTags", x.removeTags)
-	handle(s, "DescribeTags", x.describeTags)
+	wire.Handle(s, "AddTags", x.addTags)
+	wire.Handle(s, "RemoveTags", x.removeTags)
+	wire.Handle(s, "DescribeTags", x.describeTags)
 }
 
 // maxTags is how many a resource may have.
@@ -71,11 +72,11 @@ func (x *ELB) tagged(arn string) (map[string]string, func(map[string]string), er
 	return nil, nil, wire.Errorf("ValidationError", "'%s' is not a valid ARN of a load balancer, target group, listener or rule", arn)
 }
 
-func (x *ELB) addTags(in *elb.AddTagsInput) (*elb.AddTagsOutput, error) {
+func (x *ELB) addTags(_ context.Context, in *elb.AddTagsInput) (*elb.AddTagsOutput, error) {
 	return nil, x.retag(in.ResourceArns, func(before map[string]string) (map[string]string, error) { return tagMap(before, in.Tags) })
 }
 
-func (x *ELB) removeTags(in *elb.RemoveTagsInput) (*elb.RemoveTagsOutput, error) {
+func (x *ELB) removeTags(_ context.Context, in *elb.RemoveTagsInput) (*elb.RemoveTagsOutput, error) {
 	return nil, x.retag(in.ResourceArns, func(before map[string]string) (map[string]string, error) {
 		out := maps.Clone(before)
 		for _, k := range in.TagKeys {
@@ -105,7 +106,7 @@ func (x *ELB) retag(arns []string, f func(map[string]string) (map[string]string,
 	return nil
 }
 
-func (x *ELB) describeTags(in *elb.DescribeTagsInput) (*elb.DescribeTagsOutput, error) {
+func (x *ELB) describeTags(_ context.Context, in *elb.DescribeTagsInput) (*elb.DescribeTagsOutput, error) {
 	if len(in.ResourceArns) > 20 {
 		return nil, wire.Errorf("ValidationError", "At most 20 resources can be specified")
 	}

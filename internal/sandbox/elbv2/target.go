@@ -2,6 +2,7 @@ package elbv2
 
 import (
 	"cmp"
+	"context"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -14,9 +15,9 @@ import (
 )
 
 func (x *ELB) targetOperations(s *wire.Service) {
-	handle(s, "RegisterTargets", x.registerTargets)
-	handle(s, "DeregisterTargets", x.deregisterTargets)
-	handle(s, "DescribeTargetHealth", x.describeTargetHealth)
+	wire.Handle(s, "RegisterTargets", x.registerTargets)
+	wire.Handle(s, "DeregisterTargets", x.deregisterTargets)
+	wire.Handle(s, "DescribeTargetHealth", x.describeTargetHealth)
 }
 
 // targets lists what is registered with a group, by users and by ECS.
@@ -50,7 +51,7 @@ func target(g targetGroup, d types.TargetDescription) (balancer.Target, error) {
 	return balancer.Target{IP: ip.String(), Port: int(*port), Zone: value(d.AvailabilityZone)}, nil
 }
 
-func (x *ELB) registerTargets(in *elb.RegisterTargetsInput) (*elb.RegisterTargetsOutput, error) {
+func (x *ELB) registerTargets(_ context.Context, in *elb.RegisterTargetsInput) (*elb.RegisterTargetsOutput, error) {
 	arn := value(in.TargetGroupArn)
 	g, err := x.group(arn)
 	if err != nil {
@@ -76,7 +77,7 @@ func (x *ELB) registerTargets(in *elb.RegisterTargetsInput) (*elb.RegisterTarget
 	return nil, nil
 }
 
-func (x *ELB) deregisterTargets(in *elb.DeregisterTargetsInput) (*elb.DeregisterTargetsOutput, error) {
+func (x *ELB) deregisterTargets(_ context.Context, in *elb.DeregisterTargetsInput) (*elb.DeregisterTargetsOutput, error) {
 	arn := value(in.TargetGroupArn)
 	if _, err := x.group(arn); err != nil {
 		return nil, err
@@ -112,7 +113,7 @@ func (x *ELB) deregister(arn string, match func(balancer.Target) bool) bool {
 	return found
 }
 
-func (x *ELB) describeTargetHealth(in *elb.DescribeTargetHealthInput) (*elb.DescribeTargetHealthOutput, error) {
+func (x *ELB) describeTargetHealth(_ context.Context, in *elb.DescribeTargetHealthInput) (*elb.DescribeTargetHealthOutput, error) {
 	arn := value(in.TargetGroupArn)
 	g, err := x.group(arn)
 	if err != nil {

@@ -4,6 +4,7 @@ package iam
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/url"
 	"regexp"
 	"strings"
@@ -25,15 +26,15 @@ type IAM struct {
 
 // New opens the account's roles and policies.
 func New(a *account.Account) (*IAM, error) {
-	roles, err := store.NewTable[role](a.Store, "iam.role")
+	i := &IAM{account: a}
+	err := errors.Join(
+		store.OpenTable(a.Store, &i.roles, "iam.role"),
+		store.OpenTable(a.Store, &i.policies, "iam.policy"),
+	)
 	if err != nil {
 		return nil, err
 	}
-	policies, err := store.NewTable[policy](a.Store, "iam.policy")
-	if err != nil {
-		return nil, err
-	}
-	return &IAM{a, roles, policies}, nil
+	return i, nil
 }
 
 // Service returns the API.

@@ -5,6 +5,7 @@ package logs
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -193,7 +194,7 @@ func (l *Logs) CreateGroup(name string) error {
 	if l.groups[name] != nil {
 		return nil
 	}
-	_, err := l.createLogGroup(&cwl.CreateLogGroupInput{LogGroupName: &name})
+	_, err := l.createLogGroup(context.Background(), &cwl.CreateLogGroupInput{LogGroupName: &name})
 	return err
 }
 

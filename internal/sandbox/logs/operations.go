@@ -25,32 +25,23 @@ const (
 
 // Service returns the API.
 func (l *Logs) Service() *wire.Service {
-	s := &wire.Service{Name: "logs", Protocol: wire.JSON, Target: "Logs_20140328", Casing: wire.Camel}
-	handle(l, s, "CreateLogGroup", l.createLogGroup)
-	handle(l, s, "DeleteLogGroup", l.deleteLogGroup)
-	handle(l, s, "DescribeLogGroups", l.describeLogGroups)
-	handle(l, s, "PutRetentionPolicy", l.putRetentionPolicy)
-	handle(l, s, "DeleteRetentionPolicy", l.deleteRetentionPolicy)
-	handle(l, s, "ListTagsForResource", l.listTagsForResource)
-	handle(l, s, "TagResource", l.tagResource)
-	handle(l, s, "UntagResource", l.untagResource)
-	handle(l, s, "CreateLogStream", l.createLogStream)
-	handle(l, s, "DeleteLogStream", l.deleteLogStream)
-	handle(l, s, "DescribeLogStreams", l.describeLogStreams)
-	handle(l, s, "GetLogEvents", l.getLogEvents)
-	handle(l, s, "FilterLogEvents", l.filterLogEvents)
+	s := &wire.Service{Name: "logs", Protocol: wire.JSON, Target: "Logs_20140328", Casing: wire.Camel, Lock: &l.mu}
+	wire.Handle(s, "CreateLogGroup", l.createLogGroup)
+	wire.Handle(s, "DeleteLogGroup", l.deleteLogGroup)
+	wire.Handle(s, "DescribeLogGroups", l.describeLogGroups)
+	wire.Handle(s, "PutRetentionPolicy", l.putRetentionPolicy)
+	wire.Handle(s, "DeleteRetentionPolicy", l.deleteRetentionPolicy)
+	wire.Handle(s, "ListTagsForResource", l.listTagsForResource)
+	wire.Handle(s, "TagResource", l.tagResource)
+	wire.Handle(s, "UntagResource", l.untagResource)
+	wire.Handle(s, "CreateLogStream", l.createLogStream)
+	wire.Handle(s, "DeleteLogStream", l.deleteLogStream)
+	wire.Handle(s, "DescribeLogStreams", l.describeLogStreams)
+	wire.Handle(s, "GetLogEvents", l.getLogEvents)
+	wire.Handle(s, "FilterLogEvents", l.filterLogEvents)
 	wire.HandleUnlocked(s, "PutLogEvents", l.putLogEvents)
 	wire.HandleStream(s, "StartLiveTail", l.startLiveTail)
 	return s
-}
-
-// handle registers an operation that runs with the lock of the logs.
-func handle[In, Out any](l *Logs, s *wire.Service, name string, h func(*In) (*Out, error)) {
-	wire.HandleUnlocked(s, name, func(_ context.Context, in *In) (*Out, error) {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return h(in)
-	})
 }
 
 func invalid(format string, args ...any) error {
@@ -59,7 +50,7 @@ func invalid(format string, args ...any) error {
 
 var groupName = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]+$`) // of at most 512
 
-func (l *Logs) createLogGroup(in *cwl.CreateLogGroupInput) (*cwl.CreateLogGroupOutput, error) {
+func (l *Logs) createLogGroup(_ context.Context, in *cwl.CreateLogGroupInput) (*cwl.CreateLogGroupOutput, error) {
 	name := aws.ToString(in.LogGroupName)
 	if len(name) > 512 || !groupName.MatchString(name) {
 		return nil, invalid("1 validation error detected: Value '%s' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+", name)
@@ -80,7 +71,7 @@ func (l *Logs) createLogGroup(in *cwl.CreateLogGroupInput) (*cwl.CreateLogGroupO
 	return nil, nil
 }
 
-func (l *Logs) deleteLogGroup(in *cwl.DeleteLogGroupInput) (*cwl.DeleteLogGroupOutput, error) {
+func (l *Logs) deleteLogGroup(_ context.Context, in *cwl.DeleteLogGroupInput) (*cwl.DeleteLogGroupOutput, error) {
 	g, err := l.byName(in.LogGroupName)
 	if err != nil {
 		return nil, err
@@ -88,7 +79,7 @@ func (l *Logs) deleteLogGroup(in *cwl.DeleteLogGroupInput) (*cwl.DeleteLogGroupO
 	return nil, l.remove(g)
 }
 
-func (l *Logs) describeLogGroups(in *cwl.DescribeLogGroupsInput) (*cwl.DescribeLogGroupsOutput, error) {
+func (l *Logs) describeLogGroups(_ context.Context, in *cwl.DescribeLogGroupsInput) (*cwl.DescribeLogGroupsOutput, error) {
 	if in.LogGroupNamePrefix != nil && in.LogGroupNamePattern != nil {
 		return nil, invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
 	}
@@ -133,14 +124,14 @@ func limit(p *int32, most int) int {
 // retentions are the days that CloudWatch Logs takes.
 var retentions = []int32{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
-func (l *Logs) putRetentionPolicy(in *cwl.PutRetentionPolicyInput) (*cwl.PutRetentionPolicyOutput, error) {
+func (l *Logs) putRetentionPolicy(_ context.Context, in *cwl.PutRetentionPolicyInput) (*cwl.PutRetentionPolicyOutput, error) {
 	if !slices.Contains(retentions, aws.ToInt32(in.RetentionInDays)) {
 		return nil, invalid("1 validation error detected: Value '%d' at 'retentionInDays' failed to satisfy constraint: Member must satisfy enum value set: %v", aws.ToInt32(in.RetentionInDays), retentions)
 	}
 	return nil, l.changeGroup(in.LogGroupName, func(m *groupMeta) { m.Retention = *in.RetentionInDays })
 }
 
-func (l *Logs) deleteRetentionPolicy(in *cwl.DeleteRetentionPolicyInput) (*cwl.DeleteRetentionPolicyOutput, error) {
+func (l *Logs) deleteRetentionPolicy(_ context.Context, in *cwl.DeleteRetentionPolicyInput) (*cwl.DeleteRetentionPolicyOutput, error) {
 	return nil, l.changeGroup(in.LogGroupName, func(m *groupMeta) { m.Retention = 0 })
 }
 
@@ -158,7 +149,7 @@ func (l *Logs) changeGroup(name *string, change func(*groupMeta)) error {
 	return nil
 }
 
-func (l *Logs) listTagsForResource(in *cwl.ListTagsForResourceInput) (*cwl.ListTagsForResourceOutput, error) {
+func (l *Logs) listTagsForResource(_ context.Context, in *cwl.ListTagsForResourceInput) (*cwl.ListTagsForResourceOutput, error) {
 	g, err := l.byARN(in.ResourceArn)
 	if err != nil {
 		return nil, err
@@ -168,7 +159,7 @@ func (l *Logs) listTagsForResource(in *cwl.ListTagsForResourceInput) (*cwl.ListT
 	return &cwl.ListTagsForResourceOutput{Tags: out}, nil
 }
 
-func (l *Logs) tagResource(in *cwl.TagResourceInput) (*cwl.TagResourceOutput, error) {
+func (l *Logs) tagResource(_ context.Context, in *cwl.TagResourceInput) (*cwl.TagResourceOutput, error) {
 	g, err := l.byARN(in.ResourceArn)
 	if err != nil {
 		return nil, err
@@ -181,7 +172,7 @@ func (l *Logs) tagResource(in *cwl.TagResourceInput) (*cwl.TagResourceOutput, er
 	})
 }
 
-func (l *Logs) untagResource(in *cwl.UntagResourceInput) (*cwl.UntagResourceOutput, error) {
+func (l *Logs) untagResource(_ context.Context, in *cwl.UntagResourceInput) (*cwl.UntagResourceOutput, error) {
 	g, err := l.byARN(in.ResourceArn)
 	if err != nil {
 		return nil, err
@@ -195,7 +186,7 @@ func (l *Logs) untagResource(in *cwl.UntagResourceInput) (*cwl.UntagResourceOutp
 	})
 }
 
-func (l *Logs) createLogStream(in *cwl.CreateLogStreamInput) (*cwl.CreateLogStreamOutput, error) {
+func (l *Logs) createLogStream(_ context.Context, in *cwl.CreateLogStreamInput) (*cwl.CreateLogStreamOutput, error) {
 	g, err := l.byName(in.LogGroupName)
 	if err != nil {
 		return nil, err
@@ -210,7 +201,7 @@ func (l *Logs) createLogStream(in *cwl.CreateLogStreamInput) (*cwl.CreateLogStre
 	return nil, l.createStream(g, name)
 }
 
-func (l *Logs) deleteLogStream(in *cwl.DeleteLogStreamInput) (*cwl.DeleteLogStreamOutput, error) {
+func (l *Logs) deleteLogStream(_ context.Context, in *cwl.DeleteLogStreamInput) (*cwl.DeleteLogStreamOutput, error) {
 	g, err := l.byName(in.LogGroupName)
 	if err != nil {
 		return nil, err
@@ -225,7 +216,7 @@ func (l *Logs) deleteLogStream(in *cwl.DeleteLogStreamInput) (*cwl.DeleteLogStre
 	return nil, nil
 }
 
-func (l *Logs) describeLogStreams(in *cwl.DescribeLogStreamsInput) (*cwl.DescribeLogStreamsOutput, error) {
+func (l *Logs) describeLogStreams(_ context.Context, in *cwl.DescribeLogStreamsInput) (*cwl.DescribeLogStreamsOutput, error) {
 	g, err := l.byName(cmp.Or(in.LogGroupName, in.LogGroupIdentifier))
 	if err != nil {
 		return nil, err
@@ -308,7 +299,7 @@ func (l *Logs) putLogEvents(_ context.Context, in *cwl.PutLogEventsInput) (*cwl.
 // getLogEvents reads one stream. A token is a direction and the id of the event
 // beside which the page ends, so that it stays true while events come in; at the
 // end the token that was given comes back, as the API promises.
-func (l *Logs) getLogEvents(in *cwl.GetLogEventsInput) (*cwl.GetLogEventsOutput, error) {
+func (l *Logs) getLogEvents(_ context.Context, in *cwl.GetLogEventsInput) (*cwl.GetLogEventsOutput, error) {
 	g, err := l.byName(cmp.Or(in.LogGroupName, in.LogGroupIdentifier))
 	if err != nil {
 		return nil, err
@@ -397,7 +388,7 @@ func after(events []event, id string) []event {
 
 func compareID(e event, id string) int { return strings.Compare(e.id(), id) }
 
-func (l *Logs) filterLogEvents(in *cwl.FilterLogEventsInput) (*cwl.FilterLogEventsOutput, error) {
+func (l *Logs) filterLogEvents(_ context.Context, in *cwl.FilterLogEventsInput) (*cwl.FilterLogEventsOutput, error) {
 	g, err := l.byName(cmp.Or(in.LogGroupName, in.LogGroupIdentifier))
 	if err != nil {
 		return nil, err

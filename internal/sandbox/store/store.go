@@ -441,6 +441,13 @@ type Table[T any] struct {
 	next int               // in tests: the index of the key before the next to compare
 }
 
+// OpenTable sets t to NewTable's table, so that a service opens all its tables
+// in one list.
+func OpenTable[T any](s *Store, t **Table[T], name string) (err error) {
+	*t, err = NewTable[T](s, name)
+	return err
+}
+
 // NewTable returns the table of that name with what the journal holds of it. A
 // name may be opened once; a record that does not fit T is a *DamagedError.
 func NewTable[T any](s *Store, name string) (*Table[T], error) {

@@ -57,6 +57,12 @@ type Service struct {
 	// QueryCodes are the codes that query clients know errors by, where these are
 	// not the names of the errors' shapes.
 	QueryCodes map[string]string
+	// Before runs ahead of each operation of Handle, with its decoded input and
+	// under the same lock. An error is the answer. It may be nil.
+	Before func(in any) error
+	// Lock is held by operations of Handle instead of the sandbox's lock, by a
+	// service whose state is not in the store. It may be nil.
+	Lock sync.Locker
 
 	ops map[string]operation
 }
@@ -69,8 +75,8 @@ type operation struct {
 	locked bool
 }
 
-// Handle registers an operation, which runs with the sandbox's lock held: it
-// must not block. It must be called before the server starts.
+// Handle registers an operation, which runs with the sandbox's lock held, or its
+// service's, and must not block. It must be called before the server starts.
 func Handle[In, Out any](s *Service, name string, h func(context.Context, *In) (*Out, error)) {
 	register(s, name, h, true)
 }
@@ -89,6 +95,11 @@ func register[In, Out any](s *Service, name string, h func(context.Context, *In)
 		in := new(In)
 		if err := assign(tree, reflect.ValueOf(in).Elem(), s.Casing, ""); err != nil {
 			return nil, err
+		}
+		if locked && s.Before != nil {
+			if err := s.Before(in); err != nil {
+				return nil, err
+			}
 		}
 		out, err := h(ctx, in)
 		if err != nil {
@@ -324,6 +335,11 @@ func (s *Server) run(ctx context.Context, op operation, c *call) (out any, err e
 		}
 	}()
 	if !op.locked {
+		return op.run(ctx, c.tree)
+	}
+	if own := c.svc.Lock; own != nil {
+		own.Lock()
+		defer own.Unlock()
 		return op.run(ctx, c.tree)
 	}
 	s.Lock.Lock()
