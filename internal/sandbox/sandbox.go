@@ -37,6 +37,7 @@ import (
 	"workshop/internal/sandbox/iam"
 	"workshop/internal/sandbox/logs"
 	"workshop/internal/sandbox/quotas"
+	"workshop/internal/sandbox/scheduler"
 	"workshop/internal/sandbox/store"
 	"workshop/internal/sandbox/sts"
 	"workshop/internal/sandbox/tagging"
@@ -130,10 +131,10 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	network := ec2.Real
 	balancing := elbv2.Real
 	tasks := ecs.Real
-	watching, pace := cloudwatch.Real, autoscaling.Real
+	watching, pace, punctual := cloudwatch.Real, autoscaling.Real, scheduler.Real
 	if o.Fast {
 		network, balancing, tasks = ec2.Fast, elbv2.Fast, ecs.Fast
-		watching, pace = cloudwatch.Fast, autoscaling.Fast
+		watching, pace, punctual = cloudwatch.Fast, autoscaling.Fast, scheduler.Fast
 	}
 	lg, err := logs.NewFS(a, o.Disk, filepath.Join(o.Dir, "logs"))
 	if err != nil {
@@ -176,15 +177,19 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 		return err
 	}
 	metrics.OnAlarm(scaling.Triggered)
+	schedules, err := scheduler.New(a, punctual, trusted{roles}, o.Log)
+	if err != nil {
+		return err
+	}
 	if unknown := st.Unknown(); len(unknown) > 0 {
 		o.Log.Warn("the sandbox's journal has records that this program does not know", "tables", unknown)
 	}
 
 	s.store, s.lb = st, lb
-	s.tagged = []tagging.Source{nw, lb, containers, roles, lg, metrics, scaling}
+	s.tagged = []tagging.Source{nw, lb, containers, roles, lg, metrics, scaling, schedules}
 	s.server = &wire.Server{Credentials: keys, Region: o.Region, Lock: st, Now: a.Now, Log: o.Log, Control: o.Control, Sick: s.Sick}
 	for _, svc := range []*wire.Service{
-		nw.Service(), lb.Service(), containers.Service(), roles.Service(), lg.Service(), metrics.Service(), scaling.Service(),
+		nw.Service(), lb.Service(), containers.Service(), roles.Service(), lg.Service(), metrics.Service(), scaling.Service(), schedules.Service(),
 		sts.Service(a, keys.AccessKeyID), quotas.Service(a), tagging.Service(s.tagged...),
 	} {
 		s.server.Add(svc)
@@ -209,6 +214,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	s.part("Fargate", func() error { containers.Run(run); return nil })
 	s.part("CloudWatch", func() error { metrics.Run(run); return nil })
 	s.part("Auto Scaling", func() error { scaling.Run(run); return nil })
+	s.part("Scheduler", func() error { schedules.Run(run, s.server); return nil })
 	// Streams would go on for hours: they end when the endpoint closes.
 	serving, hangUp := context.WithCancel(run)
 	// A client that sends slowly holds a connection, not the sandbox.
@@ -377,4 +383,12 @@ func (t targets) TargetGroup(arn string) (ecs.TargetGroup, bool) {
 func (t targets) LoadBalancers(arn string) []string {
 	g, _ := t.ELB.TargetGroup(arn)
 	return g.LoadBalancerARNs
+}
+
+// trusted shows the scheduler who may assume a role.
+type trusted struct{ *iam.IAM }
+
+func (t trusted) Trust(arn string) (string, bool) {
+	r, ok := t.Role(arn)
+	return r.Trust, ok
 }

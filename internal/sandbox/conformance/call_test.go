@@ -147,8 +147,10 @@ func (w *world) ask(c *checker, svc, op string, input in) (out, string) {
 	if !ok {
 		protocol = c.Metadata.Protocol
 	}
-	path, header, body := "/", http.Header{}, []byte(nil)
+	method, path, header, body := http.MethodPost, "/", http.Header{}, []byte(nil)
 	switch protocol {
+	case "rest-json":
+		method, path, body = c.rest(op, input)
 	case "json":
 		header.Set("Content-Type", "application/x-amz-json-1.1")
 		header.Set("X-Amz-Target", c.Metadata.TargetPrefix+"."+op)
@@ -166,8 +168,8 @@ func (w *world) ask(c *checker, svc, op string, input in) (out, string) {
 		}
 		body = []byte(form.Encode())
 	}
-	res, b := w.send(svc, path, header, body)
-	if protocol != "json" && protocol != protocolCBOR {
+	res, b := w.send(svc, method, path, header, body)
+	if protocol != "json" && protocol != "rest-json" && protocol != protocolCBOR {
 		return c.fromXML(op, res, b, protocol)
 	}
 	return c.fromTree(op, res, b, protocol)
@@ -175,10 +177,41 @@ func (w *world) ask(c *checker, svc, op string, input in) (out, string) {
 
 const protocolCBOR = "smithy-rpc-v2-cbor" // as the model calls it
 
+// rest is a request of the REST JSON protocol: each member where the model has
+// it.
+func (c *checker) rest(op string, input in) (method, path string, body []byte) {
+	o := c.Operations[op]
+	path = o.HTTP.RequestURI
+	query, rest := url.Values{}, in{}
+	for k, v := range input {
+		switch m := c.Shapes[o.Input.Shape].Members[k]; m.Location {
+		case "uri":
+			path = strings.ReplaceAll(path, "{"+m.LocationName+"}", url.PathEscape(fmt.Sprint(v)))
+		case "querystring":
+			all := []any{v}
+			if l := entries(v); l != nil {
+				all = l
+			}
+			for _, one := range all {
+				query.Add(m.LocationName, fmt.Sprint(one))
+			}
+		default:
+			rest[k] = v
+		}
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	if len(rest) > 0 {
+		body, _ = json.Marshal(seconds(plain(rest)))
+	}
+	return o.HTTP.Method, path, body
+}
+
 // send signs a request and returns the answer with its body.
-func (w *world) send(svc, path string, header http.Header, body []byte) (*http.Response, []byte) {
+func (w *world) send(svc, method, path string, header http.Header, body []byte) (*http.Response, []byte) {
 	w.Helper()
-	req := signed(w.TB, w.info, svc, path, header, body)
+	req := signedWith(w.TB, w.info, svc, method, path, header, body)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		w.Fatal(err)
@@ -196,7 +229,12 @@ func (w *world) send(svc, path string, header http.Header, body []byte) (*http.R
 
 func signed(t testing.TB, i sandbox.Info, svc, path string, header http.Header, body []byte) *http.Request {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, i.Endpoint+path, bytes.NewReader(body))
+	return signedWith(t, i, svc, http.MethodPost, path, header, body)
+}
+
+func signedWith(t testing.TB, i sandbox.Info, svc, method, path string, header http.Header, body []byte) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, i.Endpoint+path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,6 +318,10 @@ func (c *checker) fromTree(op string, res *http.Response, b []byte, p string) (o
 	}
 	if res.StatusCode >= 300 {
 		code, _ := tree["__type"].(string)
+		if p == "rest-json" {
+			code = res.Header.Get("X-Amzn-Errortype")
+			tree["message"] = tree["Message"]
+		}
 		c.error(op, code, res.StatusCode)
 		return tree, code
 	}

@@ -15,7 +15,7 @@ import (
 // EC2's model lists no errors.
 var services = map[string]string{
 	"autoscaling": "application-autoscaling", "cloudwatch": "monitoring", "ecs": "ecs", "elbv2": "elasticloadbalancing",
-	"iam": "iam", "logs": "logs", "sts": "sts", "tagging": "tagging",
+	"iam": "iam", "logs": "logs", "scheduler": "scheduler", "sts": "sts", "tagging": "tagging",
 }
 
 // TestErrorCodes reads the code of every error that a service makes by name, and

@@ -30,13 +30,14 @@ type service struct {
 }
 
 type operation struct {
+	HTTP          struct{ Method, RequestURI string } // of a REST service
 	Input, Output *ref
 	Errors        []ref
 }
 
 type ref struct {
-	Shape, LocationName, QueryName, ResultWrapper, TimestampFormat string
-	Flattened                                                      bool
+	Shape, Location, LocationName, QueryName, ResultWrapper, TimestampFormat string
+	Flattened                                                                bool
 }
 
 type shape struct {

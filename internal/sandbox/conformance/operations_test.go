@@ -26,6 +26,7 @@ func TestEveryOperation(t *testing.T) {
 	w.logs()
 	w.ecs(n)
 	w.autoscaling(n)
+	w.scheduler()
 	for _, p := range []string{protocolCBOR, "query", "json"} {
 		w.protocol["monitoring"] = p
 		w.cloudwatch(p)

@@ -44,6 +44,9 @@ func everyProtocol() *Server {
 		Handle(svc, "Echo", echo)
 		s.Add(svc)
 	}
+	rest := &Service{Name: "rest", Protocol: REST, Casing: Pascal}
+	HandleREST(rest, "Echo", "PUT /echo/{Name}?id={Id}&count={Count}", echo)
+	s.Add(rest)
 	return s
 }
 
@@ -75,6 +78,8 @@ func FuzzServer(f *testing.F) {
 		{"ec2", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nAction=Echo\r\n0\r\n\r\n"},
 		{"cbor", "POST /service/RPC/operation/Echo HTTP/1.1\r\nHost: a\r\nSmithy-Protocol: rpc-v2-cbor\r\nContent-Length: 8\r\n\r\n\xa1dName\x61n"},
 		{"cbor", "POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: RPC.Echo\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08"},
+		{"rest", "PUT /echo/a%2Fb?id=1&id=2&count=3 HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n\r\n{\"Ratio\":0.5}"},
+		{"rest", "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"},
 		{"", "POST / HTTP/1.1\r\nHost: a\r\nOrigin: http://b\r\n\r\n"},
 		{"", "POST / HTTP/1.1\r\nHost: a\r\nAuthorization: AWS4-HMAC-SHA256 Credential=AKIDFUZZ/////aws4_request,SignedHeaders=;,Signature=x\r\n\r\n"},
 	} {

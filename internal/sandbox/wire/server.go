@@ -42,6 +42,7 @@ const (
 	Query                 // form in, XML out
 	EC2                   // Query with EC2's own XML
 	CBOR                  // Smithy's RPC v2, spoken beside a service's own protocol: see Service.RPC
+	REST                  // REST JSON: method and path name the operation, see HandleREST
 )
 
 // Service is a set of operations behind one name.
@@ -63,8 +64,12 @@ type Service struct {
 	// Lock is held by operations of Handle instead of the sandbox's lock, by a
 	// service whose state is not in the store. It may be nil.
 	Lock sync.Locker
+	// Statuses are the HTTP statuses of a REST service's errors, by code, where
+	// these are not 400.
+	Statuses map[string]int
 
-	ops map[string]operation
+	ops    map[string]operation
+	routes []route // REST
 }
 
 // operation decodes the tree into its input and runs. locked says whether it
@@ -148,6 +153,7 @@ type Server struct {
 	byTarget  map[string]*Service
 	byRPC     map[string]*Service
 	byVersion map[string]*Service
+	rest      []*Service
 
 	calls, open atomic.Int64 // of AWS operations
 
@@ -175,6 +181,9 @@ func (s *Server) Add(svc *Service) {
 	}
 	if svc.Target != "" {
 		s.byTarget[svc.Target] = svc
+	}
+	if svc.Protocol == REST {
+		s.rest = append(s.rest, svc)
 	}
 	if svc.RPC != "" {
 		s.byTarget[svc.RPC], s.byRPC[svc.RPC] = svc, svc
@@ -210,6 +219,8 @@ type call struct {
 	protocol Protocol
 	op       string
 	tree     map[string]any
+	route    *route         // REST; nil where there is none at this path
+	members  map[string]any // in the path, as route has them
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -256,6 +267,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 	}
 	sc, err := s.Credentials.verify(r, body, s.Now())
 	c.svc = s.byName[sc.service] // an error as well is worded for the service
+	s.route(r, c)
 	if err != nil {
 		return nil, err
 	}
@@ -388,6 +400,9 @@ func (s *Server) parse(r *http.Request, body []byte, c *call) error {
 		c.tree = tree
 		return nil
 	}
+	if c.rest(r) {
+		return s.parseREST(r, body, c)
+	}
 	form := r.URL.Query()
 	if len(body) > 0 {
 		more, err := url.ParseQuery(string(body))
@@ -422,9 +437,13 @@ func (c *call) succeed(w http.ResponseWriter, out any) {
 		writeCBOR(w, http.StatusOK, appendCBOR(make([]byte, 0, 512), v, c.svc.Casing))
 		return
 	}
-	if c.protocol == JSON {
+	if c.protocol == JSON || c.protocol == REST {
 		b := appendJSON(make([]byte, 0, 512), v, c.svc.Casing)
-		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		kind := "application/x-amz-json-1.1"
+		if c.protocol == REST {
+			kind = "application/json"
+		}
+		w.Header().Set("Content-Type", kind)
 		w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 		w.Write(b)
 		return
@@ -450,6 +469,10 @@ func (c *call) succeed(w http.ResponseWriter, out any) {
 
 func (c *call) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	w.Header().Set("X-Amzn-Requestid", c.id)
+	if c.rest(r) {
+		c.failREST(w, e)
+		return
+	}
 	isCBOR, isJSON := speaksCBOR(r), r.Header.Get("X-Amz-Target") != "" || strings.Contains(r.Header.Get("Content-Type"), "json")
 	if name, ok := authCodes[e.Code]; ok {
 		switch {

@@ -35,9 +35,9 @@ var folders = map[string]string{
 // Of each part of a model these are kept: what is on the wire, no prose.
 var (
 	metadataKeys  = []string{"apiVersion", "protocol", "protocols", "targetPrefix", "jsonVersion", "serviceId", "signatureVersion", "xmlNamespace"}
-	operationKeys = []string{"input", "output", "errors", "endpoint"}
+	operationKeys = []string{"http", "input", "output", "errors", "endpoint"}
 	shapeKeys     = []string{"type", "members", "member", "key", "value", "required", "enum", "flattened", "locationName", "timestampFormat", "error", "exception", "eventstream", "event", "union"}
-	refKeys       = []string{"shape", "locationName", "queryName", "flattened", "resultWrapper", "timestampFormat", "eventpayload", "eventheader"}
+	refKeys       = []string{"shape", "location", "locationName", "queryName", "flattened", "resultWrapper", "timestampFormat", "eventpayload", "eventheader"}
 )
 
 func main() {
