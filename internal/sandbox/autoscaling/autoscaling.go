@@ -9,7 +9,6 @@ package autoscaling
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/store"
+	"workshop/internal/sandbox/tags"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -123,19 +123,14 @@ func (s *AutoScaling) Service() *wire.Service {
 	})
 	wire.Handle(w, "ListTagsForResource", func(_ context.Context, in *aas.ListTagsForResourceInput) (*aas.ListTagsForResourceOutput, error) {
 		t, err := s.byARN(in.ResourceARN)
-		out := map[string]string{}
-		maps.Copy(out, t.Tags)
-		return &aas.ListTagsForResourceOutput{Tags: out}, err
+		return &aas.ListTagsForResourceOutput{Tags: tags.Merge(t.Tags, nil)}, err
 	})
 	wire.Handle(w, "TagResource", func(_ context.Context, in *aas.TagResourceInput) (*aas.TagResourceOutput, error) {
 		t, err := s.byARN(in.ResourceARN)
 		if err != nil {
 			return nil, err
 		}
-		tags := map[string]string{}
-		maps.Copy(tags, t.Tags)
-		maps.Copy(tags, in.Tags)
-		t.Tags = tags
+		t.Tags = tags.Merge(t.Tags, in.Tags)
 		s.put(t)
 		return nil, nil
 	})
@@ -144,10 +139,7 @@ func (s *AutoScaling) Service() *wire.Service {
 		if err != nil {
 			return nil, err
 		}
-		t.Tags = maps.Clone(t.Tags)
-		for _, k := range in.TagKeys {
-			delete(t.Tags, k)
-		}
+		t.Tags = tags.Without(t.Tags, in.TagKeys)
 		s.put(t)
 		return nil, nil
 	})

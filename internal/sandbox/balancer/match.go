@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"workshop/internal/sandbox/wildcard"
 )
 
 // matches reports whether all conditions hold.
@@ -54,7 +55,7 @@ func (c *Condition) holds(r *http.Request) bool {
 
 func (c *Condition) any(s string, fold bool) bool {
 	for _, v := range c.Values {
-		if wildcard(v, s, fold) {
+		if matches(v, s, fold) {
 			return true
 		}
 	}
@@ -67,7 +68,7 @@ func (c *Condition) query(raw string) bool {
 	for part := range strings.SplitSeq(raw, "&") {
 		k, v, _ := strings.Cut(part, "=")
 		for _, want := range c.Query {
-			if (want.Key == "" || wildcard(want.Key, k, true)) && wildcard(want.Value, v, true) && part != "" {
+			if (want.Key == "" || matches(want.Key, k, true)) && matches(want.Value, v, true) && part != "" {
 				return true
 			}
 		}
@@ -83,29 +84,10 @@ func hostname(host string) string {
 	return host
 }
 
-// wildcard reports whether s matches the pattern, in which * stands for any
-// number of bytes and ? for exactly one. It takes at most len(pattern)*len(s)
-// steps.
-func wildcard(pattern, s string, fold bool) bool {
+// matches compares with a pattern, without regard to case where fold is set.
+func matches(pattern, s string, fold bool) bool {
 	if fold {
 		pattern, s = strings.ToLower(pattern), strings.ToLower(s)
 	}
-	p, i := 0, 0
-	star, from := -1, 0
-	for i < len(s) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, from = p, i
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
-			p++
-			i++
-		case star >= 0:
-			from++
-			p, i = star+1, from
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+	return wildcard.Match(pattern, s)
 }

@@ -28,25 +28,25 @@ func TestWildcard(t *testing.T) {
 		{"", "x", false, false},
 		{strings.Repeat("*a", 20) + "b", strings.Repeat("a", 2000), false, false},
 	} {
-		if got := wildcard(c.pattern, c.s, c.fold); got != c.want {
-			t.Errorf("wildcard(%q, %.20q, %t) = %t, want %t", c.pattern, c.s, c.fold, got, c.want)
+		if got := matches(c.pattern, c.s, c.fold); got != c.want {
+			t.Errorf("matches(%q, %.20q, %t) = %t, want %t", c.pattern, c.s, c.fold, got, c.want)
 		}
 	}
 }
 
-// FuzzWildcard holds wildcard against path.Match where the two languages are
+// FuzzWildcard holds the patterns against path.Match where the two languages are
 // the same.
 func FuzzWildcard(f *testing.F) {
 	f.Add("/img/*", "/img/x")
 	f.Add("a?c*", "abcd")
 	f.Fuzz(func(t *testing.T, pattern, s string) {
-		got := wildcard(pattern, s, false)
+		got := matches(pattern, s, false)
 		if strings.ContainsAny(pattern+s, `[]\/`) || strings.ContainsFunc(pattern+s, func(r rune) bool { return r > 127 }) {
 			return
 		}
 		want, err := path.Match(pattern, s)
 		if err == nil && got != want {
-			t.Errorf("wildcard(%q, %q) = %t, path.Match says %t", pattern, s, got, want)
+			t.Errorf("matches(%q, %q) = %t, path.Match says %t", pattern, s, got, want)
 		}
 	})
 }

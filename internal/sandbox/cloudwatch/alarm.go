@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
 	"workshop/internal/sandbox/account"
+	"workshop/internal/sandbox/tags"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -43,24 +43,16 @@ func (c *CloudWatch) alarmOperations(s *wire.Service) {
 	})
 	wire.Handle(s, "ListTagsForResource", func(_ context.Context, in *cw.ListTagsForResourceInput) (*cw.ListTagsForResourceOutput, error) {
 		a, err := c.byARN(in.ResourceARN)
-		out := []types.Tag{}
-		for _, k := range slices.Sorted(maps.Keys(a.Tags)) {
-			out = append(out, types.Tag{Key: aws.String(k), Value: aws.String(a.Tags[k])})
-		}
-		return &cw.ListTagsForResourceOutput{Tags: out}, err
+		return &cw.ListTagsForResourceOutput{Tags: tags.List(a.Tags, func(k, v *string) types.Tag { return types.Tag{Key: k, Value: v} })}, err
 	})
 	wire.Handle(s, "TagResource", func(_ context.Context, in *cw.TagResourceInput) (*cw.TagResourceOutput, error) {
 		a, err := c.byARN(in.ResourceARN)
 		if err != nil {
 			return nil, err
 		}
-		tags := map[string]string{}
-		maps.Copy(tags, a.Tags)
-		maps.Copy(tags, tagMap(in.Tags))
-		if len(tags) > 50 {
+		if a.Tags = tags.Merge(a.Tags, tagMap(in.Tags)); len(a.Tags) > 50 {
 			return nil, invalid("An alarm can have at most 50 tags.")
 		}
-		a.Tags = tags
 		c.alarms.Put(*a.AlarmName, a)
 		return nil, nil
 	})
@@ -69,21 +61,14 @@ func (c *CloudWatch) alarmOperations(s *wire.Service) {
 		if err != nil {
 			return nil, err
 		}
-		a.Tags = maps.Clone(a.Tags)
-		for _, k := range in.TagKeys {
-			delete(a.Tags, k)
-		}
+		a.Tags = tags.Without(a.Tags, in.TagKeys)
 		c.alarms.Put(*a.AlarmName, a)
 		return nil, nil
 	})
 }
 
-func tagMap(tags []types.Tag) map[string]string {
-	out := map[string]string{}
-	for _, t := range tags {
-		out[aws.ToString(t.Key)] = aws.ToString(t.Value)
-	}
-	return out
+func tagMap(list []types.Tag) map[string]string {
+	return tags.Map(list, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
 }
 
 func notFound(format string, args ...any) error {

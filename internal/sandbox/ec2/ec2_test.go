@@ -23,6 +23,7 @@ import (
 
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/store"
+	"workshop/internal/sandbox/wildcard"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -158,7 +159,7 @@ func (w *world) refused(code, message, action string, params ...string) {
 	w.Helper()
 	n, status := w.try(action, params...)
 	gotCode, gotMessage := n.one("Errors/Error/Code"), n.one("Errors/Error/Message")
-	if status != http.StatusBadRequest || gotCode != code || !match(message, gotMessage) {
+	if status != http.StatusBadRequest || gotCode != code || !wildcard.MatchEscaped(message, gotMessage) {
 		w.Errorf("%s %v: %d %s: %q; want %s: %q", action, params, status, gotCode, gotMessage, code, message)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"workshop/internal/sandbox/store"
+	"workshop/internal/sandbox/wildcard"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -194,45 +195,11 @@ func sift[T any](rows []T, fs []filter, known filters[T], tags func(T) map[strin
 		}
 		rows = slices.DeleteFunc(rows, func(v T) bool {
 			return !slices.ContainsFunc(values(v), func(s string) bool {
-				return slices.ContainsFunc(f.Value, func(pattern string) bool { return match(pattern, s) })
+				return slices.ContainsFunc(f.Value, func(pattern string) bool { return wildcard.MatchEscaped(pattern, s) })
 			})
 		})
 	}
 	return rows, nil
-}
-
-// match reports whether s is what pattern describes. A backslash takes the
-// special meaning from the character after it.
-func match(pattern, s string) bool {
-	p, text := []rune(pattern), []rune(s)
-	i, j := 0, 0
-	star, resume := -1, 0 // where to go back to: the last * and what it has not taken yet
-	for j < len(text) {
-		switch {
-		case i < len(p) && p[i] == '*':
-			star, resume = i, j
-			i++
-			continue
-		case i < len(p) && p[i] == '?':
-			i, j = i+1, j+1
-			continue
-		case i+1 < len(p) && p[i] == '\\' && p[i+1] == text[j]:
-			i, j = i+2, j+1
-			continue
-		case i < len(p) && p[i] != '\\' && p[i] == text[j]:
-			i, j = i+1, j+1
-			continue
-		}
-		if star < 0 {
-			return false
-		}
-		resume++
-		i, j = star+1, resume
-	}
-	for i < len(p) && p[i] == '*' {
-		i++
-	}
-	return i == len(p)
 }
 
 // value makes a filter's function out of one that has a single value; an empty

@@ -3,10 +3,10 @@ package ec2
 import (
 	"context"
 	"maps"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"workshop/internal/sandbox/tags"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -97,13 +97,8 @@ func (t tag) check() error {
 
 // tagSet returns the tags of a resource in the order of their keys.
 func (x *EC2) tagSet(id string) []tag {
-	tags, _ := x.tags.Get(id)
-	out := make([]tag, 0, len(tags))
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		v := tags[k]
-		out = append(out, tag{k, &v})
-	}
-	return out
+	m, _ := x.tags.Get(id)
+	return tags.List(m, func(k, v *string) tag { return tag{*k, v} })
 }
 
 func (x *EC2) tagOperations(s *wire.Service) {
@@ -150,15 +145,10 @@ func (x *EC2) createTags(_ context.Context, in *createTagsIn) (*done, error) {
 	changed := make([]map[string]string, len(in.ResourceId))
 	for i, id := range in.ResourceId {
 		old, _ := x.tags.Get(id)
-		tags := map[string]string{}
-		maps.Copy(tags, old)
-		for _, t := range in.Tag {
-			tags[t.Key] = t.value()
-		}
-		if err := limited(tags); err != nil {
+		changed[i] = tags.Merge(old, tags.Map(in.Tag, func(t tag) (key, value *string) { return &t.Key, t.Value }))
+		if err := limited(changed[i]); err != nil {
 			return nil, err
 		}
-		changed[i] = tags
 	}
 	for i, id := range in.ResourceId {
 		x.tags.Put(id, changed[i])

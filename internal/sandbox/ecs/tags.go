@@ -2,7 +2,6 @@ package ecs
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -10,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"workshop/internal/sandbox/account"
+	"workshop/internal/sandbox/tags"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -20,7 +20,7 @@ func (e *ECS) tagOperations(s *wire.Service) {
 }
 
 // tagged finds the tags behind an ARN, and how to replace them.
-func (e *ECS) tagged(arn *string) (tags []types.Tag, put func([]types.Tag), err error) {
+func (e *ECS) tagged(arn *string) (list []types.Tag, put func([]types.Tag), err error) {
 	a := aws.ToString(arn)
 	parts := strings.SplitN(a, ":", 6)
 	if len(parts) != 6 || parts[2] != "ecs" {
@@ -68,23 +68,18 @@ func (e *ECS) tagged(arn *string) (tags []types.Tag, put func([]types.Tag), err 
 	return nil, nil, invalid("The type of the resource is not supported: %s", a)
 }
 
+func tagKey(t types.Tag) string { return aws.ToString(t.Key) }
+
 func (e *ECS) tagResource(_ context.Context, in *ecs.TagResourceInput) (*ecs.TagResourceOutput, error) {
 	old, put, err := e.tagged(in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
-	tags := slices.Clone(old)
-	for _, t := range in.Tags {
-		if i := slices.IndexFunc(tags, func(o types.Tag) bool { return aws.ToString(o.Key) == aws.ToString(t.Key) }); i >= 0 {
-			tags[i] = t
-			continue
-		}
-		tags = append(tags, t)
-	}
-	if len(tags) > 50 {
+	after := tags.MergeList(old, in.Tags, tagKey)
+	if len(after) > 50 {
 		return nil, invalid("A resource can have at most 50 tags.")
 	}
-	put(tags)
+	put(after)
 	return nil, nil
 }
 
@@ -93,25 +88,21 @@ func (e *ECS) untagResource(_ context.Context, in *ecs.UntagResourceInput) (*ecs
 	if err != nil {
 		return nil, err
 	}
-	put(slices.DeleteFunc(slices.Clone(old), func(t types.Tag) bool { return slices.Contains(in.TagKeys, aws.ToString(t.Key)) }))
+	put(tags.WithoutKeys(old, in.TagKeys, tagKey))
 	return nil, nil
 }
 
 func (e *ECS) listTagsForResource(_ context.Context, in *ecs.ListTagsForResourceInput) (*ecs.ListTagsForResourceOutput, error) {
-	tags, _, err := e.tagged(in.ResourceArn)
-	return &ecs.ListTagsForResourceOutput{Tags: orEmpty(tags)}, err
+	list, _, err := e.tagged(in.ResourceArn)
+	return &ecs.ListTagsForResourceOutput{Tags: orEmpty(list)}, err
 }
 
 // Tagged lists ECS's resources with their tags for the tagging API. The
 // sandbox's lock must be held.
 func (e *ECS) Tagged() []account.Tagged {
 	var out []account.Tagged
-	add := func(arn string, tags []types.Tag) {
-		m := map[string]string{}
-		for _, t := range tags {
-			m[aws.ToString(t.Key)] = aws.ToString(t.Value)
-		}
-		out = append(out, account.Tagged{ARN: arn, Tags: m})
+	add := func(arn string, list []types.Tag) {
+		out = append(out, account.Tagged{ARN: arn, Tags: tags.Map(list, func(t types.Tag) (key, value *string) { return t.Key, t.Value })})
 	}
 	for _, c := range e.clusters.All() {
 		if *c.Status == active {

@@ -2,12 +2,12 @@ package elbv2
 
 import (
 	"context"
-	"maps"
 	"strings"
 
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
+	"workshop/internal/sandbox/tags"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -21,13 +21,10 @@ func (x *ELB) tagOperations(s *wire.Service) {
 const maxTags = 50
 
 // tagMap adds tags to a copy of what there is.
-func tagMap(before map[string]string, tags []types.Tag) (map[string]string, error) {
-	out := maps.Clone(before)
-	if out == nil {
-		out = map[string]string{}
-	}
+func tagMap(before map[string]string, add []types.Tag) (map[string]string, error) {
+	out := tags.Merge(before, nil)
 	seen := map[string]bool{}
-	for _, t := range tags {
+	for _, t := range add {
 		k := value(t.Key)
 		switch {
 		case k == "" || len(k) > 128 || len(value(t.Value)) > 256:
@@ -78,11 +75,7 @@ func (x *ELB) addTags(_ context.Context, in *elb.AddTagsInput) (*elb.AddTagsOutp
 
 func (x *ELB) removeTags(_ context.Context, in *elb.RemoveTagsInput) (*elb.RemoveTagsOutput, error) {
 	return nil, x.retag(in.ResourceArns, func(before map[string]string) (map[string]string, error) {
-		out := maps.Clone(before)
-		for _, k := range in.TagKeys {
-			delete(out, k)
-		}
-		return out, nil
+		return tags.Without(before, in.TagKeys), nil
 	})
 }
 
@@ -112,16 +105,12 @@ func (x *ELB) describeTags(_ context.Context, in *elb.DescribeTagsInput) (*elb.D
 	}
 	out := []types.TagDescription{}
 	for _, arn := range in.ResourceArns {
-		tags, _, err := x.tagged(arn)
+		m, _, err := x.tagged(arn)
 		if err != nil {
 			return nil, err
 		}
-		d := types.TagDescription{ResourceArn: &arn, Tags: []types.Tag{}}
-		for _, k := range sorted(tags) {
-			v := tags[k]
-			d.Tags = append(d.Tags, types.Tag{Key: &k, Value: &v})
-		}
-		out = append(out, d)
+		list := tags.List(m, func(k, v *string) types.Tag { return types.Tag{Key: k, Value: v} })
+		out = append(out, types.TagDescription{ResourceArn: &arn, Tags: list})
 	}
 	return &elb.DescribeTagsOutput{TagDescriptions: out}, nil
 }

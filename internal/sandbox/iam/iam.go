@@ -13,6 +13,7 @@ import (
 
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/store"
+	"workshop/internal/sandbox/tags"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -120,33 +121,17 @@ func uniqueID(prefix string) string {
 	return (prefix + rand.Text())[:21]
 }
 
-func mergeTags(old, add []types.Tag) []types.Tag {
-	out := append([]types.Tag{}, old...)
-add:
-	for _, t := range add {
-		for i := range out {
-			if strings.EqualFold(*out[i].Key, *t.Key) {
-				out[i] = t
-				continue add
-			}
-		}
-		out = append(out, t)
-	}
-	return out
-}
+// tagKey tells tags apart: IAM does so without regard to case.
+func tagKey(t types.Tag) string { return strings.ToLower(*t.Key) }
 
-func withoutTags(old []types.Tag, keys []string) []types.Tag {
-	out := []types.Tag{}
-next:
-	for _, t := range old {
-		for _, k := range keys {
-			if strings.EqualFold(*t.Key, k) {
-				continue next
-			}
-		}
-		out = append(out, t)
+func mergeTags(before, add []types.Tag) []types.Tag { return tags.MergeList(before, add, tagKey) }
+
+func withoutTags(before []types.Tag, keys []string) []types.Tag {
+	lower := make([]string, len(keys))
+	for i, k := range keys {
+		lower[i] = strings.ToLower(k)
 	}
-	return out
+	return tags.WithoutKeys(before, lower, tagKey)
 }
 
 // page cuts a list for a marker and a limit as IAM's lists have them: 100 where

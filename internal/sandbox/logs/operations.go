@@ -3,7 +3,6 @@ package logs
 import (
 	"cmp"
 	"context"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	cwl "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
+	"workshop/internal/sandbox/tags"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -154,9 +154,7 @@ func (l *Logs) listTagsForResource(_ context.Context, in *cwl.ListTagsForResourc
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]string{}
-	maps.Copy(out, g.meta.Tags)
-	return &cwl.ListTagsForResourceOutput{Tags: out}, nil
+	return &cwl.ListTagsForResourceOutput{Tags: tags.Merge(g.meta.Tags, nil)}, nil
 }
 
 func (l *Logs) tagResource(_ context.Context, in *cwl.TagResourceInput) (*cwl.TagResourceOutput, error) {
@@ -164,12 +162,7 @@ func (l *Logs) tagResource(_ context.Context, in *cwl.TagResourceInput) (*cwl.Ta
 	if err != nil {
 		return nil, err
 	}
-	return nil, l.changeGroup(&g.meta.Name, func(m *groupMeta) {
-		tags := map[string]string{}
-		maps.Copy(tags, m.Tags)
-		maps.Copy(tags, in.Tags)
-		m.Tags = tags
-	})
+	return nil, l.changeGroup(&g.meta.Name, func(m *groupMeta) { m.Tags = tags.Merge(m.Tags, in.Tags) })
 }
 
 func (l *Logs) untagResource(_ context.Context, in *cwl.UntagResourceInput) (*cwl.UntagResourceOutput, error) {
@@ -177,13 +170,7 @@ func (l *Logs) untagResource(_ context.Context, in *cwl.UntagResourceInput) (*cw
 	if err != nil {
 		return nil, err
 	}
-	return nil, l.changeGroup(&g.meta.Name, func(m *groupMeta) {
-		tags := maps.Clone(m.Tags)
-		for _, k := range in.TagKeys {
-			delete(tags, k)
-		}
-		m.Tags = tags
-	})
+	return nil, l.changeGroup(&g.meta.Name, func(m *groupMeta) { m.Tags = tags.Without(m.Tags, in.TagKeys) })
 }
 
 func (l *Logs) createLogStream(_ context.Context, in *cwl.CreateLogStreamInput) (*cwl.CreateLogStreamOutput, error) {

@@ -6,7 +6,6 @@ package scheduler
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/store"
+	"workshop/internal/sandbox/tags"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -311,7 +311,7 @@ func (s *Scheduler) createGroup(_ context.Context, in *sched.CreateScheduleGroup
 		return nil, conflict("Schedule group %s already exists.", *in.Name)
 	}
 	if !ok {
-		g = group{Name: *in.Name, Created: s.now(), Modified: s.now(), Tags: tagged(nil, in.Tags), Token: aws.ToString(in.ClientToken)}
+		g = group{Name: *in.Name, Created: s.now(), Modified: s.now(), Tags: tagMap(in.Tags), Token: aws.ToString(in.ClientToken)}
 		s.groups.Put(g.Name, g)
 	}
 	return &sched.CreateScheduleGroupOutput{ScheduleGroupArn: aws.String(s.groupARN(g.Name))}, nil
@@ -408,13 +408,8 @@ func (s *Scheduler) byARN(arn *string) (group, error) {
 	return g, err
 }
 
-func tagged(old map[string]string, add []types.Tag) map[string]string {
-	out := map[string]string{}
-	maps.Copy(out, old)
-	for _, t := range add {
-		out[aws.ToString(t.Key)] = aws.ToString(t.Value)
-	}
-	return out
+func tagMap(list []types.Tag) map[string]string {
+	return tags.Map(list, func(t types.Tag) (key, value *string) { return t.Key, t.Value })
 }
 
 func (s *Scheduler) listTags(_ context.Context, in *sched.ListTagsForResourceInput) (*sched.ListTagsForResourceOutput, error) {
@@ -422,11 +417,8 @@ func (s *Scheduler) listTags(_ context.Context, in *sched.ListTagsForResourceInp
 	if err != nil {
 		return nil, err
 	}
-	out := &sched.ListTagsForResourceOutput{Tags: []types.Tag{}}
-	for _, k := range slices.Sorted(maps.Keys(g.Tags)) {
-		out.Tags = append(out.Tags, types.Tag{Key: aws.String(k), Value: aws.String(g.Tags[k])})
-	}
-	return out, nil
+	list := tags.List(g.Tags, func(k, v *string) types.Tag { return types.Tag{Key: k, Value: v} })
+	return &sched.ListTagsForResourceOutput{Tags: list}, nil
 }
 
 func (s *Scheduler) tag(_ context.Context, in *sched.TagResourceInput) (*sched.TagResourceOutput, error) {
@@ -439,7 +431,7 @@ func (s *Scheduler) tag(_ context.Context, in *sched.TagResourceInput) (*sched.T
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	g.Tags, g.Modified = tagged(g.Tags, in.Tags), s.now()
+	g.Tags, g.Modified = tags.Merge(g.Tags, tagMap(in.Tags)), s.now()
 	s.groups.Put(g.Name, g)
 	return nil, nil
 }
@@ -449,10 +441,7 @@ func (s *Scheduler) untag(_ context.Context, in *sched.UntagResourceInput) (*sch
 	if err != nil {
 		return nil, err
 	}
-	g.Tags, g.Modified = tagged(g.Tags, nil), s.now()
-	for _, k := range in.TagKeys {
-		delete(g.Tags, k)
-	}
+	g.Tags, g.Modified = tags.Without(g.Tags, in.TagKeys), s.now()
 	s.groups.Put(g.Name, g)
 	return nil, nil
 }
