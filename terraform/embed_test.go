@@ -46,7 +46,7 @@ func TestFiles(t *testing.T) {
 	}
 	want := []string{
 		"load_balancer.tf", "network.tf", "observability.tf", "outputs.tf",
-		"permissions.tf", "service.tf", "variables.tf", "versions.tf",
+		"permissions.tf", "service.tf", "ttl.tf", "variables.tf", "versions.tf",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("files are %v, want %v", got, want)

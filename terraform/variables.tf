@@ -142,3 +142,14 @@ variable "log_retention_days" {
     error_message = "CloudWatch keeps logs for 1, 3, 5, 7, 14, 30, 60 or 90 days here."
   }
 }
+
+variable "ttl_until" {
+  description = "When to stop the tasks, in UTC, such as 2026-11-26T14:30:00Z. Everything else stays and costs money until you destroy it. Empty is never."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.ttl_until == "" || can(regex("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$", var.ttl_until)) && can(timeadd(var.ttl_until, "0s"))
+    error_message = "The time must be in UTC, such as 2026-11-26T14:30:00Z."
+  }
+}

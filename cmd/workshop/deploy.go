@@ -51,6 +51,7 @@ func (c *commandLine) planCommand() *cobra.Command {
 
 func (c *commandLine) deployCommand() *cobra.Command {
 	var yes bool
+	var ttl *time.Duration
 	cmd := &cobra.Command{
 		Use:   "deploy",
 		Short: "Plan, ask, and apply exactly that plan",
@@ -63,16 +64,32 @@ func (c *commandLine) deployCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.stopping(cmd.Context(), s, func(ctx context.Context) error { return c.deploy(ctx, s, yes) })
+			return c.stopping(cmd.Context(), s, func(ctx context.Context) error { return c.deploy(ctx, s, yes, ttl) })
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "apply the plan without asking")
+	cmd.Flags().Func("ttl", "stop the tasks after this `TIME`, for example 4h, even when this machine is off; what else costs money stays until `workshop destroy`. The configuration keeps the time until another is given; off removes it", func(text string) error {
+		d, err := session.ParseTTL(text)
+		ttl = &d
+		return err
+	})
 	return cmd
 }
 
-func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) error {
+func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool, ttl *time.Duration) error {
 	if err := c.preflight(ctx, s, yes); err != nil {
 		return err
+	}
+	undoTTL := func() error { return nil }
+	if ttl != nil {
+		changes, undo, err := s.SetTTL(ctx, *ttl, time.Now())
+		if err != nil {
+			return err
+		}
+		for _, change := range changes {
+			c.note("%s", change)
+		}
+		undoTTL = undo
 	}
 	if err := c.moveState(ctx, s); err != nil {
 		return err
@@ -104,7 +121,7 @@ func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) 
 			c.showPlan(s, p)
 		}
 		if ok, err := c.ask(ctx, "Apply this plan? Only \"yes\" does it: ", "yes"); err != nil || !ok {
-			return c.declined(err)
+			return errors.Join(c.declined(err), undoTTL())
 		}
 		stop := c.explain(ctx, s)
 		sum, err = s.Apply(ctx, p, events)
@@ -119,6 +136,9 @@ func (c *commandLine) deploy(ctx context.Context, s *session.Session, yes bool) 
 	c.printf("\nDone in %s: %s.\n", clock(sum.Elapsed), counted(sum))
 	if url, ok := sum.Outputs["url"].(string); ok {
 		c.printf("The service answers at %s\n", clean.Line(url))
+	}
+	if t := s.TTL(time.Now()); t != nil && !t.Passed {
+		c.printf("%s\n", t.Sentence(time.Now()))
 	}
 	if s.Sandbox() {
 		c.printf("%s\n", target.KeepsRunning)

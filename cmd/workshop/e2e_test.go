@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"workshop/internal/session"
 )
 
 // binary builds the program that a user runs, once for all tests.
@@ -152,6 +154,7 @@ type statusSeen struct {
 		StoppedReason                     string `json:"stopped_reason"`
 	}
 	AsOf time.Time `json:"as_of"`
+	TTL  *session.TTL
 }
 
 func (p *place) status() statusSeen {

@@ -30,6 +30,7 @@ type status struct {
 	Tasks     []fargate.Task         `json:"tasks"`
 	Events    []fargate.ServiceEvent `json:"events"`
 	URL       string                 `json:"url"`
+	TTL       *session.TTL           `json:"ttl,omitempty"` // when the tasks stop by themselves; nil for never
 	Cost      costStatus             `json:"cost"`
 	AsOf      time.Time              `json:"as_of"`
 }
@@ -131,7 +132,7 @@ func (c *commandLine) status(s *session.Session, t *target.Target) (status, farg
 	if err != nil {
 		return st, fargate.Ref{}, err
 	}
-	st.Stack.Resources = len(resources)
+	st.Stack.Resources, st.TTL = len(resources), s.TTL(time.Now())
 	st.Stack.Lost = len(resources) == 0 && s.Lost()
 	ref, err := s.Ref()
 	switch {
@@ -224,6 +225,7 @@ func (c *commandLine) showStatus(st status) error {
 	case "partial":
 		c.printf("%d resources exist, but the deployment is not complete. `workshop deploy` goes on where it stopped, `workshop destroy` removes them.\n", st.Stack.Resources)
 		st.Cost.show(c)
+		st.showTTL(c)
 		return nil
 	}
 	sv := st.Service
@@ -234,6 +236,7 @@ func (c *commandLine) showStatus(st status) error {
 	c.printf("service %s  %d of %d running, %d pending  %s\n", clean.Line(sv.Name), sv.Running, sv.Desired, sv.Pending, rollout(sv.Rollout))
 	c.printf("url     %s\n", clean.Line(st.URL))
 	st.Cost.show(c)
+	st.showTTL(c)
 	for _, t := range st.Tasks {
 		line := fmt.Sprintf("task    %.8s  %-12s %-9s %-11s %-15s", t.ID, strings.ToLower(t.Status), strings.ToLower(t.Health), t.Zone, t.Address)
 		if t.Started != nil && t.Stopped == nil {
@@ -284,4 +287,11 @@ func rollout(state string) string {
 		return "roll-out FAILED"
 	}
 	return clean.Line(strings.ToLower(state))
+}
+
+// showTTL prints when the tasks stop by themselves, if they do.
+func (st status) showTTL(c *commandLine) {
+	if st.TTL != nil {
+		c.printf("ttl     %s\n", st.TTL.Sentence(st.AsOf))
+	}
 }

@@ -54,10 +54,14 @@ func bundled(t *testing.T, vars map[string]cty.Value) []Resource {
 		}
 		variables[name] = v
 	}
+	ttl := cty.NumberIntVal(0)
+	if variables["ttl_until"].AsString() != "" {
+		ttl = cty.NumberIntVal(1)
+	}
 	ctx := &hcl.EvalContext{
 		Variables: map[string]cty.Value{
 			"var":   cty.ObjectVal(variables),
-			"local": cty.ObjectVal(map[string]cty.Value{"zones": cty.ListVal([]cty.Value{cty.StringVal("a"), cty.StringVal("b")})}),
+			"local": cty.ObjectVal(map[string]cty.Value{"zones": cty.ListVal([]cty.Value{cty.StringVal("a"), cty.StringVal("b")}), "ttl": ttl}),
 		},
 		Functions: map[string]function.Function{"max": stdlib.MaxFunc, "length": stdlib.LengthFunc},
 	}
@@ -159,6 +163,7 @@ func TestBundledVariables(t *testing.T) {
 		"message":       {map[string]cty.Value{"message": str("Hi")}, standard, "no change in cost, $0.082/h", ""},
 		"color":         {map[string]cty.Value{"color": str("#000000")}, standard, "no change in cost, $0.082/h", ""},
 		"log_retention": {map[string]cty.Value{"log_retention_days": num(7)}, standard, "no change in cost, $0.082/h", ""},
+		"ttl_until":     {map[string]cty.Value{"ttl_until": str("2100-01-01T00:00:00Z")}, standard, "no change in cost, $0.082/h", ""},
 		"max_count":     {map[string]cty.Value{"max_count": num(8)}, standard, "no change in cost, $0.082/h", ""},
 		"desired_count": {map[string]cty.Value{"desired_count": num(3)}, standard + taskPrice + addressPrice, "+$0.017/h, then $0.100/h", ""},
 		"fewer":         {map[string]cty.Value{"desired_count": num(1)}, standard - taskPrice - addressPrice, "-$0.017/h, then $0.065/h", ""},
@@ -194,7 +199,7 @@ func TestBundledVariables(t *testing.T) {
 // Every type of the bundled configuration is either priced or known to be free,
 // with all its options.
 func TestBundledTypesAreKnown(t *testing.T) {
-	all := bundled(t, map[string]cty.Value{"private_tasks": cty.True, "autoscaling": cty.True})
+	all := bundled(t, map[string]cty.Value{"private_tasks": cty.True, "autoscaling": cty.True, "ttl_until": cty.StringVal("2100-01-01T00:00:00Z")})
 	if got := unpriced(all); len(got) > 0 {
 		t.Errorf("neither priced nor free: %v. Add them to prices.go", got)
 	}

@@ -53,8 +53,9 @@ func failed(message, fix string) Check { return Check{Message: message, Fix: fix
 type Needs struct {
 	PrivateTasks bool
 	Autoscaling  bool
-	Tasks        int // the most that the service runs
-	CPU          int // of one task, in units of 1/1024 vCPU
+	TTL          bool // its tasks are to stop at a time
+	Tasks        int  // the most that the service runs
+	CPU          int  // of one task, in units of 1/1024 vCPU
 	// Types are the resource types of the configuration, such as aws_vpc.
 	Types []string
 }

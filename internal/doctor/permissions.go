@@ -41,6 +41,7 @@ var actions = map[string][]string{
 	"aws_lb_listener": {"elasticloadbalancing:CreateListener", "elasticloadbalancing:DeleteListener", "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeListenerAttributes"},
 	"aws_iam_role": {"iam:CreateRole", "iam:DeleteRole", "iam:GetRole", "iam:TagRole", "iam:PassRole", "iam:ListRolePolicies",
 		"iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole"},
+	"aws_iam_role_policy":            {"iam:PutRolePolicy", "iam:GetRolePolicy", "iam:DeleteRolePolicy"},
 	"aws_iam_role_policy_attachment": {"iam:AttachRolePolicy", "iam:DetachRolePolicy"},
 	"aws_cloudwatch_log_group": {"logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DescribeLogGroups", "logs:PutRetentionPolicy",
 		"logs:ListTagsForResource", "logs:TagResource"},
@@ -51,6 +52,7 @@ var actions = map[string][]string{
 	"aws_appautoscaling_target": {"application-autoscaling:RegisterScalableTarget", "application-autoscaling:DeregisterScalableTarget",
 		"application-autoscaling:DescribeScalableTargets", "application-autoscaling:ListTagsForResource", "application-autoscaling:TagResource"},
 	"aws_appautoscaling_policy": {"application-autoscaling:PutScalingPolicy", "application-autoscaling:DeleteScalingPolicy", "application-autoscaling:DescribeScalingPolicies"},
+	"aws_scheduler_schedule":    {"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:GetSchedule", "scheduler:DeleteSchedule"},
 }
 
 // optional are the types that some values of the variables leave out.
@@ -59,6 +61,8 @@ var optional = map[string]func(Needs) bool{
 	"aws_nat_gateway":           func(n Needs) bool { return n.PrivateTasks },
 	"aws_appautoscaling_target": func(n Needs) bool { return n.Autoscaling },
 	"aws_appautoscaling_policy": func(n Needs) bool { return n.Autoscaling },
+	"aws_iam_role_policy":       func(n Needs) bool { return n.TTL },
+	"aws_scheduler_schedule":    func(n Needs) bool { return n.TTL },
 }
 
 // createLinkedRole is what AWS needs of the caller where an account uses a

@@ -14,15 +14,23 @@ import (
 // what is up now to what will be up when the plan is applied. Values that only AWS
 // decides are taken as the bundled configuration has them.
 func (s *Session) PriceOf(p *stack.Plan) (cost.Change, error) {
-	up, err := s.resources(s.ledger())
+	before, planned, err := s.planned(p)
 	if err != nil {
 		return cost.Change{}, err
 	}
-	before := drifted(up, p.Drift)
-	lost, rest := p.Lost()
-	return cost.Change{
-		Before: cost.Of(before, s.region()), After: cost.Of(after(before, rest.Changes), s.region()), Lost: len(lost),
-	}, nil
+	lost, _ := p.Lost()
+	return cost.Change{Before: cost.Of(before, s.region()), After: cost.Of(planned, s.region()), Lost: len(lost)}, nil
+}
+
+// planned returns the resources before and after a plan is applied.
+func (s *Session) planned(p *stack.Plan) (before, planned []cost.Resource, err error) {
+	up, err := s.resources(s.ledger())
+	if err != nil {
+		return nil, nil, err
+	}
+	before = drifted(up, p.Drift)
+	_, rest := p.Lost()
+	return before, after(before, rest.Changes), nil
 }
 
 // Standing is what the resources in Terraform's state cost an hour on AWS, with

@@ -18,6 +18,7 @@ type Stack struct {
 	Created   time.Time      // of the first resource; zero where unknown
 	Outputs   map[string]any // of the root module, sensitive ones left out
 	URL       string         // of the load balancer; empty before there is one
+	TTL       *TTL           // when the tasks stop by themselves; nil for never
 }
 
 // LastRun is how the newest operation ended that changed something or was to.
@@ -52,6 +53,7 @@ func (s *Session) Stack(context.Context) (Stack, error) {
 		}
 	}
 	out.URL, _ = outputs["url"].(string)
+	out.TTL = ttlOf(resources, time.Now())
 	out.Lost = !out.Exists && s.Lost()
 	if last, ok := s.LastOperation(); ok && last.State != operation.StateRunning {
 		out.Last = &LastRun{

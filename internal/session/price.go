@@ -60,6 +60,13 @@ func (s *Session) Cost(p *stack.Plan) Cost {
 		out.Now = "$0.00/h"
 	}
 	out.Hints = e.Hints()
+	if p != nil && !p.Destroy {
+		if _, planned, err := s.planned(p); err == nil {
+			if ttl := s.plannedTTL(planned, time.Now()); ttl != "" {
+				out.Hints = append(out.Hints, ttl)
+			}
+		}
+	}
 	for _, l := range e.Lines {
 		out.Parts = append(out.Parts, CostPart{What: l.What, Hourly: l.Hourly.Rate()})
 	}

@@ -141,6 +141,11 @@ func title(typ, name, key string, values map[string]any) string {
 			return "limits of autoscaling"
 		}
 		return "from " + low + " to " + high + " tasks"
+	case "aws_scheduler_schedule":
+		if strings.Contains(name, "minimum") {
+			return "schedule that lets autoscaling run no tasks"
+		}
+		return "schedule that stops the tasks"
 	case "aws_appautoscaling_policy":
 		return "when to scale: " + words
 	}

@@ -19,6 +19,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	taggingtypes "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"golang.org/x/sync/errgroup"
 
 	"workshop/internal/clean"
@@ -48,7 +49,7 @@ type question struct {
 }
 
 // Sweep asks AWS for everything that the scope's stack is made of: what carries
-// both tags, and by its exact name what can carry none. It asks in 21
+// both tags, and by its exact name what can carry none. It asks in 22
 // places, some at the same time, each with a deadline; a question that AWS does
 // not answer is in its Place's Err, with the reason, and leaves the report
 // incomplete. The error is for a scope that names nothing and for a context
@@ -67,6 +68,7 @@ func (c *cloud) sweep(ctx context.Context) (Report, error) {
 		{[]string{clusters, services, tasks}, c.clusters},
 		{[]string{taskDefinitions}, c.taskDefinitions},
 		{[]string{scalingTargets}, c.scalingTargets},
+		{[]string{schedules}, c.schedules},
 		{[]string{logGroups}, c.logGroups},
 		{[]string{roles}, c.roles},
 		{[]string{policies}, c.policies},
@@ -428,6 +430,35 @@ func (c *cloud) scalingTargets(ctx context.Context) ([]Leftover, error) {
 				return nil, err
 			}
 			if exists && c.claim(&l, tags) {
+				left = append(left, l)
+			}
+		}
+	}
+	return left, nil
+}
+
+// schedules finds those that are named after one of the scope's clusters:
+// schedules carry no tags.
+func (c *cloud) schedules(ctx context.Context) ([]Leftover, error) {
+	var left []Leftover
+	prefix := c.scope.Name
+	pages := scheduler.NewListSchedulesPaginator(c.schedule, &scheduler.ListSchedulesInput{GroupName: aws.String(scheduleGroup), NamePrefix: &prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range page.Schedules {
+			l := Leftover{Kind: schedules, ID: aws.ToString(s.Arn), ARN: aws.ToString(s.Arn), Name: aws.ToString(s.Name), Created: aws.ToTime(s.CreationDate)}
+			cluster, ok := scheduledCluster(l.Name)
+			if !ok || !c.candidate(cluster) {
+				continue
+			}
+			tags, err := c.tagsOf(ctx, cluster)
+			if err != nil {
+				return nil, err
+			}
+			if c.claim(&l, tags) {
 				left = append(left, l)
 			}
 		}

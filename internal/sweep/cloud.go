@@ -22,21 +22,23 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	taggingtypes "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/smithy-go"
 )
 
 // cloud is the account in one Region, seen by one scope. A scope without a
 // WorkspaceID sees all deployments of the workshop.
 type cloud struct {
-	scope  Scope
-	elb    *elb.Client
-	ecs    *ecs.Client
-	logs   *cloudwatchlogs.Client
-	iam    *iam.Client
-	scale  *scaling.Client
-	alarms *cloudwatch.Client
-	tags   *tagging.Client
-	ec2    *ec2
+	scope    Scope
+	elb      *elb.Client
+	ecs      *ecs.Client
+	logs     *cloudwatchlogs.Client
+	iam      *iam.Client
+	scale    *scaling.Client
+	schedule *scheduler.Client
+	alarms   *cloudwatch.Client
+	tags     *tagging.Client
+	ec2      *ec2
 }
 
 // patient is the client of configurations that have none: shared, so that
@@ -57,15 +59,16 @@ func connect(cfg aws.Config, scope Scope) *cloud {
 	}
 	scope.Workshop = cmp.Or(scope.Workshop, Workshop)
 	return &cloud{
-		scope:  scope,
-		elb:    elb.NewFromConfig(cfg),
-		ecs:    ecs.NewFromConfig(cfg),
-		logs:   cloudwatchlogs.NewFromConfig(cfg),
-		iam:    iam.NewFromConfig(cfg),
-		scale:  scaling.NewFromConfig(cfg),
-		alarms: cloudwatch.NewFromConfig(cfg),
-		tags:   tagging.NewFromConfig(cfg),
-		ec2:    newEC2(cfg),
+		scope:    scope,
+		elb:      elb.NewFromConfig(cfg),
+		ecs:      ecs.NewFromConfig(cfg),
+		logs:     cloudwatchlogs.NewFromConfig(cfg),
+		iam:      iam.NewFromConfig(cfg),
+		scale:    scaling.NewFromConfig(cfg),
+		schedule: scheduler.NewFromConfig(cfg),
+		alarms:   cloudwatch.NewFromConfig(cfg),
+		tags:     tagging.NewFromConfig(cfg),
+		ec2:      newEC2(cfg),
 	}
 }
 
@@ -330,11 +333,45 @@ func (c *cloud) scalingTags(ctx context.Context, t scalingtypes.ScalableTarget) 
 	if !ok {
 		return own, true, nil
 	}
-	parent, exists, err := c.lookCluster(ctx, Leftover{ID: cluster})
-	if err == nil && !exists {
-		parent = c.named(cluster)
-	}
+	parent, err := c.tagsOf(ctx, cluster)
 	return inherit(own, parent), true, err
+}
+
+// tagsOf are the tags of what is named after a cluster and carries none: the
+// cluster's, also where that is gone.
+func (c *cloud) tagsOf(ctx context.Context, cluster string) (map[string]string, error) {
+	tags, exists, err := c.lookCluster(ctx, Leftover{ID: cluster})
+	if err == nil && !exists {
+		tags = c.named(cluster)
+	}
+	return tags, err
+}
+
+// scheduleGroup is the group that the bundled configuration's schedules are in.
+const scheduleGroup = "default"
+
+// scheduledCluster is the cluster whose service a schedule of the bundled
+// configuration stops: ttl.tf names them after it.
+func scheduledCluster(schedule string) (string, bool) {
+	for _, suffix := range []string{"-ttl-minimum", "-ttl"} {
+		if cluster, ok := strings.CutSuffix(schedule, suffix); ok {
+			return cluster, true
+		}
+	}
+	return "", false
+}
+
+func (c *cloud) lookSchedule(ctx context.Context, l Leftover) (map[string]string, bool, error) {
+	name := nameOf(l)
+	if _, err := c.schedule.GetSchedule(ctx, &scheduler.GetScheduleInput{Name: &name, GroupName: aws.String(scheduleGroup)}); err != nil {
+		return looked(err)
+	}
+	cluster, ok := scheduledCluster(name)
+	if !ok {
+		return nil, true, nil
+	}
+	tags, err := c.tagsOf(ctx, cluster)
+	return tags, true, err
 }
 
 // scaledCluster is the cluster in service/cluster/name.

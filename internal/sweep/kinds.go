@@ -19,6 +19,7 @@ const (
 	tasks            = "running tasks"
 	taskDefinitions  = "task definitions"
 	scalingTargets   = "scaling targets"
+	schedules        = "schedules"
 	logGroups        = "log groups"
 	roles            = "IAM roles"
 	policies         = "IAM policies"
@@ -62,6 +63,9 @@ var kinds []kind
 
 func init() {
 	kinds = []kind{
+		// The first one: its time may come while the others are deleted.
+		{name: schedules, singular: "schedule", note: "costs nothing", service: "scheduler", resource: "schedule/",
+			look: (*cloud).lookSchedule, remove: (*remover).schedule},
 		{name: scalingTargets, singular: "scaling target", note: "costs nothing", service: "application-autoscaling", resource: "scalable-target/",
 			look: (*cloud).lookScalingTarget, remove: (*remover).scalingTarget},
 		{name: services, singular: "ECS service", note: "starts tasks, which cost money", costs: true, service: "ecs", resource: "service/",

@@ -71,7 +71,8 @@ func neighbours(t *testing.T, cfg aws.Config) int {
 			b.must(err)
 			_, err = b.c.logs.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: aws.String(insightsGroup(unique)), Tags: tags})
 			b.must(err)
-			_, err = b.c.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &unique, AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`), Tags: iamTags})
+			role, err := b.c.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &unique, Tags: iamTags,
+				AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"scheduler.amazonaws.com"}}]}`)})
 			b.must(err)
 			_, err = b.c.iam.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: &unique, PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`), Tags: iamTags})
 			b.must(err)
@@ -96,7 +97,8 @@ func neighbours(t *testing.T, cfg aws.Config) int {
 			_, err = b.c.scale.RegisterScalableTarget(ctx, &scaling.RegisterScalableTargetInput{ResourceId: aws.String("service/" + unique + "/app"), ServiceNamespace: scalingtypes.ServiceNamespaceEcs,
 				ScalableDimension: scalingtypes.ScalableDimensionECSServiceDesiredCount, MinCapacity: aws.Int32(0), MaxCapacity: aws.Int32(1), Tags: tags})
 			b.must(err)
-			n += 2
+			b.schedule(unique+"-ttl", *role.Role.Arn)
+			n += 3
 		}
 	}
 	return n

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/smithy-go"
 
 	"workshop/internal/diagnose"
@@ -299,6 +300,12 @@ func (r *remover) untilGone(ctx context.Context, l Leftover, bound time.Duration
 		_, exists, err := kindNamed(l.Kind).look(r.cloud, ctx, l)
 		return !exists, err
 	})
+}
+
+func (r *remover) schedule(ctx context.Context, l Leftover) error {
+	name := nameOf(l)
+	_, err := r.cloud.schedule.DeleteSchedule(ctx, &scheduler.DeleteScheduleInput{Name: &name, GroupName: aws.String(scheduleGroup)})
+	return err
 }
 
 // scalingTarget takes its policies and their alarms along.

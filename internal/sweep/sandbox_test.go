@@ -24,6 +24,8 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	schedulertypes "github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
 	"workshop/internal/sandbox"
 	"workshop/internal/sandbox/sdk"
@@ -177,7 +179,7 @@ func (b builder) stack(name string) stack {
 		_, err = b.c.logs.CreateLogGroup(ctx, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &n, Tags: tags})
 		b.must(err)
 	}
-	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"ecs-tasks.amazonaws.com"}}]}`
+	trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":["ecs-tasks.amazonaws.com","scheduler.amazonaws.com"]}}]}`
 	role, err := b.c.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String(name + "-execution"), AssumeRolePolicyDocument: &trust, Tags: iamTags})
 	b.must(err)
 	own, err := b.c.iam.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String(name), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket","Resource":"*"}]}`), Tags: iamTags})
@@ -212,10 +214,20 @@ func (b builder) stack(name string) stack {
 	_, err = b.c.scale.RegisterScalableTarget(ctx, &scaling.RegisterScalableTargetInput{ResourceId: aws.String("service/" + name + "/app"), ServiceNamespace: scalingtypes.ServiceNamespaceEcs,
 		ScalableDimension: scalingtypes.ScalableDimensionECSServiceDesiredCount, MinCapacity: aws.Int32(1), MaxCapacity: aws.Int32(2)})
 	b.must(err)
+	b.schedule(name+"-ttl", *role.Role.Arn)
 	_, err = b.c.alarms.PutMetricAlarm(ctx, &cloudwatch.PutMetricAlarmInput{AlarmName: aws.String(name), Namespace: aws.String("AWS/ECS"), MetricName: aws.String("CPUUtilization"), Tags: alarmTags,
 		Statistic: cloudwatchtypes.StatisticAverage, Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(90), ComparisonOperator: cloudwatchtypes.ComparisonOperatorGreaterThanThreshold})
 	b.must(err)
 	return s
+}
+
+// schedule makes one that stops a service long after the test.
+func (b builder) schedule(name, role string) {
+	_, err := b.c.schedule.CreateSchedule(b.Context(), &scheduler.CreateScheduleInput{
+		Name: &name, ScheduleExpression: aws.String("at(2100-01-01T00:00:00)"), FlexibleTimeWindow: &schedulertypes.FlexibleTimeWindow{Mode: schedulertypes.FlexibleTimeWindowModeOff},
+		Target: &schedulertypes.Target{Arn: aws.String("arn:aws:scheduler:::aws-sdk:ecs:updateService"), RoleArn: &role, Input: aws.String("{}")},
+	})
+	b.must(err)
 }
 
 // eventually waits for what the sandbox does in the background.
@@ -319,6 +331,13 @@ func inventory(t *testing.T, c *cloud) []string {
 			all = append(all, "scaling "+*v.ResourceId)
 		}
 	}
+	for p := scheduler.NewListSchedulesPaginator(c.schedule, &scheduler.ListSchedulesInput{}); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		must(err)
+		for _, v := range page.Schedules {
+			all = append(all, *v.Arn)
+		}
+	}
 	for p := cloudwatchlogs.NewDescribeLogGroupsPaginator(c.logs, &cloudwatchlogs.DescribeLogGroupsInput{}); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
 		must(err)
@@ -368,7 +387,7 @@ func TestRemoveEmptiesTheAccount(t *testing.T) {
 	}
 	delete(got, interfaces)
 	want := map[string]int{
-		loadBalancers: 1, targetGroups: 1, clusters: 1, services: 1, tasks: 2, taskDefinitions: 1, scalingTargets: 1, logGroups: 2, roles: 1,
+		loadBalancers: 1, targetGroups: 1, clusters: 1, services: 1, tasks: 2, taskDefinitions: 1, scalingTargets: 1, schedules: 1, logGroups: 2, roles: 1,
 		vpcs: 1, subnets: 2, securityGroups: 2, internetGateways: 1, routeTables: 1, natGateways: 1, elasticIPs: 1, endpoints: 1,
 		alarms: 1, policies: 1, networkACLs: 1,
 	}

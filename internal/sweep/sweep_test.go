@@ -61,6 +61,9 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	_, op, isJSON := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	in := url.Values{}
+	if r.URL.Path == "/schedules" {
+		op, isJSON = "ListSchedules", true
+	}
 	if isJSON {
 		var m map[string]any
 		_ = json.Unmarshal(body, &m)
@@ -149,7 +152,7 @@ func TestNothingLeft(t *testing.T) {
 	for _, n := range a.asked {
 		total += n
 	}
-	if total > 20 {
+	if total > 21 {
 		t.Errorf("an empty account took %d calls: %v", total, a.asked)
 	}
 }
@@ -205,6 +208,10 @@ func full(a *account) {
 		return `{"taskDefinition":{"status":"ACTIVE"},` + tags + `}`
 	}
 	a.has["DescribeScalableTargets"] = always(`{"ScalableTargets":[{"ResourceId":"service/shop-k3x9/app"},{"ResourceId":"service/else/app"}]}`)
+	schedule := func(name string) string {
+		return `{"Arn":"arn:aws:scheduler:eu-west-1:1:schedule/default/` + name + `","Name":"` + name + `"}`
+	}
+	a.has["ListSchedules"] = always(`{"Schedules":[` + strings.Join([]string{schedule("shop-k3x9-ttl"), schedule("shop-k3x9-ttl-minimum"), schedule("shop-k3x9-other"), schedule("shop-other-ttl")}, ",") + `]}`)
 	a.has["DescribeLogGroups"] = always(`{"logGroups":[
 		{"logGroupName":"/aws/ecs/containerinsights/shop-k3x9/performance","arn":"arn:aws:logs:eu-west-1:1:log-group:/aws/ecs/containerinsights/shop-k3x9/performance:*"},
 		{"logGroupName":"/mine/k3x9","arn":"arn:aws:logs:eu-west-1:1:log-group:/mine/k3x9:*"},
@@ -273,6 +280,8 @@ var everything = []string{
 	"route tables rtb-1",
 	"running tasks arn:t/1",
 	"scaling targets service/shop-k3x9/app",
+	"schedules arn:aws:scheduler:eu-west-1:1:schedule/default/shop-k3x9-ttl",
+	"schedules arn:aws:scheduler:eu-west-1:1:schedule/default/shop-k3x9-ttl-minimum",
 	"security groups sg-1",
 	"subnets subnet-1",
 	"subnets subnet-2",
@@ -317,6 +326,7 @@ func TestRefusedQuestionsProveNothing(t *testing.T) {
 		"DescribeNatGateways":       {"UnauthorizedOperation", []string{natGateways}},
 		"ListClusters":              {"AccessDeniedException", []string{clusters, services, tasks}},
 		"ListRoles":                 {"AccessDenied", []string{roles}},
+		"ListSchedules":             {"AccessDeniedException", []string{schedules}},
 		"DescribeLogGroups":         {"AccessDeniedException", []string{logGroups}},
 		"GetResources":              {"AccessDeniedException", []string{tagged}},
 		"DescribeNetworkInterfaces": {"UnauthorizedOperation", []string{interfaces}},

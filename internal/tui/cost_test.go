@@ -59,7 +59,7 @@ func TestBudget(t *testing.T) {
 			st.sees("The cost so far, $0.06, is over your budget of $0.05.")
 			st.wait(7 * time.Second)
 			st.open("deploy")
-			st.sees("is over your budget of $0.05. Press "+keyOf("cleanup")+" to clean up.")
+			st.sees("is over your budget of $0.05. Press " + keyOf("cleanup") + " to clean up.")
 			st.golden("deploy-budget")
 			st.press("p")
 			st.wait(3 * time.Second)

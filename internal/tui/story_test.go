@@ -962,3 +962,20 @@ func TestSearch(t *testing.T) {
 		st.press("enter", "esc")
 	})
 }
+
+// A stack whose tasks stop by themselves says when, and that the rest stays.
+func TestTheTasksStopByThemselves(t *testing.T) {
+	up := func() *tuitest.Session {
+		s := tuitest.NewUp()
+		s.TTL = &session.TTL{At: time.Now().Add(3 * time.Hour)}
+		return s
+	}
+	play(t, up, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+		st.wait(2 * time.Second)
+		st.sees("The tasks stop at 03:00, in 2 h 59 min. Everything else stays, and costs money on AWS until `workshop destroy`.")
+		st.open("live")
+		st.sees("The tasks stop at 03:00, in 2 h 59 min.")
+		st.wait(3 * time.Hour)
+		st.sees("The tasks were stopped at 03:00")
+	})
+}

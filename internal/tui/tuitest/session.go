@@ -44,6 +44,7 @@ type Session struct {
 	BadImage  bool               // no task can start, and the apply waits for them for ever
 	PlanAs    *stack.Plan        // instead of the bundled stack's plan
 	Left      []sweep.Leftover   // what the account still has after a destroy
+	TTL       *session.TTL       // when the tasks stop by themselves; nil for never
 	Unasked   string             // a place that could not be asked
 	LogEvery  time.Duration      // between two log lines; 0 is 410 ms
 	LogError  error              // with which the logs end after the first lines
@@ -177,7 +178,7 @@ func (s *Session) Save(_ context.Context, p session.Progress) error {
 func (s *Session) Stack(context.Context) (session.Stack, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := session.Stack{Last: s.Last, Exists: len(s.created) > 0, Resources: len(s.created), Created: s.from}
+	st := session.Stack{Last: s.Last, Exists: len(s.created) > 0, Resources: len(s.created), Created: s.from, TTL: s.TTL}
 	for a := range s.created {
 		st.Addresses = append(st.Addresses, a)
 	}

@@ -200,6 +200,10 @@ func (d *Page) View(w, h int) []string {
 			}
 			lines = append(lines, "")
 		}
+		if ttl := d.Stack.TTL; ttl != nil {
+			lines = append(lines, draw.Indent(3, draw.Paragraphs(min(w-6, draw.ReadWidth), t.Attention, ttl.Sentence(d.Now())))...)
+			lines = append(lines, "")
+		}
 		lines = append(lines, d.viewOutputs(w)...)
 		lines = append(lines, "")
 		return append(lines, draw.Indent(3, draw.Paragraphs(min(w-6, draw.ReadWidth), t.Text,

@@ -396,6 +396,10 @@ func (l *Page) viewService(w int) []string {
 		line += gap + p
 	}
 	lines = append(lines, line)
+	if ttl := l.Stack.TTL; ttl != nil {
+		indent := draw.Width(name + gap)
+		lines = append(lines, draw.Indent(indent, draw.Paragraphs(min(w-indent-1, draw.ReadWidth), t.Attention, ttl.Sentence(l.Now())))...)
+	}
 
 	for i, d := range s.Deployments {
 		head := "           "
