@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -129,6 +128,15 @@ func tail(s string) string {
 		return "..." + s[len(s)-4000:]
 	}
 	return s
+}
+
+// kill ends a process at once.
+func kill(pid int) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	return p.Kill()
 }
 
 // sandbox starts the sandbox in the background and returns its process id.
@@ -253,7 +261,7 @@ func TestDeployToDestroy(t *testing.T) {
 		if len(pids) < 2 {
 			t.Fatalf("the sandbox has the child processes %v, want one for each task", pids)
 		}
-		if err := syscall.Kill(pids[0], syscall.SIGKILL); err != nil {
+		if err := kill(pids[0]); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "two tasks run, one of them new, and the dead one is explained", func() bool {
@@ -287,7 +295,7 @@ func TestDeployToDestroy(t *testing.T) {
 	t.Run("everything comes back after the sandbox was killed", func(t *testing.T) {
 		pid := p.sandbox()
 		tasks := children(t, pid)
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		if err := kill(pid); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "the tasks ended with the sandbox", func() bool {

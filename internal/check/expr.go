@@ -335,7 +335,9 @@ func problems(diags hcl.Diagnostics) error {
 		errs = append(errs, p)
 	}
 	slices.SortStableFunc(errs, func(a, b error) int {
-		pa, pb := a.(*Problem), b.(*Problem)
+		var pa, pb *Problem
+		errors.As(a, &pa)
+		errors.As(b, &pb)
 		if pa.Line != pb.Line {
 			return pa.Line - pb.Line
 		}

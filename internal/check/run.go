@@ -68,14 +68,14 @@ func Once(ctx context.Context, c Check, src Source) Result {
 	f := &finder{ctx: ctx, src: src, expr: e}
 	scope, err := f.scope(e.roots)
 	if err != nil {
-		r.Err = late(err, ctx, timeout)
+		r.Err = late(ctx, err, timeout)
 		return r
 	}
 	for _, part := range e.parts {
 		f.calls = nil
 		v, diags := part.Value(scope)
 		if f.err != nil {
-			r.Err = late(f.err, ctx, timeout)
+			r.Err = late(ctx, f.err, timeout)
 			return r
 		}
 		if !diags.HasErrors() && truth(v) {
@@ -91,7 +91,7 @@ func Once(ctx context.Context, c Check, src Source) Result {
 }
 
 // late says so where an error is but the time that is up.
-func late(err error, ctx context.Context, timeout time.Duration) error {
+func late(ctx context.Context, err error, timeout time.Duration) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s: %w", timeout, err)
 	}

@@ -205,7 +205,7 @@ func (s *Stack) checkMoved(c *configuration) error {
 }
 
 // refresh reads a state that is kept elsewhere into the local copy.
-func (s *Stack) refresh(ctx context.Context, o *operation) error {
+func (s *Stack) refresh(ctx context.Context) error {
 	where := s.place()
 	if where.local() {
 		return nil
@@ -224,7 +224,7 @@ func (s *Stack) refresh(ctx context.Context, o *operation) error {
 // refreshAfter is refresh after an operation, whose own outcome must not depend on
 // it: what cannot be read again is a warning.
 func (s *Stack) refreshAfter(ctx context.Context, o *operation) {
-	if err := s.refresh(context.WithoutCancel(ctx), o); err != nil {
+	if err := s.refresh(context.WithoutCancel(ctx)); err != nil {
 		as := "has not been read yet"
 		if at, ok := s.StateRead(); ok {
 			as = "is shown as of " + at.Local().Format("15:04:05")

@@ -202,7 +202,7 @@ func (s *Stack) Init(ctx context.Context, emit func(Event)) error {
 	if err := s.init(ctx, o, false); err != nil {
 		return err
 	}
-	return s.refresh(ctx, o)
+	return s.refresh(ctx)
 }
 
 // mirrorWarning is what init says whenever a provider comes from a folder. It is

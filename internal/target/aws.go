@@ -113,7 +113,7 @@ func openAWS(ctx context.Context, o Options) (*Target, error) {
 func retrieveWithMFA(ctx context.Context, p aws.CredentialsProvider) (creds aws.Credentials, err error) {
 	for range mfaAttempts {
 		creds, err = p.Retrieve(ctx)
-		if cause(err) != ErrMFA || ctx.Err() != nil {
+		if !errors.Is(cause(err), ErrMFA) || ctx.Err() != nil {
 			return creds, err
 		}
 	}
@@ -251,7 +251,7 @@ func watchCredentials(ctx context.Context, ask func(context.Context) error, refu
 		call, cancel := context.WithTimeout(ctx, watchTimeout)
 		err := ask(call)
 		cancel()
-		if c := cause(err); c == ErrExpired || c == ErrInvalidKeys {
+		if c := cause(err); errors.Is(c, ErrExpired) || errors.Is(c, ErrInvalidKeys) {
 			refused(err)
 			return
 		}
@@ -261,6 +261,6 @@ func watchCredentials(ctx context.Context, ask func(context.Context) error, refu
 // CredentialsExpired reports whether an AWS call, or Terraform in its own words,
 // failed because the credentials ended.
 func CredentialsExpired(err error) bool {
-	return err != nil && (errors.Is(err, ErrExpired) || cause(err) == ErrExpired ||
+	return err != nil && (errors.Is(err, ErrExpired) || errors.Is(cause(err), ErrExpired) ||
 		contains(err.Error(), "ExpiredToken", "security token included in the request is expired"))
 }

@@ -161,7 +161,7 @@ func (p *Plane) watch(ctx context.Context, g *pool, m *member) {
 			continue
 		}
 		m.forbidden.Store(p.Permit != nil && !p.Permit(conf.ARN, m.target))
-		p.begin(g, m)
+		p.begin(m)
 		result := p.probe(check, conf, m)
 		if check.Err() == nil {
 			timer.Reset(p.judge(g, m, result))
@@ -169,7 +169,7 @@ func (p *Plane) watch(ctx context.Context, g *pool, m *member) {
 	}
 }
 
-func (p *Plane) begin(g *pool, m *member) {
+func (p *Plane) begin(m *member) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if m.health == registering {

@@ -53,8 +53,12 @@ func (t *Table[T]) same(key string) error {
 	if !ok {
 		return nil
 	}
-	if now, err := json.Marshal(t.rows[key]); err != nil || !bytes.Equal(now, kept) {
-		return fmt.Errorf("the record %s %s was changed in place: copy it, change the copy and Put it.\n was %s\n is  %s %v", t.name, key, kept, now, err)
+	now, err := json.Marshal(t.rows[key])
+	if err != nil {
+		return fmt.Errorf("the record %s %s was changed in place to what is no JSON: %w", t.name, key, err)
+	}
+	if !bytes.Equal(now, kept) {
+		return fmt.Errorf("the record %s %s was changed in place: copy it, change the copy and Put it.\n was %s\n is  %s", t.name, key, kept, now)
 	}
 	return nil
 }

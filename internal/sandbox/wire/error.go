@@ -24,9 +24,16 @@ func Errorf(code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-func (e *Error) Error() string                 { return e.Code + ": " + e.Message }
-func (e *Error) ErrorCode() string             { return e.Code }
-func (e *Error) ErrorMessage() string          { return e.Message }
+// Error is the code with the message.
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// ErrorCode is part of smithy.APIError.
+func (e *Error) ErrorCode() string { return e.Code }
+
+// ErrorMessage is part of smithy.APIError.
+func (e *Error) ErrorMessage() string { return e.Message }
+
+// ErrorFault is part of smithy.APIError; the fault is always the client's.
 func (e *Error) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
 
 // refusal brings any handler's error to the wire's terms. What is no API error

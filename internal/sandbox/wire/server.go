@@ -234,7 +234,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &call{id: uuid.NewString()}
 	out, err := s.answer(w, r, c)
-	if err == errStreamed {
+	if errors.Is(err, errStreamed) {
 		return
 	}
 	if err != nil {

@@ -31,10 +31,9 @@ type setter struct {
 	part *part
 }
 
-// stop notes that a block can have the focus, and its lines, counted from the
-// block's own first.
-func (s *setter) stop(b *lesson.Block, from, to int) {
-	s.part.stops = append(s.part.stops, stop{b, from, to})
+// stop notes that a block can have the focus, and how many lines it has.
+func (s *setter) stop(b *lesson.Block, lines int) {
+	s.part.stops = append(s.part.stops, stop{b, 0, lines})
 }
 
 // shift moves the stops from the nth on down, because lines are put above them.
@@ -141,7 +140,7 @@ func (s *setter) paragraph(b *lesson.Block, width int) []line {
 	if focused {
 		out[0] = hinted(out[0], offers(a, b.Kind), width, mark.look)
 	}
-	s.stop(b, 0, len(out))
+	s.stop(b, len(out))
 	return out
 }
 
@@ -263,7 +262,7 @@ func (s *setter) admonition(b *lesson.Block, width int) []line {
 		sign, hint = t.Signs.Unfolded, "enter folds"
 	}
 	at := len(s.part.stops)
-	s.stop(b, 0, 0)
+	s.stop(b, 0)
 	l := look{role: role, bold: true}
 	if focused {
 		l = look{role: selected}
@@ -298,7 +297,7 @@ func hinted(l line, hint string, width int, base look) line {
 func (s *setter) tabs(b *lesson.Block, width int) []line {
 	t := s.r.theme
 	at := len(s.part.stops)
-	s.stop(b, 0, 0)
+	s.stop(b, 0)
 	focused, current := s.r.focus == b.ID, s.r.tab(b)
 	var head []lesson.Span
 	for i, it := range b.Items {
@@ -384,7 +383,7 @@ func (s *setter) code(b *lesson.Block, width int) []line {
 			out = append(out, newLine(segs...))
 		}
 	}
-	s.stop(b, 0, len(out))
+	s.stop(b, len(out))
 	return out
 }
 

@@ -93,7 +93,7 @@ func (s *setter) picture(b *lesson.Block, width int) []line {
 		below[last] = hinted(below[last], "enter shows it large", width, l)
 	}
 	out = append(out, below...)
-	s.stop(b, 0, len(out))
+	s.stop(b, len(out))
 	return out
 }
 

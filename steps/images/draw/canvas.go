@@ -177,8 +177,8 @@ const (
 	right  align = 1
 )
 
-// text writes one line with its baseline at y and returns how wide it is.
-func (c *canvas) text(f *opentype.Font, size float64, col color.Color, x, y float64, a align, s string) float64 {
+// text writes one line with its baseline at y.
+func (c *canvas) text(f *opentype.Font, size float64, col color.Color, x, y float64, a align, s string) {
 	face := c.face(f, size)
 	w := float64(font.MeasureString(face, s)) / 64
 	d := font.Drawer{
@@ -186,5 +186,4 @@ func (c *canvas) text(f *opentype.Font, size float64, col color.Color, x, y floa
 		Dot: fixed.Point26_6{X: fixed.Int26_6((x - w*float64(a)) * 64), Y: fixed.Int26_6(y * 64)},
 	}
 	d.DrawString(s)
-	return w
 }

@@ -2,6 +2,7 @@
 package disktest
 
 import (
+	"errors"
 	"sync"
 	"syscall"
 
@@ -52,7 +53,7 @@ func (d *Disk) write() (done int, err error) {
 func (d *Disk) readOnly() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.after > 0 || d.err != syscall.EROFS {
+	if d.after > 0 || !errors.Is(d.err, syscall.EROFS) {
 		return nil
 	}
 	return d.err

@@ -118,7 +118,7 @@ func (o *output) view(w, h int, t style.Theme, focused bool, spinner string, now
 	switch {
 	case o.running:
 		state = t.Accent.Render(spinner+" runs ") + t.Dim.Render(draw.Stopwatch(now.Sub(o.began)))
-	case o.err == context.Canceled:
+	case errors.Is(o.err, context.Canceled):
 		state = t.Attention.Render("stopped")
 	case o.err != nil:
 		state = t.Bad.Render(t.Signs.Failed + " " + clean.Line(o.err.Error()))

@@ -280,7 +280,7 @@ func (l *Page) View(w, h int) []string {
 	head := l.viewHead(w)
 	l.height = h - len(head)
 	if l.ring.Len() == 0 {
-		return append(head, draw.Clip(l.viewNothing(w), w, t)...)
+		return append(head, draw.Clip(l.viewNothing(), w, t)...)
 	}
 	if l.len() == 0 {
 		says, way := " No line so far has "+t.Strong.Render(l.filter.Value)+" in it.", " "+t.Key.Render("esc")+t.Dim.Render(" shows all lines again")
@@ -347,7 +347,7 @@ func (l *Page) viewHead(w int) []string {
 	return []string{draw.Cut(draw.Ends(left, right, w, t), w, t), draw.Cut(second, w, t)}
 }
 
-func (l *Page) viewNothing(w int) []string {
+func (l *Page) viewNothing() []string {
 	t := l.Theme
 	if l.Stack.Exists {
 		return []string{" " + t.Dim.Render(t.Signs.Working+" No line yet. What the tasks print appears here within seconds.")}
