@@ -51,9 +51,6 @@ func TestCourse(t *testing.T) {
 			t.Errorf("%s does not say what it costs", s.File)
 		}
 	}
-	if got := strings.Join(ids, " "); got != "welcome architecture prerequisites plan deploy explore change break scale clean-up where-next" {
-		t.Errorf("the steps are %s", got)
-	}
 	if least > 120 || most < 120 || most > 165 {
 		t.Errorf("the course takes %d to %d minutes, and it is to be about two hours", least, most)
 	}

@@ -23,8 +23,8 @@ var floors = []struct {
 	{6, []string{"internal/tui"}},
 	{5, []string{"internal/session"}},
 	{4, []string{"internal/fargate", "internal/operation", "internal/doctor"}},
-	{3, []string{"internal/stack", "internal/lesson", "internal/cost", "internal/sweep"}},
-	{2, []string{"internal/workspace", "internal/target", "internal/diagnose", "internal/check"}},
+	{3, []string{"internal/stack", "internal/lesson", "internal/sweep"}},
+	{2, []string{"internal/workspace", "internal/target", "internal/diagnose", "internal/check", "internal/cost"}},
 	{1, []string{"internal/sandbox"}},
 	{0, []string{"internal/clean", "internal/detach", "internal/jsonl", "steps", "terraform"}},
 }

@@ -2,18 +2,44 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/hashicorp/go-version"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
 	"github.com/zclconf/go-cty/cty/gocty"
 
 	"workshop/internal/clean"
 )
+
+// pure are the functions that need nothing but their arguments. None of them
+// can make much out of little.
+var pure = sync.OnceValue(func() map[string]function.Function {
+	return map[string]function.Function{
+		"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc,
+		"max": stdlib.MaxFunc, "min": stdlib.MinFunc,
+		"length": length, "contains": stdlib.ContainsFunc, "distinct": stdlib.DistinctFunc,
+		"keys": stdlib.KeysFunc, "values": stdlib.ValuesFunc, "lookup": stdlib.LookupFunc,
+		"concat": stdlib.ConcatFunc, "coalesce": stdlib.CoalesceFunc,
+		"lower": stdlib.LowerFunc, "upper": stdlib.UpperFunc, "trimspace": stdlib.TrimSpaceFunc,
+		"split": stdlib.SplitFunc, "join": stdlib.JoinFunc,
+		"startswith": textTest(hasPrefix), "endswith": textTest(hasSuffix), "strcontains": textTest(hasPart),
+		"matches": matches, "satisfies": satisfies,
+		"anytrue": quantifier(true), "alltrue": quantifier(false),
+		"sum": sum,
+	}
+})
+
+// Functions lists the functions of expressions by name, sorted. http and logged,
+// which are facts, are among the Names.
+func Functions() []string { return slices.Sorted(maps.Keys(pure())) }
 
 // length is Terraform's: of a list, a map, an object or a text's characters.
 var length = function.New(&function.Spec{

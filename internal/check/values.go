@@ -8,7 +8,6 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
-	"github.com/zclconf/go-cty/cty/function/stdlib"
 	"github.com/zclconf/go-cty/cty/gocty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
@@ -196,21 +195,3 @@ func jsonValue(v any) (cty.Value, error) {
 	}
 	return ctyjson.Unmarshal(data, t)
 }
-
-// pure are the functions that need nothing but their arguments. None of them
-// can make much out of little.
-var pure = sync.OnceValue(func() map[string]function.Function {
-	return map[string]function.Function{
-		"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc,
-		"max": stdlib.MaxFunc, "min": stdlib.MinFunc,
-		"length": length, "contains": stdlib.ContainsFunc, "distinct": stdlib.DistinctFunc,
-		"keys": stdlib.KeysFunc, "values": stdlib.ValuesFunc, "lookup": stdlib.LookupFunc,
-		"concat": stdlib.ConcatFunc, "coalesce": stdlib.CoalesceFunc,
-		"lower": stdlib.LowerFunc, "upper": stdlib.UpperFunc, "trimspace": stdlib.TrimSpaceFunc,
-		"split": stdlib.SplitFunc, "join": stdlib.JoinFunc,
-		"startswith": textTest(hasPrefix), "endswith": textTest(hasSuffix), "strcontains": textTest(hasPart),
-		"matches": matches, "satisfies": satisfies,
-		"anytrue": quantifier(true), "alltrue": quantifier(false),
-		"sum": sum,
-	}
-})

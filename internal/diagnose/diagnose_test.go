@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"workshop/steps"
 
 	"github.com/aws/smithy-go"
 )
@@ -276,17 +278,27 @@ func TestText(t *testing.T) {
 	}
 }
 
-var steps = []string{"architecture", "prerequisites", "plan", "deploy", "explore", "break", "clean-up"}
+// stepIDs are the ids of the bundled steps: NN-ID.md.
+func stepIDs(t *testing.T) (ids []string) {
+	names, err := fs.Glob(steps.Files, "[0-9][0-9]-*.md")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, n := range names {
+		ids = append(ids, strings.TrimSuffix(n[3:], ".md"))
+	}
+	return ids
+}
 
 // Every entry must be reachable by its own patterns, complete, and free of
 // names that nothing fills in.
 func TestCatalogueIsSound(t *testing.T) {
-	name := regexp.MustCompile(`<(\w+)>`)
+	name, ids := regexp.MustCompile(`<(\w+)>`), stepIDs(t)
 	for _, e := range catalogue {
 		if e.id == "" || e.what == "" || e.do == "" || e.place == 0 {
 			t.Errorf("%q lacks its id, words or place", e.id)
 		}
-		if !slices.Contains(steps, e.step) {
+		if !slices.Contains(ids, e.step) {
 			t.Errorf("%s names the step %q, which does not exist", e.id, e.step)
 		}
 		if len(e.says) == 0 && len(e.exit) == 0 && e.stop == "" {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"workshop/internal/clean"
+	"workshop/internal/cost"
 )
 
 // Names of the kinds of resources, which are the places that are asked.
@@ -72,7 +73,7 @@ func init() {
 			look: (*cloud).lookService, remove: (*remover).service},
 		{name: tasks, singular: "task", note: "costs money by the second", costs: true, service: "ecs", resource: "task/",
 			look: (*cloud).lookTask, remove: (*remover).task},
-		{name: loadBalancers, singular: "load balancer", note: "costs about $0.03 an hour", costs: true, service: "elasticloadbalancing", resource: "loadbalancer/",
+		{name: loadBalancers, singular: "load balancer", note: "costs about " + perHour(cost.LoadBalancer), costs: true, service: "elasticloadbalancing", resource: "loadbalancer/",
 			look: (*cloud).lookBalancing, remove: (*remover).loadBalancer},
 		{name: targetGroups, singular: "target group", note: "costs nothing", service: "elasticloadbalancing", resource: "targetgroup/",
 			look: (*cloud).lookBalancing, remove: (*remover).targetGroup},
@@ -82,11 +83,11 @@ func init() {
 			look: (*cloud).lookCluster, remove: (*remover).cluster},
 		{name: alarms, singular: "CloudWatch alarm", note: "costs cents a month", service: "cloudwatch", resource: "alarm:",
 			look: (*cloud).lookAlarm, remove: (*remover).alarm},
-		{name: endpoints, singular: "VPC endpoint", note: "costs about $0.01 an hour in each zone", costs: true, service: "ec2", resource: "vpc-endpoint/", byID: true,
+		{name: endpoints, singular: "VPC endpoint", note: "costs about " + perHour(cost.Endpoint) + " in each zone", costs: true, service: "ec2", resource: "vpc-endpoint/", byID: true,
 			look: ec2Look, remove: (*remover).endpoint},
-		{name: natGateways, singular: "NAT gateway", note: "costs about $0.05 an hour", costs: true, service: "ec2", resource: "natgateway/", byID: true,
+		{name: natGateways, singular: "NAT gateway", note: "costs about " + perHour(cost.NATGateway), costs: true, service: "ec2", resource: "natgateway/", byID: true,
 			look: ec2Look, remove: (*remover).natGateway},
-		{name: elasticIPs, singular: "Elastic IP", note: "costs $0.005 an hour", costs: true, service: "ec2", resource: "elastic-ip/", byID: true,
+		{name: elasticIPs, singular: "Elastic IP", note: "costs about " + perHour(cost.PublicAddress), costs: true, service: "ec2", resource: "elastic-ip/", byID: true,
 			look: ec2Look, remove: ec2Delete("ReleaseAddress", "AllocationId")},
 		{name: internetGateways, singular: "internet gateway", note: "costs nothing", service: "ec2", resource: "internet-gateway/", byID: true,
 			look: ec2Look, remove: (*remover).internetGateway},
@@ -250,4 +251,10 @@ func (r *resource) main() bool {
 		}
 	}
 	return false
+}
+
+// perHour is the list price of one of a kind, in the region whose prices stand for
+// all: a note is not about one region.
+func perHour(k cost.Kind) string {
+	return cost.PerHour([]cost.Item{{Kind: k, Count: 1}}, "").Hourly.Rate()
 }

@@ -54,6 +54,11 @@ func TestDocs(t *testing.T) {
 			t.Errorf("%s is not in the table of verbs", verb)
 		}
 	}
+	for _, name := range check.Functions() {
+		if !regexp.MustCompile("`" + name + "[`(]").Match(src) {
+			t.Errorf("the function %s is not described", name)
+		}
+	}
 	for _, fact := range check.Names() {
 		if !strings.Contains(string(src), "`"+fact) {
 			t.Errorf("the fact %s is not described", fact)
