@@ -178,7 +178,7 @@ func (c *commandLine) open() (*session.Session, error) {
 		return nil, err
 	}
 	c.session = s
-	c.tell(s.Notes())
+	c.printNotes(s.Notes())
 	c.closers = append(c.closers, s.Close)
 	if c.budget != nil {
 		if err := s.SetBudget(*c.budget); err != nil {
@@ -199,7 +199,7 @@ func (c *commandLine) reach(ctx context.Context) (*session.Session, *target.Targ
 	if err != nil {
 		return s, nil, err
 	}
-	c.tell(t.Notes)
+	c.printNotes(t.Notes)
 	return s, t, nil
 }
 
@@ -210,7 +210,7 @@ func (c *commandLine) close() error {
 	}
 	c.closers = nil
 	if c.session != nil {
-		c.tell(c.session.Workspace.Notes())
+		c.printNotes(c.session.Workspace.Notes())
 	}
 	return errors.Join(errs...)
 }
@@ -220,7 +220,7 @@ func (c *commandLine) note(format string, args ...any) {
 	fmt.Fprintf(c.errOut, format+"\n", args...)
 }
 
-func (c *commandLine) tell(notes []string) {
+func (c *commandLine) printNotes(notes []string) {
 	for _, n := range notes {
 		c.note("%s", n)
 	}

@@ -83,7 +83,7 @@ func configured(dir string) bool {
 	return err == nil && len(names) > 0
 }
 
-var unfit = regexp.MustCompile(`[^A-Za-z0-9]+`)
+var unsafeCharacters = regexp.MustCompile(`[^A-Za-z0-9]+`)
 
 // workspaceName tells the workspaces of different workshops apart: people with
 // two of them must not deploy one over the other.
@@ -99,7 +99,7 @@ func workspaceName(dirs ...string) string {
 		}
 		fmt.Fprintln(h, d)
 		if base == "" {
-			base = strings.Trim(unfit.ReplaceAllString(filepath.Base(d), "-"), "-")
+			base = strings.Trim(unsafeCharacters.ReplaceAllString(filepath.Base(d), "-"), "-")
 		}
 	}
 	return strings.TrimPrefix(base+"-"+hex.EncodeToString(h.Sum(nil))[:8], "-")

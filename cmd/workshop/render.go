@@ -18,22 +18,22 @@ func (c *commandLine) events() func(stack.Event) {
 	if c.json {
 		return func(e stack.Event) { _ = c.emit(e) } // a reader that went away is noticed at the end
 	}
-	t := &textEvents{c: c, done: map[string]bool{}, said: map[string]time.Duration{}}
+	t := &textEvents{c: c, done: map[string]bool{}, reported: map[string]time.Duration{}}
 	return t.event
 }
 
 // textEvents tells an operation line by line.
 type textEvents struct {
-	c     *commandLine
-	total int
-	done  map[string]bool          // the resources that are
-	said  map[string]time.Duration // when a working resource was last spoken of
-	last  int                      // the download's last tenth
+	c        *commandLine
+	total    int
+	done     map[string]bool          // the resources that are
+	reported map[string]time.Duration // when a working resource was last spoken of
+	last     int                      // the download's last tenth
 }
 
-// sayAgain is when a resource that takes long is spoken of again: soon at first,
+// nextReport is when a resource that takes long is spoken of again: soon at first,
 // then ever less often, because the words are the same.
-func sayAgain(after time.Duration) time.Duration {
+func nextReport(after time.Duration) time.Duration {
 	return max(20*time.Second, after*2)
 }
 
@@ -53,8 +53,8 @@ func (t *textEvents) event(e stack.Event) {
 	case stack.EventStarted:
 		t.c.printf("  %s  %s %s\n", t.at(), verb(e.Action), e.Resource)
 	case stack.EventProgress:
-		if e.Elapsed >= sayAgain(t.said[e.Resource]) {
-			t.said[e.Resource] = e.Elapsed
+		if e.Elapsed >= nextReport(t.reported[e.Resource]) {
+			t.reported[e.Resource] = e.Elapsed
 			if e.Op == stack.OpRemove {
 				t.c.printf("  %s  still deleting %s after %s: %s\n", t.at(), clean.Line(e.Resource), clock(e.Elapsed), clean.Line(e.Message))
 				return
@@ -128,15 +128,6 @@ var signs = map[stack.Action]string{
 	stack.ActionCreate: "+", stack.ActionUpdate: "~", stack.ActionReplace: "-/+", stack.ActionDelete: "-", stack.ActionRead: "<=",
 }
 
-var meaning = map[stack.Group]string{
-	stack.GroupNetwork:       "a private network in two zones, and its way out",
-	stack.GroupLoadBalancer:  "one door, spreading requests over the tasks",
-	stack.GroupPermissions:   "what the tasks may do",
-	stack.GroupService:       "the copies of the app, kept alive",
-	stack.GroupObservability: "what you can see of it",
-	stack.GroupLost:          "in the account all the same; workshop deletes these before Terraform starts",
-}
-
 // showPlan prints a plan as a tree by what it is for.
 func (c *commandLine) showPlan(s *session.Session, p *stack.Plan) {
 	if p.Empty() {
@@ -156,7 +147,7 @@ func (c *commandLine) showPlan(s *session.Session, p *stack.Plan) {
 		if len(changes) == 0 {
 			continue
 		}
-		c.printf("\n%s (%d): %s\n", clean.Line(string(g)), len(changes), meaning[g])
+		c.printf("\n%s (%d): %s\n", clean.Line(string(g)), len(changes), g.Meaning())
 		for _, ch := range changes {
 			c.printf("  %-3s %-*s  %s\n", signs[ch.Action], width, ch.Title, ch.Address)
 			if len(ch.Fields) > 0 {

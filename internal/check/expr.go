@@ -155,7 +155,8 @@ type compiler struct {
 	seen   map[string]bool
 }
 
-// functions also notes which of ours are called.
+// functions returns the functions that an expression may call; http and logged answer
+// nothing while it is compiled.
 func (c *compiler) functions() map[string]function.Function {
 	fs := maps.Clone(pure())
 	fs["http"] = httpFunction(nil)
@@ -328,7 +329,7 @@ func problems(diags hcl.Diagnostics) error {
 		if d.Severity != hcl.DiagError {
 			continue
 		}
-		p := &Problem{Line: 1, Column: 1, Msg: words(d)}
+		p := &Problem{Line: 1, Column: 1, Msg: problemText(d)}
 		if d.Subject != nil {
 			p.Line, p.Column = d.Subject.Start.Line, d.Subject.Start.Column
 		}
@@ -346,8 +347,8 @@ func problems(diags hcl.Diagnostics) error {
 	return errors.Join(errs...)
 }
 
-// words says a diagnostic in one sentence.
-func words(d *hcl.Diagnostic) string {
+// problemText says a diagnostic in one sentence.
+func problemText(d *hcl.Diagnostic) string {
 	text := strings.TrimSpace(clean.Line(strings.ReplaceAll(d.Detail, "\n", " ")))
 	if text == "" {
 		text = clean.Line(d.Summary)

@@ -68,14 +68,14 @@ func Once(ctx context.Context, c Check, src Source) Result {
 	f := &finder{ctx: ctx, src: src, expr: e}
 	scope, err := f.scope(e.roots)
 	if err != nil {
-		r.Err = late(ctx, err, timeout)
+		r.Err = deadlineError(ctx, err, timeout)
 		return r
 	}
 	for _, part := range e.parts {
 		f.calls = nil
 		v, diags := part.Value(scope)
 		if f.err != nil {
-			r.Err = late(ctx, f.err, timeout)
+			r.Err = deadlineError(ctx, f.err, timeout)
 			return r
 		}
 		if !diags.HasErrors() && truth(v) {
@@ -90,8 +90,8 @@ func Once(ctx context.Context, c Check, src Source) Result {
 	return r
 }
 
-// late says so where an error is but the time that is up.
-func late(ctx context.Context, err error, timeout time.Duration) error {
+// deadlineError says so where an error is but the time that is up.
+func deadlineError(ctx context.Context, err error, timeout time.Duration) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s: %w", timeout, err)
 	}
@@ -129,7 +129,7 @@ func found(e hclsyntax.Expression, scope *hcl.EvalContext, calls []string, diags
 	}
 	if len(parts) == 0 {
 		for _, d := range diags {
-			parts = append(parts, words(d))
+			parts = append(parts, problemText(d))
 		}
 	}
 	return strings.Join(parts, ", ")

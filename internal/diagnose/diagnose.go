@@ -40,7 +40,7 @@ type Container struct {
 // Stopped explains a stopped task. It is false where the catalogue has no
 // answer. Safe for concurrent use, as every function here.
 func Stopped(f Facts) (Answer, bool) {
-	fact := fact{place: stopped, stop: f.StopCode, text: f.Reason}
+	fact := fact{source: stopped, stop: f.StopCode, text: f.Reason}
 	// What a container says is more precise than what its task says, and of
 	// several containers the one that failed tells more than those that were
 	// taken down with it.
@@ -65,31 +65,31 @@ func Stopped(f Facts) (Answer, bool) {
 // Event explains a line of a service's event list, the words between "(service
 // NAME)" and the end.
 func Event(message string) (Answer, bool) {
-	return find(fact{place: event, text: message})
+	return find(fact{source: event, text: message})
 }
 
 // Target explains why a target group does not send requests to a target. State,
 // reason and description are TargetHealth's; a healthy target has an answer too.
 func Target(state, reason, description string) (Answer, bool) {
-	return find(fact{place: target, text: strings.Join([]string{"state=" + state, reason, description}, "\n")})
+	return find(fact{source: target, text: strings.Join([]string{"state=" + state, reason, description}, "\n")})
 }
 
 // Deployment explains a deployment's rollout state and its reason.
 func Deployment(state, reason string) (Answer, bool) {
-	return find(fact{place: deployment, text: "state=" + state + "\n" + reason})
+	return find(fact{source: deployment, text: "state=" + state + "\n" + reason})
 }
 
 // Text explains an error in Terraform's or AWS's own words: a diagnostic's
 // summary and detail together, or an SDK error's text.
 func Text(message string) (Answer, bool) {
-	return find(fact{place: api, text: message})
+	return find(fact{source: api, text: message})
 }
 
-// place is where a text comes from: the same words can mean different things.
-type place int
+// source is where a text comes from: the same words can mean different things.
+type source int
 
 const (
-	stopped place = 1 << iota
+	stopped source = 1 << iota
 	event
 	target
 	deployment
@@ -98,7 +98,7 @@ const (
 
 // fact is what one entry is held against.
 type fact struct {
-	place     place
+	source    source
 	stop      string
 	text      string
 	exit      *int
@@ -109,13 +109,13 @@ type fact struct {
 // the first that applies is the answer, so the precise come before the general.
 type entry struct {
 	id    string
-	place place
+	place source
 	stop  string // stopCode; empty for any
 	exit  []int  // exit codes; none for any
-	// says are patterns of which one must be found in the text; none for any. A
+	// patterns are patterns of which one must be found in the text; none for any. A
 	// pattern is the message's own words, letter case aside, in which * stands
 	// for anything and <name> too, whose text replaces {name} in what and do.
-	says []string
+	patterns []string
 
 	what, do, step string
 	fine           bool
@@ -137,7 +137,7 @@ func find(f fact) (Answer, bool) {
 }
 
 func (e *entry) applies(f fact, lower string) (map[string]string, bool) {
-	if e.place&f.place == 0 || e.stop != "" && e.stop != f.stop {
+	if e.place&f.source == 0 || e.stop != "" && e.stop != f.stop {
 		return nil, false
 	}
 	if len(e.exit) > 0 {
@@ -152,10 +152,10 @@ func (e *entry) applies(f fact, lower string) (map[string]string, bool) {
 			return nil, false
 		}
 	}
-	if len(e.says) == 0 {
+	if len(e.patterns) == 0 {
 		return nil, true
 	}
-	for _, pattern := range e.says {
+	for _, pattern := range e.patterns {
 		if found, ok := match(strings.ToLower(pattern), lower, f.text); ok {
 			return found, true
 		}

@@ -301,7 +301,7 @@ func TestCatalogueIsSound(t *testing.T) {
 		if !slices.Contains(ids, e.step) {
 			t.Errorf("%s names the step %q, which does not exist", e.id, e.step)
 		}
-		if len(e.says) == 0 && len(e.exit) == 0 && e.stop == "" {
+		if len(e.patterns) == 0 && len(e.exit) == 0 && e.stop == "" {
 			t.Errorf("%s applies to everything", e.id)
 		}
 		if found := regexp.MustCompile(`(?i)\b(page|press|key|tab) \d|\(\d\)|console`).FindString(e.what + " " + e.do); found != "" {
@@ -312,9 +312,9 @@ func TestCatalogueIsSound(t *testing.T) {
 				t.Errorf("%s sends the learner away: %q", e.id, vague)
 			}
 		}
-		for _, pattern := range e.says {
+		for _, pattern := range e.patterns {
 			text := strings.ReplaceAll(name.ReplaceAllString(pattern, "$1-x"), "*", " ... ")
-			f := fact{place: e.place, stop: e.stop, text: text}
+			f := fact{source: e.place, stop: e.stop, text: text}
 			if len(e.exit) > 0 {
 				f.exit = &e.exit[0]
 			}

@@ -43,7 +43,7 @@ type Error struct {
 
 // Error is one line: what failed, AWS's words, and what to do.
 func (e *Error) Error() string {
-	s := "could not " + e.Doing + ": " + words(e.Err)
+	s := "could not " + e.Doing + ": " + causeText(e.Err)
 	if e.Answer.Do != "" {
 		s += ". " + e.Answer.What + " " + e.Answer.Do
 	}
@@ -74,8 +74,8 @@ func Explain(doing string, err error) error {
 	return &Error{Doing: doing, Answer: answer, Kind: kinds[answer.ID], Err: err}
 }
 
-// words are the part of an SDK error that a person wants to read.
-func words(err error) string {
+// causeText are the part of an SDK error that a person wants to read.
+func causeText(err error) string {
 	var api smithy.APIError
 	switch {
 	case errors.As(err, &api):

@@ -29,7 +29,7 @@ const (
 	slowedEvery = 8 * time.Second // after AWS asked for fewer requests, then doubling
 	slowedMost  = 2 * time.Minute
 
-	closelyFor = 10 * time.Second // after a Poke
+	closelyFor = 10 * time.Second // after LookNow
 
 	steadyBudget = 20 // calls a minute
 
@@ -60,7 +60,7 @@ type Watcher struct {
 	opts    WatchOptions
 
 	updates chan Snapshot
-	poke    chan struct{}
+	lookNow chan struct{}
 	cancel  context.CancelFunc
 	done    chan struct{}
 
@@ -77,7 +77,7 @@ func Watch(ctx context.Context, cfg aws.Config, ref Ref, opts WatchOptions) *Wat
 		ref:     ref,
 		opts:    opts,
 		updates: make(chan Snapshot, 1),
-		poke:    make(chan struct{}, 1),
+		lookNow: make(chan struct{}, 1),
 		cancel:  cancel,
 		done:    make(chan struct{}),
 	}
@@ -97,10 +97,10 @@ func (w *Watcher) Latest() (Snapshot, bool) {
 	return w.latest, w.looked
 }
 
-// Poke makes the watcher look now, because the caller has just changed something.
-func (w *Watcher) Poke() {
+// LookNow makes the watcher look now, because the caller has just changed something.
+func (w *Watcher) LookNow() {
 	select {
-	case w.poke <- struct{}{}:
+	case w.lookNow <- struct{}{}:
 	default:
 	}
 }
@@ -192,7 +192,7 @@ func (w *Watcher) run(ctx context.Context) {
 			case <-ctx.Done():
 				timer.Stop()
 				return
-			case <-w.poke:
+			case <-w.lookNow:
 				// What was asked for may take a moment to show.
 				waiting, whole, closely = false, true, time.Now().Add(closelyFor)
 			case <-timer.C:

@@ -267,8 +267,8 @@ func TestPokeLooksNow(t *testing.T) {
 		time.Sleep(steadyEvery + time.Millisecond)
 		synctest.Wait()
 		s.with(func() { s.service["desiredCount"] = 3 })
-		w.Poke()
-		w.Poke()
+		w.LookNow()
+		w.LookNow()
 		synctest.Wait()
 		if got, _ := w.Latest(); got.Service.Desired != 3 {
 			t.Errorf("desired is %d right after the poke", got.Service.Desired)

@@ -190,7 +190,7 @@ func adopt(src []byte, first int) source {
 	}
 	const indent = "    "
 	before := outside
-	walkFolds(lines, func(i int, in place) {
+	walkFolds(lines, func(i int, in foldState) {
 		switch {
 		case in == adopted && before == own:
 			b.WriteByte('\n')
@@ -207,18 +207,18 @@ func adopt(src []byte, first int) source {
 	return out
 }
 
-// place is where a line stands with respect to the foldable blocks.
-type place int
+// foldState is where a line stands with respect to the foldable blocks.
+type foldState int
 
 const (
-	outside place = iota
-	own           // the block's head, its indented first paragraph, blank lines around it
-	adopted       // at the margin or after a line that was, taken into the block
+	outside foldState = iota
+	own               // the block's head, its indented first paragraph, blank lines around it
+	adopted           // at the margin or after a line that was, taken into the block
 )
 
 // walkFolds calls f for every line, in order, with its place if margins are
 // read the author's way.
-func walkFolds(lines [][]byte, f func(i int, in place)) {
+func walkFolds(lines [][]byte, f func(i int, in foldState)) {
 	in, hasBody := outside, false
 	fence := ""
 	for i, line := range lines {
@@ -254,7 +254,7 @@ func walkFolds(lines [][]byte, f func(i int, in place)) {
 // indentsOnce reports whether the page is one that adopt is for.
 func indentsOnce(lines [][]byte) bool {
 	broken, careful := false, false
-	walkFolds(lines, func(i int, in place) {
+	walkFolds(lines, func(i int, in foldState) {
 		if i == 0 || in == outside || len(bytes.TrimSpace(lines[i])) == 0 {
 			return
 		}

@@ -40,12 +40,12 @@ func (s *Sandbox) Failed() error {
 }
 
 // Err returns why the sandbox does not work as it should: a part ended by
-// itself, or what Sick says. Nil means that all is well.
+// itself, or what Impaired says. Nil means that all is well.
 func (s *Sandbox) Err() error {
 	if err := s.Failed(); err != nil {
 		return err
 	}
-	if reason, _, sick := s.Sick(); sick {
+	if reason, _, impaired := s.Impaired(); impaired {
 		return errors.New(reason)
 	}
 	return nil

@@ -73,13 +73,13 @@ type Info struct {
 
 // Sandbox runs until Close. Its methods are safe for concurrent use.
 type Sandbox struct {
-	info   Info
-	server *wire.Server
-	store  *store.Store
-	lb     *elbv2.ELB
-	tagged []tagging.Source
-	notes  []string
-	ailing []sick
+	info       Info
+	server     *wire.Server
+	store      *store.Store
+	lb         *elbv2.ELB
+	tagged     []tagging.Source
+	notes      []string
+	impairable []impairment
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -165,7 +165,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 		return err
 	}
 	s.notes = containers.Notes()
-	s.ailing = []sick{st, lg, lb}
+	s.impairable = []impairment{st, lg, lb}
 	metrics, err := cloudwatch.New(a, watching, cloudwatch.Sources{
 		Containers: containers, Balancers: targets{lb}, Logs: lg, Measure: fargate.Measure,
 	})
@@ -187,7 +187,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 
 	s.store, s.lb = st, lb
 	s.tagged = []tagging.Source{nw, lb, containers, roles, lg, metrics, scaling, schedules}
-	s.server = &wire.Server{Credentials: keys, Region: o.Region, Lock: st, Now: a.Now, Log: o.Log, Control: o.Control, Sick: s.Sick}
+	s.server = &wire.Server{Credentials: keys, Region: o.Region, Lock: st, Now: a.Now, Log: o.Log, Control: o.Control, Impaired: s.Impaired}
 	for _, svc := range []*wire.Service{
 		nw.Service(), lb.Service(), containers.Service(), roles.Service(), lg.Service(), metrics.Service(), scaling.Service(), schedules.Service(),
 		sts.Service(a, keys.AccessKeyID), quotas.Service(a), tagging.Service(s.tagged...),
@@ -260,20 +260,20 @@ func (s *Sandbox) part(name string, f func() error) {
 // Info returns what a client needs to reach the sandbox.
 func (s *Sandbox) Info() Info { return s.info }
 
-// sick is a part of the sandbox that may lack something.
-type sick interface {
-	Sick() (reason string, since time.Time, ok bool)
+// impairment is a part of the sandbox that may lack something.
+type impairment interface {
+	Impaired() (reason string, since time.Time, ok bool)
 }
 
-// Sick returns what the sandbox lacks just now, in sentences that say what to do,
-// and since when; ok is false while it lacks nothing. It is sick while the disk
+// Impaired returns what the sandbox lacks just now, in sentences that say what to do,
+// and since when; ok is false while it lacks nothing. It is impaired while the disk
 // takes nothing, when changes are refused and reads are answered, and while
-// another program has a load balancer's port. It gets well by itself. Other
-// processes find the same with SickHeaders.
-func (s *Sandbox) Sick() (reason string, since time.Time, ok bool) {
+// another program has a load balancer's port. It recovers by itself. Other
+// processes find the same with ImpairedHeaders.
+func (s *Sandbox) Impaired() (reason string, since time.Time, ok bool) {
 	var reasons []string
-	for _, p := range s.ailing {
-		if r, at, ok := p.Sick(); ok {
+	for _, p := range s.impairable {
+		if r, at, ok := p.Impaired(); ok {
 			reasons = append(reasons, r)
 			if since.IsZero() || at.Before(since) {
 				since = at
@@ -283,15 +283,15 @@ func (s *Sandbox) Sick() (reason string, since time.Time, ok bool) {
 	return strings.Join(reasons, " "), since, len(reasons) > 0
 }
 
-// SickHeaders returns what a sandbox says about itself in the headers of its
-// answers to signed requests, as Sick does. It is text from outside: clean it
+// ImpairedHeaders returns what a sandbox says about itself in the headers of its
+// answers to signed requests, as Impaired does. It is text from outside: clean it
 // before a terminal sees it.
-func SickHeaders(h http.Header) (reason string, since time.Time, ok bool) {
-	return wire.SickHeaders(h)
+func ImpairedHeaders(h http.Header) (reason string, since time.Time, ok bool) {
+	return wire.ImpairedHeaders(h)
 }
 
 // watch tries again what has failed, every second until ctx ends, and logs what
-// Sick says whenever that changes.
+// Impaired says whenever that changes.
 func (s *Sandbox) watch(ctx context.Context, log *slog.Logger, retry ...func()) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -305,13 +305,13 @@ func (s *Sandbox) watch(ctx context.Context, log *slog.Logger, retry ...func()) 
 		for _, f := range retry {
 			f()
 		}
-		switch reason, _, ok := s.Sick(); {
+		switch reason, _, ok := s.Impaired(); {
 		case reason == was:
 		case ok:
 			log.Warn("the sandbox is impaired", "reason", reason)
 			was = reason
 		default:
-			log.Info("the sandbox is well again")
+			log.Info("the sandbox has recovered")
 			was = ""
 		}
 	}

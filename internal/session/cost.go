@@ -33,13 +33,13 @@ func (s *Session) planned(p *stack.Plan) (before, planned []cost.Resource, err e
 	return before, after(before, rest.Changes), nil
 }
 
-// Standing is what the resources in Terraform's state cost an hour on AWS, with
+// CurrentCost is what the resources in Terraform's state cost an hour on AWS, with
 // the number of tasks that autoscaling or a person last set.
-func (s *Session) Standing() (cost.Estimate, error) {
-	return s.standing(s.ledger())
+func (s *Session) CurrentCost() (cost.Estimate, error) {
+	return s.currentCost(s.ledger())
 }
 
-func (s *Session) standing(l ledger) (cost.Estimate, error) {
+func (s *Session) currentCost(l ledger) (cost.Estimate, error) {
 	up, err := s.resources(l)
 	if err != nil {
 		return cost.Estimate{}, err

@@ -115,7 +115,7 @@ func TestPriceOfWhatAutoscalingRuns(t *testing.T) {
 		}
 		want := func(what, rate string) {
 			t.Helper()
-			if e, err := s.Standing(); err != nil || e.Hourly.Rate() != rate {
+			if e, err := s.CurrentCost(); err != nil || e.Hourly.Rate() != rate {
 				t.Errorf("%s: %s, %v; want %s", what, e.Hourly.Rate(), err, rate)
 			}
 		}
@@ -234,7 +234,7 @@ func TestBillOfAnOlderJournal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, target.AWS)
 		writeState(t, s, upState(2))
-		e, err := s.Standing()
+		e, err := s.CurrentCost()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -120,7 +120,7 @@ func (s *Session) Meter() (cost.Meter, error) {
 // down the present rate where it is new.
 func (s *Session) life() (cost.Meter, error) {
 	l := s.ledger()
-	e, err := s.standing(l)
+	e, err := s.currentCost(l)
 	if err != nil {
 		return cost.Meter{Sandbox: s.Sandbox()}, err
 	}

@@ -40,7 +40,7 @@ type Spent struct {
 func (s *Session) Cost(p *stack.Plan) Cost {
 	sandbox := s.Sandbox()
 	m, merr := s.Meter() // the price is as good without what was so far
-	e, err := s.Standing()
+	e, err := s.CurrentCost()
 	if err != nil {
 		return Cost{Err: err}
 	}

@@ -134,11 +134,11 @@ func (s *Session) do(ctx context.Context, a lesson.Action, h Helper) error {
 		return err
 	case lesson.Set:
 		kept, err := s.setVariables(a.Settings)
-		s.tellKept(kept, h)
+		s.reportCopies(kept, h)
 		return err
 	case lesson.Restore:
 		kept, err := s.Restore(a.Names)
-		s.tellKept(kept, h)
+		s.reportCopies(kept, h)
 		return err
 	case lesson.Scale:
 		return s.Scale(ctx, a.Count)
@@ -150,7 +150,7 @@ func (s *Session) do(ctx context.Context, a lesson.Action, h Helper) error {
 	return fmt.Errorf("%s is nothing that can be done for you", a.Verb)
 }
 
-func (s *Session) tellKept(kept []string, h Helper) {
+func (s *Session) reportCopies(kept []string, h Helper) {
 	for _, k := range kept {
 		h.line("What was there is kept in %s", k)
 	}

@@ -17,7 +17,7 @@ import (
 func (s *Session) Check(ctx context.Context, step *lesson.Step, report func(check.Result)) ([]check.Result, error) {
 	var checks []check.Check
 	for _, c := range step.Checks {
-		c.Else = s.ownWords(c.Else)
+		c.Else = s.fillOwnVariables(c.Else)
 		checks = append(checks, c.Check)
 	}
 	results := check.Run(ctx, checks, s.Facts, report)
@@ -36,9 +36,9 @@ func (s *Session) Check(ctx context.Context, step *lesson.Step, report func(chec
 	})
 }
 
-// ownWords fills in the pages and the course's variables in a check's message, and
+// fillOwnVariables fills in the pages and the course's variables in a check's message, and
 // leaves the facts, which have a dot or are found by the check itself.
-func (s *Session) ownWords(text string) string {
+func (s *Session) fillOwnVariables(text string) string {
 	var course *lesson.Course
 	return lesson.Fill(text, func(name string) (string, bool) {
 		if v, ok := lesson.ScreenVariable(s.opts.Screens, name); ok {

@@ -250,7 +250,7 @@ func (w *worker) tearDown(ctx context.Context) (*stack.Summary, error) {
 	// A journal that cannot be written must not keep anybody from deleting what
 	// costs money.
 	entry := applying{Destroy: true}
-	if e, err := w.s.Standing(); err == nil {
+	if e, err := w.s.CurrentCost(); err == nil {
 		entry.Estimate = &e
 	}
 	jerr := w.s.Workspace.Append(entryApplying, entry)

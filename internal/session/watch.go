@@ -82,6 +82,6 @@ func (s *Session) renewPicture() {
 	w := s.watcher
 	s.mu.Unlock()
 	if w != nil {
-		w.Poke()
+		w.LookNow()
 	}
 }

@@ -140,6 +140,26 @@ const (
 	GroupObservability Group = "observability"
 )
 
+// Meaning says what a group of resources is for, to a person who hears of it for the
+// first time.
+func (g Group) Meaning() string {
+	switch g {
+	case GroupNetwork:
+		return "a VPC in two zones, connected to the internet"
+	case GroupLoadBalancer:
+		return "one address that spreads requests over the tasks"
+	case GroupPermissions:
+		return "what the tasks may do, and who may start them"
+	case GroupService:
+		return "the tasks that run the app, kept running"
+	case GroupObservability:
+		return "logs of the tasks, metrics of every container"
+	case GroupLost:
+		return "in the account all the same; deleted before Terraform starts"
+	}
+	return ""
+}
+
 // Groups lists the groups in the order in which screens show them.
 var Groups = []Group{GroupNetwork, GroupLoadBalancer, GroupPermissions, GroupService, GroupObservability, GroupLost}
 

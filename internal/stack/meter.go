@@ -134,9 +134,9 @@ func (m *Meter) At(now time.Time) Reading {
 		case Working:
 			rr.Elapsed = max(now.Sub(it.begun), 0)
 		case Waiting:
-			rr.Behind = m.behind(it)
+			rr.Behind = m.unfinishedNeeds(it)
 		}
-		r.ETA = max(r.ETA, m.left(base(it.change.Address), now, left))
+		r.ETA = max(r.ETA, m.remaining(base(it.change.Address), now, left))
 		r.Resources = append(r.Resources, rr)
 	}
 	switch {
@@ -149,8 +149,8 @@ func (m *Meter) At(now time.Time) Reading {
 	return r
 }
 
-// behind lists what an item still waits for.
-func (m *Meter) behind(it *meterItem) []string {
+// unfinishedNeeds lists what an item still waits for.
+func (m *Meter) unfinishedNeeds(it *meterItem) []string {
 	var out []string
 	for _, need := range it.change.Needs {
 		if slices.ContainsFunc(m.groups[need], func(n *meterItem) bool { return n.state != Done }) {
@@ -160,10 +160,10 @@ func (m *Meter) behind(it *meterItem) []string {
 	return out
 }
 
-// left is the time until all resources of one name are done: the longest chain
+// remaining is the time until all resources of one name are done: the longest chain
 // of what they wait for, then their own. The plan's needs come from Terraform's
 // graph, which has no circles; a broken one is cut where it closes.
-func (m *Meter) left(name string, now time.Time, memo map[string]time.Duration) time.Duration {
+func (m *Meter) remaining(name string, now time.Time, memo map[string]time.Duration) time.Duration {
 	if d, ok := memo[name]; ok {
 		return d
 	}
@@ -184,7 +184,7 @@ func (m *Meter) left(name string, now time.Time, memo map[string]time.Duration) 
 			}
 			var before time.Duration
 			for _, need := range it.change.Needs {
-				before = max(before, m.left(need, now, memo))
+				before = max(before, m.remaining(need, now, memo))
 			}
 			own = before + m.typical(it.change)
 		}

@@ -87,7 +87,7 @@ func (c *configuration) describe(ch *Change, values map[string]any) {
 	name, index, _ := strings.Cut(strings.TrimPrefix(step, ch.Type+"."), "[")
 	key := strings.Trim(strings.TrimSuffix(index, "]"), `"`)
 	ch.Group = group(ch.Type, file)
-	ch.Title = title(ch.Type, name, key, known)
+	ch.Title = Title(ch.Type, name, key, known)
 	ch.Values = known
 }
 

@@ -124,7 +124,7 @@ func (s *stateFile) resources(c *configuration) []Resource {
 				Type:    clean.Line(r.Type),
 				ID:      clean.Line(id),
 				Group:   group(r.Type, file),
-				Title:   title(r.Type, r.Name, key, i.Attributes),
+				Title:   Title(r.Type, r.Name, key, i.Attributes),
 				Tainted: i.Status == "tainted",
 				Values:  i.Attributes,
 			})

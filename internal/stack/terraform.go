@@ -213,16 +213,16 @@ func (t *meteredTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 type meteredBody struct {
 	io.ReadCloser
-	done, told, total int64
-	emit              func(Progress)
+	done, reported, total int64
+	emit                  func(Progress)
 }
 
 // Read tells about every quarter of a megabyte, and about the end.
 func (b *meteredBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.done += int64(n)
-	if b.done-b.told >= 256<<10 || err != nil && b.done > b.told {
-		b.told = b.done
+	if b.done-b.reported >= 256<<10 || err != nil && b.done > b.reported {
+		b.reported = b.done
 		b.emit(Progress{Done: b.done, Total: b.total})
 	}
 	return n, err

@@ -9,9 +9,11 @@ import (
 	"workshop/internal/clean"
 )
 
-// title is one line of plain English for a resource. Values are its planned
-// attributes as far as they are known; without them the line says less.
-func title(typ, name, key string, values map[string]any) string {
+// Title returns one line of plain English for a resource: AWS's word for its type,
+// with what tells the resource from others. name and key are those of its address,
+// values its planned attributes as far as they are known; without them the line says
+// less. It is clean.
+func Title(typ, name, key string, values map[string]any) string {
 	get := func(attr string) string {
 		switch v := values[attr].(type) {
 		case nil:
@@ -37,63 +39,63 @@ func title(typ, name, key string, values map[string]any) string {
 	}
 	switch typ {
 	case "aws_vpc":
-		return with("private network", "cidr_block", " %s")
+		return with("VPC", "cidr_block", " %s") + ", your private network"
 	case "aws_subnet":
 		if zone := get("availability_zone"); zone != "" {
 			return side + "subnet in " + zone
 		}
 		return numbered(side+"subnet", key)
 	case "aws_internet_gateway":
-		return "door between the network and the internet"
+		return "internet gateway: connects the VPC to the internet"
 	case "aws_route_table":
 		if side != "" {
-			return "directions for the " + side + "subnets"
+			return "route table, " + side + "subnets: where packets go next"
 		}
-		return "directions for network traffic"
+		return "route table: where packets go next"
 	case "aws_route":
 		if name == "nat" || get("nat_gateway_id") != "" {
-			return "way out for the private subnets"
+			return "route to the internet through the NAT gateway"
 		}
 		if get("destination_cidr_block") == "0.0.0.0/0" {
-			return "way out to the internet"
+			return "route to the internet"
 		}
 		return with("route", "destination_cidr_block", " to %s")
 	case "aws_route_table_association":
-		return numbered(side+"subnet", key) + " gets its directions"
+		return numbered(side+"subnet", key) + " uses the " + side + "route table"
 	case "aws_eip":
-		return "fixed public address"
+		return "Elastic IP: a fixed public address"
 	case "aws_nat_gateway":
-		return "way out that lets nobody in (costs money by the hour)"
+		return "NAT gateway: lets private tasks out, and nobody in (costs money by the hour)"
 	case "aws_security_group":
-		return "firewall around the " + words
+		return "security group, the firewall of the " + words
 	case "aws_vpc_security_group_ingress_rule", "aws_security_group_rule", "aws_vpc_security_group_egress_rule":
-		text := "lets in"
+		text := "ingress rule"
 		if strings.Contains(typ, "egress") || get("type") == "egress" {
-			text = "lets out"
+			text = "egress rule"
 		}
 		if d := get("description"); d != "" {
 			return text + ": " + d
 		}
 		return text + ": " + words
 	case "aws_lb", "aws_alb":
-		return "the load balancer"
+		return "load balancer"
 	case "aws_lb_target_group", "aws_alb_target_group":
-		return "list of the tasks that requests may go to"
+		return "target group: the tasks that requests may go to"
 	case "aws_lb_listener", "aws_alb_listener":
-		return with("the listener for requests", "port", " on port %s")
+		return with("listener", "port", " on port %s")
 	case "aws_lb_listener_rule":
-		return "rule for some of the requests"
+		return "listener rule"
 	case "aws_iam_role":
 		switch {
 		case strings.Contains(name, "execution"):
-			return "what Fargate may do to start the tasks"
+			return "IAM role: what Fargate may do to start the tasks"
 		case strings.Contains(name, "task"):
-			return "what the tasks may do"
+			return "IAM role: what the tasks may do"
 		}
-		return "role: " + words
+		return "IAM role: " + words
 	case "aws_iam_role_policy_attachment":
 		if arn := get("policy_arn"); arn != "" {
-			return "allows: " + arn[strings.LastIndexByte(arn, '/')+1:]
+			return "IAM policy: " + arn[strings.LastIndexByte(arn, '/')+1:]
 		}
 		return "permissions of the role " + words
 	case "aws_iam_role_policy", "aws_iam_policy":
@@ -116,38 +118,38 @@ func title(typ, name, key string, values map[string]any) string {
 	case "aws_cloudwatch_metric_alarm":
 		return "alarm: " + words
 	case "aws_ecs_cluster":
-		return "the cluster that the service lives in"
+		return "ECS cluster"
 	case "aws_ecs_cluster_capacity_providers":
-		return "what tasks run on: Fargate"
+		return "capacity providers: tasks run on Fargate"
 	case "aws_ecs_task_definition":
 		cpu, err := strconv.ParseFloat(get("cpu"), 64)
 		memory := get("memory")
 		if err != nil || memory == "" {
-			return "recipe of a task"
+			return "task definition"
 		}
-		return fmt.Sprintf("recipe of a task: %s vCPU, %s MiB", strconv.FormatFloat(cpu/1024, 'g', 3, 64), memory)
+		return fmt.Sprintf("task definition: %s vCPU, %s MiB", strconv.FormatFloat(cpu/1024, 'g', 3, 64), memory)
 	case "aws_ecs_service":
 		switch n := get("desired_count"); n {
 		case "":
-			return "the service that keeps the tasks running"
+			return "ECS service"
 		case "1":
-			return "the service, 1 task kept running"
+			return "ECS service, keeps 1 task running"
 		default:
-			return "the service, " + n + " tasks kept running"
+			return "ECS service, keeps " + n + " tasks running"
 		}
 	case "aws_appautoscaling_target":
 		low, high := get("min_capacity"), get("max_capacity")
 		if low == "" || high == "" {
-			return "limits of autoscaling"
+			return "autoscaling target"
 		}
-		return "from " + low + " to " + high + " tasks"
+		return "autoscaling target: from " + low + " to " + high + " tasks"
 	case "aws_scheduler_schedule":
 		if strings.Contains(name, "minimum") {
 			return "schedule that lets autoscaling run no tasks"
 		}
 		return "schedule that stops the tasks"
 	case "aws_appautoscaling_policy":
-		return "when to scale: " + words
+		return "autoscaling policy: " + words
 	}
 	text := strings.ReplaceAll(typ[strings.IndexByte(typ, '_')+1:], "_", " ")
 	if name != "main" && name != "this" && name != "app" && words != text {
@@ -208,7 +210,7 @@ func Waits(resourceType string, action Action) (what, usually string) {
 		case "aws_ecs_service":
 			return "tasks finish their requests and stop", "usually one to two minutes on AWS"
 		case "aws_lb":
-			return "AWS takes the balancer out of both zones", "usually under a minute on AWS"
+			return "AWS takes the load balancer out of both zones", "usually under a minute on AWS"
 		case "aws_internet_gateway", "aws_subnet", "aws_security_group", "aws_vpc":
 			return "waits until nothing uses its addresses any more", "usually under a minute on AWS"
 		case "aws_nat_gateway":
@@ -232,7 +234,7 @@ func Waits(resourceType string, action Action) (what, usually string) {
 	case "aws_vpc":
 		return "AWS is making the network", "usually a few seconds on AWS"
 	case "aws_iam_role", "aws_iam_role_policy_attachment":
-		return "IAM spreads the word to all regions", "usually a few seconds on AWS"
+		return "IAM copies the role to all regions", "usually a few seconds on AWS"
 	case "aws_internet_gateway":
 		return "AWS attaches the gateway to the network", "usually a few seconds on AWS"
 	}

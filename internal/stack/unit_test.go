@@ -384,24 +384,24 @@ func TestTitles(t *testing.T) {
 		values         values
 		want           string
 	}{
-		{"aws_vpc", "main", "", values{"cidr_block": "10.0.0.0/16"}, "private network 10.0.0.0/16"},
-		{"aws_vpc", "main", "", nil, "private network"},
+		{"aws_vpc", "main", "", values{"cidr_block": "10.0.0.0/16"}, "VPC 10.0.0.0/16, your private network"},
+		{"aws_vpc", "main", "", nil, "VPC, your private network"},
 		{"aws_subnet", "public", "1", nil, "public subnet 2"},
 		{"aws_subnet", "public", "1", values{"availability_zone": "eu-west-1a"}, "public subnet in eu-west-1a"},
-		{"aws_route", "internet", "", values{"destination_cidr_block": "0.0.0.0/0"}, "way out to the internet"},
-		{"aws_iam_role", "task", "", nil, "what the tasks may do"},
-		{"aws_iam_role_policy_attachment", "x", "", values{"policy_arn": "arn:aws:iam::aws:policy/service-role/P"}, "allows: P"},
+		{"aws_route", "internet", "", values{"destination_cidr_block": "0.0.0.0/0"}, "route to the internet"},
+		{"aws_iam_role", "task", "", nil, "IAM role: what the tasks may do"},
+		{"aws_iam_role_policy_attachment", "x", "", values{"policy_arn": "arn:aws:iam::aws:policy/service-role/P"}, "IAM policy: P"},
 		{"aws_cloudwatch_log_group", "app", "", values{"retention_in_days": json.Number("1")}, "log group, kept 1 day"},
 		{"aws_cloudwatch_log_group", "app", "", values{"retention_in_days": 7.0}, "log group, kept 7 days"},
-		{"aws_ecs_task_definition", "app", "", values{"cpu": "256", "memory": "512"}, "recipe of a task: 0.25 vCPU, 512 MiB"},
-		{"aws_ecs_service", "app", "", values{"desired_count": "2"}, "the service, 2 tasks kept running"},
-		{"aws_ecs_service", "app", "", values{"desired_count": []any{"odd"}}, "the service that keeps the tasks running"},
+		{"aws_ecs_task_definition", "app", "", values{"cpu": "256", "memory": "512"}, "task definition: 0.25 vCPU, 512 MiB"},
+		{"aws_ecs_service", "app", "", values{"desired_count": "2"}, "ECS service, keeps 2 tasks running"},
+		{"aws_ecs_service", "app", "", values{"desired_count": []any{"odd"}}, "ECS service"},
 		{"aws_sns_topic", "main", "", nil, "sns topic"},
 		{"aws_sns_topic", "bell", "eu", nil, "sns topic: bell eu"},
 		{"odd", "", "", nil, "odd: "},
-		{"aws_vpc", "main", "", values{"cidr_block": "10\x1b[31m.0\n"}, "private network 10.0"},
+		{"aws_vpc", "main", "", values{"cidr_block": "10\x1b[31m.0\n"}, "VPC 10.0, your private network"},
 	} {
-		if got := title(c.typ, c.name, c.key, c.values); strings.TrimSpace(got) != strings.TrimSpace(c.want) {
+		if got := Title(c.typ, c.name, c.key, c.values); strings.TrimSpace(got) != strings.TrimSpace(c.want) {
 			t.Errorf("%s.%s[%s] %v: %q, want %q", c.typ, c.name, c.key, c.values, got, c.want)
 		}
 	}
@@ -594,7 +594,7 @@ func TestState(t *testing.T) {
 	want := []Resource{
 		{Address: "aws_subnet.public[0]", Type: "aws_subnet", ID: "subnet-1", Group: GroupService, Title: "public subnet in eu-west-1a"},
 		{Address: `aws_subnet.public["b.c"]`, Type: "aws_subnet", ID: "subnet-2", Group: GroupService, Title: "public subnet b.c", Tainted: true},
-		{Address: "module.m.aws_vpc.main", Type: "aws_vpc", Group: GroupNetwork, Title: "private network"},
+		{Address: "module.m.aws_vpc.main", Type: "aws_vpc", Group: GroupNetwork, Title: "VPC, your private network"},
 	}
 	for i := range got {
 		got[i].Values = nil

@@ -106,14 +106,14 @@ type remover struct {
 	done, total int
 	staying     map[string]bool // the ids of holders of ours that a wait has not seen go
 
-	current  Leftover
-	began    time.Time
-	said     string
-	saidLast time.Time
+	current     Leftover
+	began       time.Time
+	lastMessage string
+	lastSent    time.Time
 }
 
 func (r *remover) begin(l Leftover) {
-	r.current, r.began, r.said = l, time.Now(), ""
+	r.current, r.began, r.lastMessage = l, time.Now(), ""
 	r.send(EventRemoving, "")
 }
 
@@ -124,10 +124,10 @@ func (r *remover) end(t EventType, message string) {
 
 // waiting says for what, when that is new or was said long ago.
 func (r *remover) waiting(message string) {
-	if message == r.said && time.Since(r.saidLast) < r.say {
+	if message == r.lastMessage && time.Since(r.lastSent) < r.say {
 		return
 	}
-	r.said, r.saidLast = message, time.Now()
+	r.lastMessage, r.lastSent = message, time.Now()
 	r.send(EventRemoveWaiting, message)
 }
 

@@ -50,7 +50,7 @@ func openAWS(ctx context.Context, o Options) (*Target, error) {
 		}))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
-	at := place{region: cfg.Region, endpoint: aws.ToString(cfg.BaseEndpoint)}
+	at := location{region: cfg.Region, endpoint: aws.ToString(cfg.BaseEndpoint)}
 	if err != nil {
 		at.region = o.Region
 		return nil, explain("reading your AWS configuration", err, at)
@@ -231,7 +231,7 @@ func WatchCredentials(ctx context.Context, t *Target, emit func(CredentialsEvent
 		_, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 		return err
 	}, func(err error) {
-		e := CredentialsEvent{At: time.Now(), Err: explain("using your AWS credentials", err, place{region: t.Region, endpoint: aws.ToString(t.Config.BaseEndpoint)})}
+		e := CredentialsEvent{At: time.Now(), Err: explain("using your AWS credentials", err, location{region: t.Region, endpoint: aws.ToString(t.Config.BaseEndpoint)})}
 		if end, ok := t.Expires(); ok && end.Before(e.At) {
 			e.At = end
 		}

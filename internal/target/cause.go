@@ -199,15 +199,15 @@ func contains(s string, any ...string) bool {
 	return false
 }
 
-// place is where a call went.
-type place struct {
+// location is where a call went.
+type location struct {
 	region   string
 	endpoint string // of AWS_ENDPOINT_URL; empty for AWS itself
 }
 
 // checkRegion finds out whether keys were refused because the Region is not
 // enabled: AWS answers InvalidClientTokenId for that as well.
-func (p place) checkRegion(ctx context.Context, cfg aws.Config, err error) error {
+func (p location) checkRegion(ctx context.Context, cfg aws.Config, err error) error {
 	if cause(err) != ErrInvalidKeys || p.endpoint != "" || !optIn(p.region) {
 		return err
 	}
@@ -220,7 +220,7 @@ func (p place) checkRegion(ctx context.Context, cfg aws.Config, err error) error
 }
 
 // explain puts an error into words by its cause. doing begins the text.
-func explain(doing string, err error, at place) error {
+func explain(doing string, err error, at location) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -229,7 +229,7 @@ func explain(doing string, err error, at place) error {
 	if at.endpoint == "" && at.region != "" && !KnownRegion(at.region) && (kind == ErrNetwork || kind == nil && !isAPI(err)) {
 		kind = ErrUnknownRegion
 	}
-	what, fix := at.words(kind, err)
+	what, fix := at.describe(kind, err)
 	return &Error{Kind: kind, Doing: doing, What: what, Fix: fix, Detail: detail(kind, err), Err: err}
 }
 
@@ -238,8 +238,8 @@ func isAPI(err error) bool {
 	return errors.As(err, &api)
 }
 
-// words say what happened and what to do.
-func (p place) words(kind, err error) (what, fix string) {
+// describe say what happened and what to do.
+func (p location) describe(kind, err error) (what, fix string) {
 	named := ""
 	if name := profile(); name != "default" {
 		named = " --profile " + clean.Line(name)
@@ -298,7 +298,7 @@ func (p place) words(kind, err error) (what, fix string) {
 }
 
 // keys names where the keys come from.
-func (p place) keys() string {
+func (p location) keys() string {
 	if envKeys() {
 		return "the environment (AWS_ACCESS_KEY_ID)"
 	}

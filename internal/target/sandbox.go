@@ -168,7 +168,7 @@ func sandboxTarget(i info) *Target {
 			"AWS_REGION=" + i.Region,
 			"AWS_DEFAULT_REGION=" + i.Region,
 			"AWS_EC2_METADATA_DISABLED=true",
-			"AWS_DISABLE_HOST_PREFIX_INJECTION=true", // streaming- before a loopback address leads nowhere
+			"AWS_DISABLE_HOST_PREFIX_INJECTION=true", // the SDK's stream- before a loopback address leads nowhere
 		},
 		Unset: append([]string{}, elsewhere...),
 	}

@@ -82,7 +82,7 @@ func tabs(n int) []string { return strings.Split(strings.Repeat("tab ", n-1)+"ta
 func TestActionsSayWhatTheyDo(t *testing.T) {
 	for _, size := range sizes {
 		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
-			play(t, acting(t), size[0], size[1], tui.Options{}, func(st *stage) {
+			drive(t, acting(t), size[0], size[1], tui.Options{}, func(st *driver) {
 				st.golden("actions")
 				for _, says := range []string{"enter set message", "enter open service.tf", "enter open service.tf", "enter go there", "enter go there",
 					"enter go there", "enter copy the address", "enter a shell; exit comes back", "enter copy ·"} {
@@ -95,14 +95,14 @@ func TestActionsSayWhatTheyDo(t *testing.T) {
 			})
 		})
 	}
-	play(t, acting(t), 80, 24, tui.Options{ASCII: true}, func(st *stage) {
+	drive(t, acting(t), 80, 24, tui.Options{ASCII: true}, func(st *driver) {
 		st.press(tabs(4)...)
 		st.sees("-> See it live", "enter goes there")
 	})
 }
 
 func TestSet(t *testing.T) {
-	play(t, acting(t), 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, acting(t), 80, 24, tui.Options{}, func(st *driver) {
 		st.press("tab", "enter")
 		st.called("set message=Hello from my first task")
 		st.sees("── terraform.tfvars", "message is now", "is kept in")
@@ -119,7 +119,7 @@ func TestSet(t *testing.T) {
 		s.PlanAs = &stack.Plan{Update: 1, Changes: []stack.Change{{Address: "aws_ecs_service.app", Type: "aws_ecs_service", Action: stack.ActionUpdate, Title: "service"}}}
 		return s
 	}
-	play(t, up, 80, 24, tui.Options{}, func(st *stage) { // a plan of before is not offered any more
+	drive(t, up, 80, 24, tui.Options{}, func(st *driver) { // a plan of before is not offered any more
 		st.open("deploy")
 		st.press("p")
 		st.wait(3 * time.Second)
@@ -129,7 +129,7 @@ func TestSet(t *testing.T) {
 		st.open("deploy")
 		st.seesNot("1 to change")
 	})
-	play(t, acting(t, readOnly), 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, acting(t, readOnly), 80, 24, tui.Options{}, func(st *driver) {
 		st.press("tab", "enter")
 		st.sees("You can look but not change: workshop deploy (process 4242)")
 		st.called()
@@ -139,7 +139,7 @@ func TestSet(t *testing.T) {
 // The file opens in the learner's editor, at the line that the text means now.
 func TestOpenInTheirEditor(t *testing.T) {
 	vi := func(s *tuitest.Session) { s.OwnEditor = []string{"vi"} }
-	play(t, acting(t, vi), 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, acting(t, vi), 80, 24, tui.Options{}, func(st *driver) {
 		st.press("tab", "tab", "enter")
 		st.sees("service.tf is as it was")
 		st.s.Files["service.tf"] = "\n\n" + tuitest.Service
@@ -159,7 +159,7 @@ func TestOpenInTheirEditor(t *testing.T) {
 		st.press("enter")
 		st.sees("service.tf cannot be read by Terraform: line 1", "✗ cannot be read", "line 1: An argument or block definition is required here.")
 	})
-	play(t, acting(t, vi, readOnly), 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, acting(t, vi, readOnly), 80, 24, tui.Options{}, func(st *driver) {
 		st.press("tab", "tab", "enter")
 		st.sees("service.tf line 3 of 10", "READ ONLY")
 		st.press("x", "enter", "ctrl+s", "backspace")
@@ -179,7 +179,7 @@ func TestOpenInTheirEditor(t *testing.T) {
 func TestSmallEditor(t *testing.T) {
 	for _, size := range sizes {
 		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
-			play(t, acting(t), size[0], size[1], tui.Options{}, func(st *stage) {
+			drive(t, acting(t), size[0], size[1], tui.Options{}, func(st *driver) {
 				st.press("tab", "tab", "enter")
 				st.sees("service.tf line 3 of 10", "saved", "ctrl+s save")
 				st.golden("editor")
@@ -221,21 +221,21 @@ func TestSmallEditorOnOddFiles(t *testing.T) {
 	odd := func(text string) func() *tuitest.Session {
 		return acting(t, func(s *tuitest.Session) { s.Files["service.tf"] = text })
 	}
-	play(t, odd("a = 1\r\n\tb = \"\x1b[31m\u202e\"\r\n"), 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, odd("a = 1\r\n\tb = \"\x1b[31m\u202e\"\r\n"), 80, 24, tui.Options{}, func(st *driver) {
 		st.press("tab", "tab", "enter")
 		st.sees("writes tabs as spaces and leaves control characters out", "line 1 of 3")
 		st.press("esc") // nothing was typed, nothing is asked
 		st.sees("Set it")
 		st.called()
 	})
-	play(t, odd(strings.Repeat("# many\n", 20_000)+"desired_count = 1 # "+strings.Repeat("long ", 50)+"the end"), 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, odd(strings.Repeat("# many\n", 20_000)+"desired_count = 1 # "+strings.Repeat("long ", 50)+"the end"), 80, 24, tui.Options{}, func(st *driver) {
 		st.press("tab", "tab", "enter")
 		st.sees("line 20001 of 20001", "20001  desired_count = 1")
 		st.press("end")
 		st.sees("the end")
 		st.seesNot("desired_count")
 	})
-	play(t, odd(""), 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, odd(""), 80, 24, tui.Options{}, func(st *driver) {
 		st.press("tab", "tab", "enter")
 		st.sees("new file")
 		st.press("x = 1", "ctrl+s")
@@ -246,7 +246,7 @@ func TestSmallEditorOnOddFiles(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
-	play(t, acting(t), 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, acting(t), 80, 24, tui.Options{}, func(st *driver) {
 		st.press(tabs(4)...)
 		st.press("enter")
 		st.sees("Nothing runs yet") // page 3
@@ -276,7 +276,7 @@ func TestLinks(t *testing.T) {
 }
 
 func TestShell(t *testing.T) {
-	play(t, acting(t), 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, acting(t), 80, 24, tui.Options{}, func(st *driver) {
 		st.press(tabs(8)...)
 		st.press("enter")
 		if len(st.ran) != 1 || !strings.HasPrefix(st.ran[0], "sh\nThis is a shell") || !strings.Contains(st.ran[0], "`exit` brings you back") {
@@ -290,7 +290,7 @@ func TestShell(t *testing.T) {
 		st.press("enter")
 		st.sees("No shell could be opened: no such file")
 	})
-	play(t, acting(t, readOnly), 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, acting(t, readOnly), 80, 24, tui.Options{}, func(st *driver) {
 		st.press(tabs(8)...)
 		st.press("enter")
 		if len(st.ran) != 1 || !strings.Contains(st.ran[0], "look, but change nothing") {
@@ -300,7 +300,7 @@ func TestShell(t *testing.T) {
 }
 
 func TestContents(t *testing.T) {
-	play(t, acting(t), 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, acting(t), 80, 24, tui.Options{}, func(st *driver) {
 		st.sees("t contents")
 		st.press("t")
 		st.sees("3 headings", "▸ Set it", "Open it", "The end")
@@ -320,7 +320,7 @@ func TestContents(t *testing.T) {
 // What a step's block printed is there on coming back, and after a restart.
 func TestOutputIsKept(t *testing.T) {
 	var kept map[string]session.Output
-	play(t, atDeploy, 120, 40, tui.Options{}, func(st *stage) {
+	drive(t, atDeploy, 120, 40, tui.Options{}, func(st *driver) {
 		st.s.Course.Steps[3].Blocks[3].Source = "curl -i localhost" // needs nothing that is deployed
 		st.press("n", "p", "tab", "tab", "enter")
 		st.wait(2 * time.Second)
@@ -336,7 +336,7 @@ func TestOutputIsKept(t *testing.T) {
 		st.seesNot("greetings from podinfo")
 	})
 	again := func() *tuitest.Session { s := atDeploy(); s.Progress.Outputs = kept; return s }
-	play(t, again, 120, 40, tui.Options{}, func(st *stage) {
+	drive(t, again, 120, 40, tui.Options{}, func(st *driver) {
 		st.sees("$ curl -i localhost", "greetings from podinfo", "done 1 Jan 00:0")
 	})
 }
@@ -347,7 +347,7 @@ func TestReset(t *testing.T) {
 		s.Progress.Done, s.Progress.Hints = []string{"deploy"}, map[string]int{"deploy": 2}
 		return s
 	}
-	play(t, done, 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, done, 80, 24, tui.Options{}, func(st *driver) {
 		st.press("c")
 		st.sees("Hint 2 of 2")
 		st.press("R")
@@ -365,11 +365,11 @@ func TestReset(t *testing.T) {
 			t.Errorf("saved %+v", p)
 		}
 	})
-	play(t, acting(t), 80, 24, tui.Options{}, func(st *stage) { // nothing to take back, checks or hints
+	drive(t, acting(t), 80, 24, tui.Options{}, func(st *driver) { // nothing to take back, checks or hints
 		st.press("R")
 		st.sees("Nothing that you made changes")
 	})
-	play(t, acting(t, readOnly), 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, acting(t, readOnly), 80, 24, tui.Options{}, func(st *driver) {
 		st.press("R")
 		st.sees("You can look but not change")
 		st.called()

@@ -26,7 +26,7 @@ func TestCostSoFar(t *testing.T) {
 				notice = "Up 4 min: $0.00 in the sandbox (on AWS this would have been $0.06)."
 				soFar = "So far: $0.00 in the sandbox (on AWS this would have been about $0.06)"
 			}
-			play(t, up, 80, 24, tui.Options{}, func(st *stage) {
+			drive(t, up, 80, 24, tui.Options{}, func(st *driver) {
 				st.sees(notice)
 				st.wait(7 * time.Second)
 				st.seesNot(notice)
@@ -53,7 +53,7 @@ func TestBudget(t *testing.T) {
 		return s
 	}
 	for _, size := range sizes[:2] {
-		play(t, over, size[0], size[1], tui.Options{}, func(st *stage) {
+		drive(t, over, size[0], size[1], tui.Options{}, func(st *driver) {
 			st.sees("The stack has been up for 4 min and has cost about $0.06.", "budget 120% of $0.05")
 			st.wait(6 * time.Second)
 			st.sees("The cost so far, $0.06, is over your budget of $0.05.")
@@ -78,7 +78,7 @@ func TestBudget(t *testing.T) {
 
 // The price follows what autoscaling runs.
 func TestPriceFollowsTheService(t *testing.T) {
-	play(t, tuitest.NewUp, 120, 40, tui.Options{}, func(st *stage) {
+	drive(t, tuitest.NewUp, 120, 40, tui.Options{}, func(st *driver) {
 		st.wait(2 * time.Second)
 		before := st.s.Priced()
 		if err := st.s.Scale(t.Context(), 4); err != nil {

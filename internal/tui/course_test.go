@@ -24,13 +24,13 @@ import (
 
 // bundled is the workshop that is taught, with what its text asks for before
 // anything is deployed.
-func bundled(t *testing.T) (*lesson.Course, session.Words) {
+func bundled(t *testing.T) (*lesson.Course, session.TextValues) {
 	t.Helper()
 	course, err := lesson.Load(steps.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := session.Words{Values: map[string]string{}, Holds: map[string]bool{`target == "aws"`: false, `target == "sandbox"`: true}}
+	words := session.TextValues{Values: map[string]string{}, Holds: map[string]bool{`target == "aws"`: false, `target == "sandbox"`: true}}
 	for name, v := range check.ReadConfiguration(terraform.Files).Variables {
 		if v.Value != nil {
 			words.Values["vars."+name] = fmt.Sprint(v.Value)
@@ -53,7 +53,7 @@ func TestStepFrames(t *testing.T) {
 					s.Progress = session.Progress{Step: step.ID}
 					return s
 				}
-				play(t, open, size[0], size[1], tui.Options{}, func(st *stage) {
+				drive(t, open, size[0], size[1], tui.Options{}, func(st *driver) {
 					st.wait(5 * time.Second) // it is ready, and the checks have been asked
 					st.golden("step-" + step.ID)
 				})
@@ -105,7 +105,7 @@ func TestStepTexts(t *testing.T) {
 					fmt.Fprintln(&out, l)
 				}
 			}
-			(&stage{t: t}).compare("text-"+step.ID+".txt", out.String())
+			(&driver{t: t}).compare("text-"+step.ID+".txt", out.String())
 		})
 	}
 }

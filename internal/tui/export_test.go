@@ -11,7 +11,7 @@ import (
 	"workshop/internal/tui/picture"
 )
 
-// Model opens the root model to the stories in package tui_test.
+// Model opens the root model to the tests in package tui_test.
 type Model = model
 
 func NewModel(ctx context.Context, s Session, o Options) *Model {

@@ -84,11 +84,11 @@ func (m *model) top(w int) string {
 		if b.Over {
 			st = t.Bad
 		}
-		says := "budget " + b.Share
+		message := "budget " + b.Share
 		if m.Info.Sandbox {
-			says = "AWS " + says
+			message = "AWS " + message
 		}
-		optional = append([]string{st.Render(says)}, optional...)
+		optional = append([]string{st.Render(message)}, optional...)
 	}
 	if m.Course != nil && len(m.Course.Steps) > 0 && (m.current != 0 || !m.Layout.Compact) {
 		optional = append(optional, t.Dim.Render(fmt.Sprintf("%d of %d", m.Step, len(m.Course.Steps))))
@@ -122,8 +122,8 @@ func (m *model) noticeLine(w int) string {
 	notice := m.Notices.Shown(m.Now())
 	if notice.Text == "" {
 		if m.problem != "" {
-			says := draw.Cut(" "+t.Signs.Failed+" "+clean.Line(m.problem)+" ", w-4, t)
-			return t.Border.Render(t.Signs.Rule) + t.Bad.Render(says) + t.Border.Render(strings.Repeat(t.Signs.Rule, max(0, w-1-draw.Width(says))))
+			message := draw.Cut(" "+t.Signs.Failed+" "+clean.Line(m.problem)+" ", w-4, t)
+			return t.Border.Render(t.Signs.Rule) + t.Bad.Render(message) + t.Border.Render(strings.Repeat(t.Signs.Rule, max(0, w-1-draw.Width(message))))
 		}
 		return t.Border.Render(strings.Repeat(t.Signs.Rule, w))
 	}
@@ -134,8 +134,8 @@ func (m *model) noticeLine(w int) string {
 	case page.Bad:
 		st, mark = t.Bad, t.Signs.Failed
 	}
-	says := draw.Cut(" "+mark+" "+clean.Line(notice.Text)+" ", w-4, t)
-	return t.Border.Render(t.Signs.Rule) + st.Render(says) + t.Border.Render(strings.Repeat(t.Signs.Rule, max(0, w-1-draw.Width(says))))
+	message := draw.Cut(" "+mark+" "+clean.Line(notice.Text)+" ", w-4, t)
+	return t.Border.Render(t.Signs.Rule) + st.Render(message) + t.Border.Render(strings.Repeat(t.Signs.Rule, max(0, w-1-draw.Width(message))))
 }
 
 // hintsMost bounds the keys of a page that the bottom line names: those that
@@ -193,7 +193,7 @@ func (m *model) bottom(w int) string {
 
 func (m *model) drawTooSmall() string {
 	l := m.Layout
-	says := []string{
+	message := []string{
 		fmt.Sprintf("This window has %d columns and %d rows.", l.W, l.H),
 		fmt.Sprintf("The workshop needs at least %d by %d:", leastWidth, leastHeight),
 		"make the window larger or its letters smaller.",
@@ -201,7 +201,7 @@ func (m *model) drawTooSmall() string {
 		"Nothing is lost; q leaves.",
 	}
 	var lines []string
-	for _, s := range says {
+	for _, s := range message {
 		lines = append(lines, draw.Wrap(s, max(1, l.W))...)
 	}
 	return strings.Join(draw.Block(lines, l.H), "\n")

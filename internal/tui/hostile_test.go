@@ -127,8 +127,8 @@ func (s hostileSession) ReadFile(context.Context, lesson.Action) (session.File, 
 	return f, s.err()
 }
 
-func (s hostileSession) Words(context.Context) (session.Words, error) {
-	return filled[session.Words](nil), s.err()
+func (s hostileSession) TextValues(context.Context) (session.TextValues, error) {
+	return filled[session.TextValues](nil), s.err()
 }
 
 func (s hostileSession) Check(_ context.Context, step *lesson.Step, report func(check.Result)) ([]check.Result, error) {
@@ -161,7 +161,7 @@ func TestHostileText(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				s.Session = tuitest.NewUp()
-				st := &stage{t: t, s: s.Session, w: 120, h: 40, msgs: make(chan tea.Msg), ctx: ctx, cancel: cancel}
+				st := &driver{t: t, s: s.Session, w: 120, h: 40, msgs: make(chan tea.Msg), ctx: ctx, cancel: cancel}
 				st.m = tui.NewModel(ctx, s, tui.Options{})
 				defer func() {
 					st.m.CloseJobs(cancel)

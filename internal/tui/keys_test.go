@@ -15,7 +15,7 @@ import (
 func TestKeysDocument(t *testing.T) {
 	var out strings.Builder
 	out.WriteString("# Keys\n\nThe keys of the screens, as `?` lists them. Written from the key tables by `go test ./internal/tui -run TestKeysDocument -update`: do not edit.\n")
-	play(t, tuitest.NewUp, 120, 40, tui.Options{}, func(st *stage) {
+	drive(t, tuitest.NewUp, 120, 40, tui.Options{}, func(st *driver) {
 		titles, groups := st.m.KeyGroups()
 		for i, title := range titles {
 			if title != "" {
@@ -36,7 +36,7 @@ func TestKeysDocument(t *testing.T) {
 			}
 		}
 	})
-	(&stage{t: t}).compare("../../../docs/keys.md", out.String())
+	(&driver{t: t}).compare("../../../docs/keys.md", out.String())
 }
 
 // merged joins the groups of one name: what works now does not matter in a document.

@@ -40,9 +40,9 @@ type RootSession interface {
 	Problems(ctx context.Context, changed func(string))
 	// Stack returns what is deployed, from Terraform's state.
 	Stack(ctx context.Context) (session.Stack, error)
-	// Words returns the values that the steps' texts ask for, and which of their
+	// TextValues returns the values that the steps' texts ask for, and which of their
 	// conditional parts are shown. It reads files and asks nobody.
-	Words(ctx context.Context) (session.Words, error)
+	TextValues(ctx context.Context) (session.TextValues, error)
 	// Cost returns in words what the stack costs that is deployed now, for a nil
 	// plan. It may read files.
 	Cost(p *stack.Plan) session.Cost
@@ -197,7 +197,7 @@ func (m *model) getReady() {
 type currentStack struct {
 	stack session.Stack
 	cost  session.Cost
-	words session.Words
+	words session.TextValues
 }
 
 // StackChanged looks again at what is deployed, and watches it where something is.
@@ -216,7 +216,7 @@ func (m *model) StackChanged() tea.Cmd {
 		if err != nil {
 			return currentStack{}, err
 		}
-		words, _ := sess.Words(ctx) // without them the text shows the names that it does not know
+		words, _ := sess.TextValues(ctx) // without them the text shows the names that it does not know
 		return currentStack{s, sess.Cost(nil), words}, nil
 	}, func(now currentStack, err error) tea.Cmd {
 		if m.askAgain {
@@ -226,7 +226,7 @@ func (m *model) StackChanged() tea.Cmd {
 			m.Say(page.Bad, "Could not read Terraform's state: "+clean.Line(err.Error()))
 			return nil
 		}
-		m.Stack, m.Cost, m.Words = now.stack, now.cost, now.words
+		m.Stack, m.Cost, m.TextValues = now.stack, now.cost, now.words
 		m.greet()
 		each(m, func(p page.Refresher) { p.Refresh() })
 		if m.Stack.Exists && m.deploy.Phase == operation.Idle || !m.Stack.Exists {

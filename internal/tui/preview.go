@@ -19,7 +19,7 @@ type Draft struct {
 	Faults []error // with file, line and column, the most pressing first
 }
 
-const mendedNow = "Mended: there are no mistakes now"
+const noFaultsText = "Mended: there are no mistakes now"
 
 // follow has every draft shown until ctx ends or there are no more.
 func (m *model) follow() {
@@ -51,8 +51,8 @@ func (m *model) receiveDraft(d Draft) {
 	m.StackChanged() // the values that its text asks for
 	switch {
 	case mended:
-		m.Say(page.Good, mendedNow)
-	case len(d.Faults) > 0 && m.Notices.Shown(m.Now()).Text == mendedNow:
+		m.Say(page.Good, noFaultsText)
+	case len(d.Faults) > 0 && m.Notices.Shown(m.Now()).Text == noFaultsText:
 		m.Notices.Clear()
 	}
 }
@@ -71,12 +71,12 @@ func (m *model) mistakes(w, h int) []string {
 	t := m.Theme
 	var lines []string
 	for i, f := range faults {
-		says := draw.Wrap(clean.Line(f.Error()), w-4)
+		wrapped := draw.Wrap(clean.Line(f.Error()), w-4)
 		left := len(faults) - i
-		if more := len(lines)+len(says) > room || left > 1 && len(lines)+len(says) == room; more && i > 0 {
+		if more := len(lines)+len(wrapped) > room || left > 1 && len(lines)+len(wrapped) == room; more && i > 0 {
 			return append(lines, "   "+t.Dim.Render(fmt.Sprintf("and %s more: `workshop lint` names them all", draw.Count(left, "mistake"))))
 		}
-		for j, l := range says {
+		for j, l := range wrapped {
 			mark := "   "
 			if j == 0 {
 				mark = " " + t.Bad.Render(t.Signs.Failed) + " "

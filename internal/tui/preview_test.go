@@ -64,7 +64,7 @@ func TestPreview(t *testing.T) {
 		s.Course = course(one, deploy, three)
 		return s
 	}
-	play(t, open, 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, open, 80, 24, tui.Options{}, func(st *driver) {
 		renew := func(c *lesson.Course, faults ...error) {
 			st.m.Renewed(tui.Draft{Course: c, Faults: faults})
 			st.wait(time.Second)

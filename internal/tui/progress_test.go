@@ -27,7 +27,7 @@ func FuzzProgress(f *testing.F) {
 		if json.Unmarshal(data, &p) != nil {
 			return
 		}
-		play(t, func() *tuitest.Session {
+		drive(t, func() *tuitest.Session {
 			s := tuitest.New()
 			s.Progress = session.Progress{
 				Places: map[string][]byte{}, Passed: map[string]map[string]bool{}, Hints: map[string]int{},
@@ -38,7 +38,7 @@ func FuzzProgress(f *testing.F) {
 				s.Progress.Answers[st.ID], s.Progress.Outputs[st.ID] = p.Quiz, p.Output
 			}
 			return s
-		}, 100, 40, tui.Options{}, func(st *stage) {
+		}, 100, 40, tui.Options{}, func(st *driver) {
 			for range st.s.Course.Steps {
 				st.press("c", "h", "a", "1", "enter", "esc", "o", "down", "esc")
 				st.wait(100 * time.Millisecond)

@@ -27,15 +27,15 @@ func illustrated() *tuitest.Session {
 	return s
 }
 
-// look plays before a terminal in colours that gives these answers.
-func look(t *testing.T, o picture.Options, answers []tea.Msg, story func(*stage)) {
-	play(t, illustrated, 100, 30, tui.Options{Pictures: o}, func(st *stage) {
+// look runs the screens in a terminal in colours that gives these answers.
+func look(t *testing.T, o picture.Options, answers []tea.Msg, script func(*driver)) {
+	drive(t, illustrated, 100, 30, tui.Options{Pictures: o}, func(st *driver) {
 		st.handle(tea.ColorProfileMsg{Profile: colorprofile.TrueColor})
 		for _, a := range answers {
 			st.handle(a)
 		}
 		st.wait(time.Second)
-		story(st)
+		script(st)
 	})
 }
 
@@ -47,7 +47,7 @@ var (
 )
 
 func TestAPictureAsBlocks(t *testing.T) {
-	look(t, picture.Options{}, nil, func(st *stage) {
+	look(t, picture.Options{}, nil, func(st *driver) {
 		st.sees("All of it", "▌")
 		st.press("tab")
 		st.sees("enter shows it large")
@@ -72,7 +72,7 @@ func TestAPictureAsBlocks(t *testing.T) {
 }
 
 func TestAPictureInKitty(t *testing.T) {
-	look(t, picture.Options{}, inKitty, func(st *stage) {
+	look(t, picture.Options{}, inKitty, func(st *driver) {
 		sent := func() int { return strings.Count(st.raw, "a=T") }
 		st.sees("All of it", string(kitty.Placeholder))
 		if sent() != 1 {
@@ -97,7 +97,7 @@ func TestAPictureInKitty(t *testing.T) {
 }
 
 func TestAPictureComesBackAfterASuspension(t *testing.T) {
-	look(t, picture.Options{}, inKitty, func(st *stage) {
+	look(t, picture.Options{}, inKitty, func(st *driver) {
 		st.handle(tea.KeyPressMsg{Code: 'z', Mod: tea.ModCtrl})
 		st.wait(time.Second)
 		st.handle(tea.ResumeMsg{})
@@ -111,7 +111,7 @@ func TestAPictureComesBackAfterASuspension(t *testing.T) {
 
 // A late answer changes what is shown, and where.
 func TestALateAnswer(t *testing.T) {
-	look(t, picture.Options{}, nil, func(st *stage) {
+	look(t, picture.Options{}, nil, func(st *driver) {
 		st.press("tab", "enter")
 		st.wait(time.Second)
 		for _, a := range inKitty {
@@ -129,7 +129,7 @@ func TestALateAnswer(t *testing.T) {
 // What is painted at the cursor is painted on a frame that is blank already, and
 // taken away before the text comes back.
 func TestAPictureInSixels(t *testing.T) {
-	look(t, picture.Options{}, inXterm, func(st *stage) {
+	look(t, picture.Options{}, inXterm, func(st *driver) {
 		st.sees("▌")
 		st.press("tab")
 		st.raw = ""
@@ -161,7 +161,7 @@ func TestAPictureInSixels(t *testing.T) {
 
 // With too few colours for blocks a terminal can still paint.
 func TestSixelsInSixteenColours(t *testing.T) {
-	look(t, picture.Options{}, inXterm, func(st *stage) {
+	look(t, picture.Options{}, inXterm, func(st *driver) {
 		st.handle(tea.ColorProfileMsg{Profile: colorprofile.ANSI})
 		st.sees("[picture: All of it]")
 		st.press("tab")
@@ -177,7 +177,7 @@ func TestSixelsInSixteenColours(t *testing.T) {
 }
 
 func TestNoPictures(t *testing.T) {
-	look(t, picture.Options{Wish: "none"}, inKitty, func(st *stage) {
+	look(t, picture.Options{Wish: "none"}, inKitty, func(st *driver) {
 		st.sees("[picture: All of it]")
 		st.press("tab", "enter")
 		st.seesNot("enter shows it large")

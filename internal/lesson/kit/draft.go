@@ -49,7 +49,7 @@ func (d *Draft) Look() (*lesson.Course, []*lesson.Error) {
 	}
 	l := &leniently{FS: d.steps, good: d.good}
 	d.course, _ = lesson.Load(l) // Lint says what is wrong
-	faults := place(d.steps, l.faults)
+	faults := addPositions(d.steps, l.faults)
 	for _, f := range faults {
 		f.Msg += " (you see its text from before that)"
 	}
@@ -75,7 +75,7 @@ func (l *leniently) ReadFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	faults := parted(lesson.Faults(name, src))
+	faults := splitErrors(lesson.Faults(name, src))
 	last, ok := l.good[name]
 	switch {
 	case len(faults) == 0:

@@ -28,7 +28,7 @@ func Lint(steps, terraform fs.FS, screens []lesson.Screen) []*lesson.Error {
 	l := &linter{fsys: steps, screens: screens, conf: check.ReadConfiguration(terraform), headings: map[string]map[string]bool{}}
 	course, err := lesson.Load(steps)
 	l.course = course
-	l.faults = parted(err)
+	l.faults = splitErrors(err)
 	var ids []string
 	for _, s := range course.Steps {
 		ids = append(ids, s.ID)
@@ -43,7 +43,7 @@ func Lint(steps, terraform fs.FS, screens []lesson.Screen) []*lesson.Error {
 	for _, s := range course.Steps {
 		l.step(s)
 	}
-	return place(l.fsys, l.faults)
+	return addPositions(l.fsys, l.faults)
 }
 
 type linter struct {
@@ -64,12 +64,12 @@ func (l *linter) fault(file string, line, column int, format string, args ...any
 	l.faults = append(l.faults, &lesson.Error{File: file, Line: line, Column: column, Msg: clean.Line(fmt.Sprintf(format, args...))})
 }
 
-// parted takes the error of reading apart.
-func parted(err error) (out []*lesson.Error) {
+// splitErrors takes the error of reading apart.
+func splitErrors(err error) (out []*lesson.Error) {
 	var many interface{ Unwrap() []error }
 	if errors.As(err, &many) {
 		for _, e := range many.Unwrap() {
-			out = append(out, parted(e)...)
+			out = append(out, splitErrors(e)...)
 		}
 		return out
 	}
@@ -80,9 +80,9 @@ func parted(err error) (out []*lesson.Error) {
 	return out
 }
 
-// place gives every fault a line and a column, sorts, and drops what is said
+// addPositions gives every fault a line and a column, sorts, and drops what is said
 // twice.
-func place(fsys fs.FS, faults []*lesson.Error) []*lesson.Error {
+func addPositions(fsys fs.FS, faults []*lesson.Error) []*lesson.Error {
 	sources := map[string][]string{}
 	for _, f := range faults {
 		f.Line = max(f.Line, 1)

@@ -17,7 +17,7 @@ type Counters struct {
 // BalancerCounters are one load balancer's.
 type BalancerCounters struct {
 	Requests       int64         // for which a target was chosen
-	Own            map[int]int64 // answers that the balancer gave itself, by code
+	OwnAnswers     map[int]int64 // answers that the balancer gave itself, by code
 	NewConnections int64
 	Connections    int64 // open now: a gauge
 	Bytes          int64 // bodies, both ways
@@ -115,11 +115,11 @@ func (s *groupStats) snapshot() GroupCounters {
 func (s *balancerStats) snapshot() BalancerCounters {
 	c := BalancerCounters{
 		Requests: s.requests.Load(), NewConnections: s.opened.Load(), Connections: s.open.Load(),
-		Bytes: s.bytes.Load(), Rules: s.rules.Load(), Own: map[int]int64{},
+		Bytes: s.bytes.Load(), Rules: s.rules.Load(), OwnAnswers: map[int]int64{},
 	}
 	for code := range s.own {
 		if n := s.own[code].Load(); n > 0 {
-			c.Own[code] = n
+			c.OwnAnswers[code] = n
 		}
 	}
 	return c

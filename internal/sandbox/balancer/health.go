@@ -79,7 +79,7 @@ func newMember(t Target) *member {
 	return m
 }
 
-func (m *member) poke() {
+func (m *member) checkNow() {
 	select {
 	case m.wake <- struct{}{}:
 	default:

@@ -21,16 +21,16 @@ func (r *Rule) matches(req *http.Request) bool {
 func (c *Condition) holds(r *http.Request) bool {
 	switch c.Field {
 	case "path-pattern":
-		return c.any(r.URL.EscapedPath(), false)
+		return c.matchesAny(r.URL.EscapedPath(), false)
 	case "host-header":
-		return c.any(hostname(r.Host), true)
+		return c.matchesAny(hostname(r.Host), true)
 	case "http-header":
 		for _, v := range r.Header.Values(c.Header) {
-			if c.any(v, true) {
+			if c.matchesAny(v, true) {
 				return true
 			}
 		}
-		return strings.EqualFold(c.Header, "Host") && c.any(r.Host, true)
+		return strings.EqualFold(c.Header, "Host") && c.matchesAny(r.Host, true)
 	case "http-request-method":
 		for _, v := range c.Values {
 			if v == r.Method {
@@ -53,7 +53,7 @@ func (c *Condition) holds(r *http.Request) bool {
 	return false
 }
 
-func (c *Condition) any(s string, fold bool) bool {
+func (c *Condition) matchesAny(s string, fold bool) bool {
 	for _, v := range c.Values {
 		if matches(v, s, fold) {
 			return true

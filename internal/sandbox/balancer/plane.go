@@ -269,7 +269,7 @@ func (p *Plane) configure(g *pool, conf *Group) {
 		}
 		g.settle(m)
 		if recheck {
-			m.poke()
+			m.checkNow()
 		}
 	}
 	for t, m := range g.members {

@@ -228,7 +228,7 @@ func TestNoTarget(t *testing.T) {
 	if code != 503 || !strings.Contains(body, "<h1>503 Service Temporarily Unavailable</h1>") || h.Get("Server") != "awselb/2.0" || h.Get("Content-Type") != "text/html" {
 		t.Errorf("%d %v %q", code, h, body)
 	}
-	if c := r.plane.Counters().Balancers[balancer]; c.Own[503] != 1 || c.Requests != 0 {
+	if c := r.plane.Counters().Balancers[balancer]; c.OwnAnswers[503] != 1 || c.Requests != 0 {
 		t.Errorf("counters %+v", c)
 	}
 }
@@ -300,9 +300,9 @@ func TestHealthChecksLookLikeAWS(t *testing.T) {
 
 func TestUnhealthyTargetGetsNoTraffic(t *testing.T) {
 	r := newRig(t)
-	var sick atomic.Bool
+	var impaired atomic.Bool
 	first := r.target(1, func(w http.ResponseWriter, req *http.Request) {
-		if req.URL.Path == "/healthz" && sick.Load() {
+		if req.URL.Path == "/healthz" && impaired.Load() {
 			w.WriteHeader(500)
 		}
 		io.WriteString(w, "first")
@@ -310,14 +310,14 @@ func TestUnhealthyTargetGetsNoTraffic(t *testing.T) {
 	second := r.target(2, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "second") })
 	r.await(first, Healthy, "")
 	r.await(second, Healthy, "")
-	sick.Store(true)
+	impaired.Store(true)
 	r.await(first, Unhealthy, "Target.ResponseCodeMismatch")
 	for range 10 {
 		if _, body, _ := get(t, r.url); body != "second" {
 			t.Fatalf("%q answered", body)
 		}
 	}
-	sick.Store(false)
+	impaired.Store(false)
 	r.await(first, Healthy, "")
 }
 

@@ -336,8 +336,8 @@ func (s *sample) balancers(was, is balancer.Counters, groups map[string]string) 
 			s.put(elb, "ActiveConnectionCount", types.StandardUnitCount, look(float64(b.Connections)), d)
 		}
 		classes := map[int]int64{}
-		for code, n := range b.Own {
-			n -= old.Own[code]
+		for code, n := range b.OwnAnswers {
+			n -= old.OwnAnswers[code]
 			classes[code/100] += n
 			switch code {
 			case 500, 502, 503, 504:

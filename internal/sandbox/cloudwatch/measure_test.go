@@ -72,7 +72,7 @@ func TestMeasure(t *testing.T) {
 		g.Requests, g.Codes[2], g.Codes[5], g.Healthy, g.Unhealthy = g.Requests+10, g.Codes[2]+9, g.Codes[5]+1, 2, 1
 		w.counters.Groups = map[string]balancer.GroupCounters{tgARN: g}
 		b := w.counters.Balancers[lbARN]
-		b.Requests, b.Own = b.Requests+10, map[int]int64{503: int64(i) * 2}
+		b.Requests, b.OwnAnswers = b.Requests+10, map[int]int64{503: int64(i) * 2}
 		w.counters.Balancers = map[string]balancer.BalancerCounters{lbARN: b}
 		c.measure(now.Add(time.Duration(i) * 5 * time.Second))
 	}

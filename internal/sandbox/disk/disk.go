@@ -65,9 +65,9 @@ func (h *Health) Set(err error, now time.Time) {
 	h.err = err
 }
 
-// Sick returns why the last write failed and since when writes have failed; ok
+// Impaired returns why the last write failed and since when writes have failed; ok
 // is false if it did not fail.
-func (h *Health) Sick() (reason string, since time.Time, ok bool) {
+func (h *Health) Impaired() (reason string, since time.Time, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.err == nil {

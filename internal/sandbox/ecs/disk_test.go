@@ -65,7 +65,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		d.Fail(nil, 0, 0)
 		st.Retry()
-		if reason, _, sick := st.Sick(); sick {
+		if reason, _, impaired := st.Impaired(); impaired {
 			t.Error(reason)
 		}
 		w.halt()

@@ -62,7 +62,7 @@ func (n *network) ReachesService(_, service string) bool {
 type targets struct {
 	since    map[string]time.Time
 	draining map[string]time.Time
-	sick     func(ip string) bool
+	impaired func(ip string) bool
 }
 
 const group = "arn:aws:elasticloadbalancing:eu-west-1:000000000000:targetgroup/web/1"
@@ -88,7 +88,7 @@ func (g *targets) TargetHealth(_, ip string, _ int) (string, string, string) {
 		return "", "", ""
 	case time.Since(at) < 2*time.Second:
 		return "initial", "Elb.InitialHealthChecking", "Initial health checks in progress"
-	case g.sick != nil && g.sick(ip):
+	case g.impaired != nil && g.impaired(ip):
 		return "unhealthy", "Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]"
 	}
 	return "healthy", "", ""

@@ -78,12 +78,12 @@ func (e *ECS) forgetService(s *service, now time.Time) time.Time {
 // pass is the scheduler's look at one service at one time.
 type pass struct {
 	*ECS
-	now     time.Time
-	service *service
-	tasks   []*task // that hold something, and those that failed and are not counted yet
-	ailing  []*task // that were stopped because of their containers' health checks
-	dirty   bool    // the service is to be stored
-	next    time.Time
+	now       time.Time
+	service   *service
+	tasks     []*task // that hold something, and those that failed and are not counted yet
+	unhealthy []*task // that were stopped because of their containers' health checks
+	dirty     bool    // the service is to be stored
+	next      time.Time
 }
 
 func (p *pass) again(at time.Time) {
@@ -98,13 +98,13 @@ func (p *pass) primary() *deployment { return &p.service.Deployments[0] }
 func (p *pass) run() time.Time {
 	p.register()
 	replaced := p.watchHealth()
-	p.tellLeft()
+	p.reportDeregistered()
 	p.countFailures()
 	p.breakCircuit()
 	p.finishDraining()
 	p.shrink()
 	p.grow(replaced)
-	p.tellAiling()
+	p.reportUnhealthy()
 	p.settleRollout()
 	if p.service.Status == draining && !slices.ContainsFunc(p.tasks, func(t *task) bool { return t.live() || t.status() == deactivating }) {
 		p.service.Status, p.service.Gone = inactive, p.now
@@ -184,9 +184,9 @@ func (p *pass) expects(t *task) bool {
 	})
 }
 
-// tellLeft says which targets are gone with tasks that nobody drained: those that
+// reportDeregistered says which targets are gone with tasks that nobody drained: those that
 // a user stopped and those that ended by themselves.
-func (p *pass) tellLeft() {
+func (p *pass) reportDeregistered() {
 	left, tasks := map[string]int{}, 0
 	for _, t := range slices.Clone(p.tasks) {
 		if !t.Registered || t.Left || *t.Task.DesiredStatus != stopped {
@@ -205,14 +205,14 @@ func (p *pass) tellLeft() {
 	}
 }
 
-// tellAiling says which tasks were stopped because of their containers' health
+// reportUnhealthy says which tasks were stopped because of their containers' health
 // checks. ECS does so after it has said what it started instead.
-func (p *pass) tellAiling() {
-	for _, t := range p.ailing {
+func (p *pass) reportUnhealthy() {
+	for _, t := range p.unhealthy {
 		p.event("(service %s) (task %s) failed container health checks.", p.service.Name, t.id())
 	}
-	if len(p.ailing) > 0 {
-		p.event("(service %s) has stopped %d running tasks: %s.", p.service.Name, len(p.ailing), ids(p.ailing))
+	if len(p.unhealthy) > 0 {
+		p.event("(service %s) has stopped %d running tasks: %s.", p.service.Name, len(p.unhealthy), ids(p.unhealthy))
 	}
 }
 
@@ -246,7 +246,7 @@ func (p *pass) watchHealth() (replaced int) {
 			n := t.edit()
 			n.Failed = true
 			p.end(n, "Task failed container health checks")
-			p.ailing = append(p.ailing, n)
+			p.unhealthy = append(p.unhealthy, n)
 			replaced++
 			continue
 		}

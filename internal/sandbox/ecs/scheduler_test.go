@@ -259,8 +259,8 @@ func TestUnhealthyTargetsAreReplacedAfterTheGrace(t *testing.T) {
 		})
 		w.until("steady", steady)
 		w.look(func() {
-			for sick := range w.targets.since {
-				w.targets.sick = func(ip string) bool { return ip == sick }
+			for impaired := range w.targets.since {
+				w.targets.impaired = func(ip string) bool { return ip == impaired }
 			}
 		})
 		at := time.Now()

@@ -107,7 +107,7 @@ func (x *ELB) createBalancer(_ context.Context, in *elb.CreateLoadBalancerInput)
 	if err != nil {
 		return nil, err
 	}
-	zones, vpc, err := x.place(subnets)
+	zones, vpc, err := x.checkSubnets(subnets)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (x *ELB) createBalancer(_ context.Context, in *elb.CreateLoadBalancerInput)
 		},
 		Attributes: maps.Clone(balancerDefaults), Tags: tags, Port: port,
 	}
-	if err = x.stand(&b, subnets); err != nil {
+	if err = x.setInterfaces(&b, subnets); err != nil {
 		x.plane.Release(port)
 		return nil, err
 	}
@@ -172,9 +172,9 @@ func subnetIDs(ids []string, mappings []types.SubnetMapping) ([]string, error) {
 	return ids, nil
 }
 
-// place checks a load balancer's subnets: two or more, in zones of their own, of
+// checkSubnets checks a load balancer's subnets: two or more, in zones of their own, of
 // one VPC.
-func (x *ELB) place(subnets []string) (zones []types.AvailabilityZone, vpc string, err error) {
+func (x *ELB) checkSubnets(subnets []string) (zones []types.AvailabilityZone, vpc string, err error) {
 	taken := map[string]bool{}
 	for _, id := range subnets {
 		s, ok := x.network.Subnet(id)
@@ -210,10 +210,10 @@ func (x *ELB) securityGroups(ids []string, vpc string) ([]string, error) {
 	return slices.Compact(ids), nil
 }
 
-// stand gives a load balancer a network interface in each of the subnets and
+// setInterfaces gives a load balancer a network interface in each of the subnets and
 // nowhere else. Without security groups it gets those that EC2 gives the
 // interfaces: the VPC's default group.
-func (x *ELB) stand(b *loadBalancer, subnets []string) error {
+func (x *ELB) setInterfaces(b *loadBalancer, subnets []string) error {
 	made := map[string]networkInterface{}
 	for _, id := range subnets {
 		i, err := x.network.CreateInterface(ec2.InterfaceSpec{
@@ -327,7 +327,7 @@ func (x *ELB) setSecurityGroups(_ context.Context, in *elb.SetSecurityGroupsInpu
 		return nil, err
 	}
 	b.Balancer.SecurityGroups = groups
-	if err := x.stand(&b, sorted(b.Interfaces)); err != nil {
+	if err := x.setInterfaces(&b, sorted(b.Interfaces)); err != nil {
 		return nil, err
 	}
 	x.balancers.Put(*in.LoadBalancerArn, b)
@@ -346,14 +346,14 @@ func (x *ELB) setSubnets(_ context.Context, in *elb.SetSubnetsInput) (*elb.SetSu
 	if err != nil {
 		return nil, err
 	}
-	zones, vpc, err := x.place(subnets)
+	zones, vpc, err := x.checkSubnets(subnets)
 	if err != nil {
 		return nil, err
 	}
 	if vpc != value(b.Balancer.VpcId) {
 		return nil, wire.Errorf("InvalidSubnet", "All subnets must belong to the load balancer's VPC: '%s'", value(b.Balancer.VpcId))
 	}
-	if err := x.stand(&b, subnets); err != nil {
+	if err := x.setInterfaces(&b, subnets); err != nil {
 		return nil, err
 	}
 	b.Balancer.AvailabilityZones = zones

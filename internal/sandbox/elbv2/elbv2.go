@@ -142,9 +142,9 @@ func unreachable(u balancer.Unreachable) string {
 	return fmt.Sprintf("The load balancer %s cannot listen on http://%s: %s. End that program and the load balancer answers again within seconds; or have Terraform replace the load balancer, which gives it another port.", u.Name, dnsName(u.Port), cause)
 }
 
-// Sick returns which load balancers cannot be reached and why, and since when; ok
+// Impaired returns which load balancers cannot be reached and why, and since when; ok
 // is false if all can. Safe without the lock.
-func (x *ELB) Sick() (reason string, since time.Time, ok bool) {
+func (x *ELB) Impaired() (reason string, since time.Time, ok bool) {
 	var reasons []string
 	for _, u := range x.plane.Unreachable() {
 		reasons = append(reasons, unreachable(u))

@@ -680,9 +680,9 @@ func TestRestart(t *testing.T) {
 		t.Errorf("targets %+v", got)
 	}
 	// The load balancer whose port is taken says so, and answers once it is free.
-	reason, since, sick := s.service.Sick()
-	if !sick || since.IsZero() || !strings.Contains(reason, "The load balancer moving cannot listen on http://"+*lb2.DNSName+": another program uses that port") {
-		t.Errorf("sick: %v %v %q", sick, since, reason)
+	reason, since, impaired := s.service.Impaired()
+	if !impaired || since.IsZero() || !strings.Contains(reason, "The load balancer moving cannot listen on http://"+*lb2.DNSName+": another program uses that port") {
+		t.Errorf("impaired: %v %v %q", impaired, since, reason)
 	}
 	if all[0].State.Code != types.LoadBalancerStateEnumActive || all[1].State.Code != types.LoadBalancerStateEnumActiveImpaired || *all[1].State.Reason != reason {
 		t.Errorf("states %+v and %+v", *all[0].State, *all[1].State)
@@ -691,8 +691,8 @@ func TestRestart(t *testing.T) {
 		{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("200"), MessageBody: aws.String("moving")}},
 	}}))(t)
 	taken.Close()
-	for deadline := time.Now().Add(10 * time.Second); sick && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		_, _, sick = s.service.Sick()
+	for deadline := time.Now().Add(10 * time.Second); impaired && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		_, _, impaired = s.service.Impaired()
 	}
 	if c, b := body(t, "http://"+*lb2.DNSName); c != 200 || b != "moving" {
 		t.Errorf("its port is free, and it answers %d %q", c, b)

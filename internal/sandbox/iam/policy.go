@@ -141,7 +141,7 @@ func (i *IAM) policyOperations(s *wire.Service) {
 		return &iam.ListPoliciesOutput{Policies: policies, IsTruncated: more, Marker: next}, err
 	})
 	wire.Handle(s, "DeletePolicy", func(_ context.Context, in *iam.DeletePolicyInput) (*iam.DeletePolicyOutput, error) {
-		p, err := i.own(in.PolicyArn)
+		p, err := i.customerManaged(in.PolicyArn)
 		if err != nil {
 			return nil, err
 		}
@@ -179,7 +179,7 @@ func (i *IAM) policyOperations(s *wire.Service) {
 		return &iam.ListPolicyVersionsOutput{Versions: versions, IsTruncated: more, Marker: next}, err
 	})
 	wire.Handle(s, "CreatePolicyVersion", func(_ context.Context, in *iam.CreatePolicyVersionInput) (*iam.CreatePolicyVersionOutput, error) {
-		p, err := i.own(in.PolicyArn)
+		p, err := i.customerManaged(in.PolicyArn)
 		if err != nil {
 			return nil, err
 		}
@@ -200,7 +200,7 @@ func (i *IAM) policyOperations(s *wire.Service) {
 		return &iam.CreatePolicyVersionOutput{PolicyVersion: p.version(v, false)}, nil
 	})
 	wire.Handle(s, "DeletePolicyVersion", func(_ context.Context, in *iam.DeletePolicyVersionInput) (*iam.DeletePolicyVersionOutput, error) {
-		p, err := i.own(in.PolicyArn)
+		p, err := i.customerManaged(in.PolicyArn)
 		if err != nil {
 			return nil, err
 		}
@@ -230,7 +230,7 @@ func (i *IAM) policyOperations(s *wire.Service) {
 		return &iam.ListEntitiesForPolicyOutput{PolicyRoles: cut, IsTruncated: truncated, Marker: next}, err
 	})
 	wire.Handle(s, "TagPolicy", func(_ context.Context, in *iam.TagPolicyInput) (*iam.TagPolicyOutput, error) {
-		p, err := i.own(in.PolicyArn)
+		p, err := i.customerManaged(in.PolicyArn)
 		if err != nil {
 			return nil, err
 		}
@@ -239,7 +239,7 @@ func (i *IAM) policyOperations(s *wire.Service) {
 		return nil, nil
 	})
 	wire.Handle(s, "UntagPolicy", func(_ context.Context, in *iam.UntagPolicyInput) (*iam.UntagPolicyOutput, error) {
-		p, err := i.own(in.PolicyArn)
+		p, err := i.customerManaged(in.PolicyArn)
 		if err != nil {
 			return nil, err
 		}
@@ -257,8 +257,8 @@ func (i *IAM) policyOperations(s *wire.Service) {
 	})
 }
 
-// own finds a policy that the account may change: AWS's own it may not.
-func (i *IAM) own(arn *string) (policy, error) {
+// customerManaged finds a policy that the account may change: AWS's customerManaged it may not.
+func (i *IAM) customerManaged(arn *string) (policy, error) {
 	if strings.HasPrefix(aws.ToString(arn), "arn:aws:iam::aws:") {
 		return policy{}, &wire.Error{Code: "AccessDenied", Message: "Policies that AWS manages cannot be changed.", Status: 403}
 	}

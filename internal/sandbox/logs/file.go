@@ -30,23 +30,23 @@ type line struct {
 	Message string     `json:"m,omitempty"` // the last, see placeOf
 }
 
-// place is where a file has the text of an event, as a JSON string.
-type place struct {
+// messagePosition is where a file has the text of an event, as a JSON string.
+type messagePosition struct {
 	at   uint32
 	size uint32 // 0 for none
 }
 
 var messageKey = []byte(`"m":`)
 
-// placeOf finds the text in a line that begins at that offset. Within a JSON
+// findMessage finds the text in a line that begins at that offset. Within a JSON
 // string the key's quotes would be escaped, so that its first match is the key.
-func placeOf(b []byte, offset int64) place {
+func findMessage(b []byte, offset int64) messagePosition {
 	n := bytes.Index(b, messageKey)
 	if n < 0 {
-		return place{}
+		return messagePosition{}
 	}
 	n += len(messageKey)
-	return place{uint32(offset) + uint32(n), uint32(bytes.LastIndexByte(b, '}') - n)}
+	return messagePosition{uint32(offset) + uint32(n), uint32(bytes.LastIndexByte(b, '}') - n)}
 }
 
 // block is how much of a file is read at once, in bytes.
@@ -102,10 +102,10 @@ func (l *Logs) load(path string) error {
 			g.streams[n.Stream] = &stream{name: n.Stream, created: n.Created}
 		case g.streams[n.Stream] != nil:
 			e := l.event(n)
-			p := placeOf(in.Text, in.At)
+			p := findMessage(in.Text, in.At)
 			switch {
 			case p.size > 0 && !in.Upgraded && json.Valid(in.Text[int64(p.at)-in.At:][:p.size]):
-				e.place = p
+				e.messagePosition = p
 			case n.Message != "": // the line is not one of ours, which end with the text
 				g.keep(e, n.Message)
 			}
@@ -151,7 +151,7 @@ func (l *Logs) create(g *group) error {
 
 // write appends what the group's file does not have yet, and lines, in one write.
 // It says where the lines' texts are; nil where there is no file.
-func (l *Logs) write(g *group, lines ...line) ([]place, error) {
+func (l *Logs) write(g *group, lines ...line) ([]messagePosition, error) {
 	if g.file == nil {
 		return nil, nil
 	}
@@ -181,7 +181,7 @@ func (l *Logs) write(g *group, lines ...line) ([]place, error) {
 	}
 	if g.unsaved {
 		for i, e := range events {
-			e.place = places[len(late)-len(events)+i]
+			e.messagePosition = places[len(late)-len(events)+i]
 		}
 		g.saved()
 	}
@@ -217,16 +217,16 @@ func (g *group) saved() {
 }
 
 // encode appends lines to b. It returns where their texts are in b.
-func encode(b *bytes.Buffer, lines []line) ([]place, error) {
+func encode(b *bytes.Buffer, lines []line) ([]messagePosition, error) {
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
-	places := make([]place, len(lines))
+	places := make([]messagePosition, len(lines))
 	for i, n := range lines {
 		at := b.Len()
 		if err := enc.Encode(n); err != nil {
 			return nil, err
 		}
-		places[i] = placeOf(b.Bytes()[at:], int64(at))
+		places[i] = findMessage(b.Bytes()[at:], int64(at))
 	}
 	return places, nil
 }
@@ -240,7 +240,7 @@ const perEvent = 64
 func (l *Logs) compact(g *group) {
 	g.shrink(l.maxFile / 2)
 	g.wait = g.file.Size() + l.maxFile/8
-	var places map[*stream][]place
+	var places map[*stream][]messagePosition
 	err := g.file.Compact(l.fs, l.path(g.meta.Name), func(w *jsonl.Writer) (err error) {
 		places, err = g.copyTo(w)
 		return err
@@ -250,7 +250,7 @@ func (l *Logs) compact(g *group) {
 	}
 	for s, p := range places {
 		for i := range s.events {
-			s.events[i].place = p[i]
+			s.events[i].messagePosition = p[i]
 		}
 	}
 	g.saved()
@@ -290,13 +290,13 @@ func (g *group) shrink(most int64) {
 
 // copyTo writes all of the group to a new file. It returns where each stream's
 // events have their texts in it.
-func (g *group) copyTo(w *jsonl.Writer) (map[*stream][]place, error) {
+func (g *group) copyTo(w *jsonl.Writer) (map[*stream][]messagePosition, error) {
 	var b bytes.Buffer
-	write := func(n line) (place, error) {
+	write := func(n line) (messagePosition, error) {
 		b.Reset()
 		p, err := encode(&b, []line{n})
 		if err != nil {
-			return place{}, err
+			return messagePosition{}, err
 		}
 		at, err := w.Append(b.Bytes())
 		p[0].at += uint32(at)
@@ -305,7 +305,7 @@ func (g *group) copyTo(w *jsonl.Writer) (map[*stream][]place, error) {
 	if _, err := write(line{Group: &g.meta}); err != nil {
 		return nil, err
 	}
-	places := map[*stream][]place{}
+	places := map[*stream][]messagePosition{}
 	texts := texts{group: g}
 	for _, s := range g.streams {
 		if _, err := write(line{Stream: s.name, Created: s.created}); err != nil {

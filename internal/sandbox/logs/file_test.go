@@ -171,13 +171,13 @@ func TestFailedWrites(t *testing.T) {
 					if !subset(before) {
 						t.Errorf("held %q, want %q", before, sorted)
 					}
-					if _, _, sick := l.Sick(); !sick && len(want) < 6 {
-						t.Error("not sick after a refusal")
+					if _, _, impaired := l.Impaired(); !impaired && len(want) < 6 {
+						t.Error("not impaired after a refusal")
 					}
 					d.Fail(nil, 0, 0)
 					l.Retry()
-					if _, _, sick := l.Sick(); sick {
-						t.Error("still sick after the disk was repaired")
+					if _, _, impaired := l.Impaired(); impaired {
+						t.Error("still impaired after the disk was repaired")
 					}
 					// No Close: the process was killed.
 					_, _, c = faulty(t, dir)

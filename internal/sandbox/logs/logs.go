@@ -90,7 +90,7 @@ type event struct {
 	time int64  // ms
 	seq  uint32 // of arrival in the account; 2^32 lines are more than a sandbox sees
 	lag  int32  // ms from time to ingestion, 24 days at most
-	place
+	messagePosition
 }
 
 // id is unique in the account and sorts as the events do.
@@ -236,7 +236,7 @@ func (l *Logs) Append(groupName, streamName string, events ...Event) error {
 		return err
 	}
 	lines := l.lines(streamName, events)
-	if _, _, sick := l.health.Sick(); !sick { // else it is Retry that tries again
+	if _, _, impaired := l.health.Impaired(); !impaired { // else it is Retry that tries again
 		if places, err := l.write(g, lines...); err == nil {
 			l.add(g, s, lines, places)
 			return nil
@@ -301,11 +301,11 @@ func (l *Logs) lines(stream string, events []Event) []line {
 }
 
 // add puts events into memory. Without places memory is where their texts are.
-func (l *Logs) add(g *group, s *stream, lines []line, places []place) {
+func (l *Logs) add(g *group, s *stream, lines []line, places []messagePosition) {
 	for i, n := range lines {
 		e := l.event(n)
 		if places != nil {
-			e.place = places[i]
+			e.messagePosition = places[i]
 		} else {
 			g.keep(e, n.Message)
 		}
@@ -347,7 +347,7 @@ func (g *group) bytes(e event) int {
 // Retry tries again to write after a write has failed. It does nothing while all
 // is well.
 func (l *Logs) Retry() {
-	if _, _, sick := l.health.Sick(); !sick {
+	if _, _, impaired := l.health.Impaired(); !impaired {
 		return
 	}
 	l.mu.Lock()
@@ -374,9 +374,9 @@ func (l *Logs) probe() error {
 	return errors.Join(err, f.Close(), l.fs.Remove(path))
 }
 
-// Sick returns why logs cannot be written and since when; ok is false while they
+// Impaired returns why logs cannot be written and since when; ok is false while they
 // can.
-func (l *Logs) Sick() (reason string, since time.Time, ok bool) { return l.health.Sick() }
+func (l *Logs) Impaired() (reason string, since time.Time, ok bool) { return l.health.Impaired() }
 
 // Tagged lists the log groups that have tags.
 func (l *Logs) Tagged() []account.Tagged {

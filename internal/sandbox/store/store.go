@@ -56,9 +56,9 @@ type Store struct {
 	lines  int // records in the journal, outdated ones included
 	wait   int // lines before which the journal is not compacted again
 
-	dirty  map[place]bool // what the journal does not have yet; true for what was deleted meanwhile
-	order  []place        // of dirty
-	refuse int            // bytes of the last write that failed
+	dirty  map[recordKey]bool // what the journal does not have yet; true for what was deleted meanwhile
+	order  []recordKey        // of dirty
+	refuse int                // bytes of the last write that failed
 
 	undo      []func() // of the section that holds the lock
 	rolledOut []func() // to call if the section is undone, the last first
@@ -71,7 +71,7 @@ type table interface {
 	verify(most int) error
 }
 
-type place struct{ table, key string }
+type recordKey struct{ table, key string }
 
 type record struct {
 	Table string          `json:"t"`
@@ -105,7 +105,7 @@ func Open(path string) (*Store, error) { return OpenFS(jsonl.OS{}, path) }
 
 // OpenFS is Open on another disk.
 func OpenFS(fs jsonl.FS, path string) (*Store, error) {
-	s := &Store{fs: fs, path: path, loaded: map[string][]record{}, tables: map[string]table{}, dirty: map[place]bool{}, verifier: newVerifier()}
+	s := &Store{fs: fs, path: path, loaded: map[string][]record{}, tables: map[string]table{}, dirty: map[recordKey]bool{}, verifier: newVerifier()}
 	if path == "" {
 		return s, nil
 	}
@@ -122,7 +122,7 @@ func OpenFS(fs jsonl.FS, path string) (*Store, error) {
 
 // load reads the journal.
 func (s *Store) load(f jsonl.File) (err error) {
-	last := map[place]int{}
+	last := map[recordKey]int{}
 	var all []record
 	s.file, err = format.Load(f, func(l jsonl.Line) error {
 		var rs []record
@@ -135,7 +135,7 @@ func (s *Store) load(f jsonl.File) (err error) {
 		}
 		for _, r := range rs {
 			s.lines++
-			p := place{r.Table, r.Key}
+			p := recordKey{r.Table, r.Key}
 			i, seen := last[p]
 			switch {
 			case r.Value == nil:
@@ -198,7 +198,7 @@ func parse(line []byte) ([]record, error) {
 
 // compact replaces the journal by one that holds only what is live. Where that
 // fails the old one stays in use; a full disk is reported by the next write, a
-// record that cannot be written by Sick.
+// record that cannot be written by Impaired.
 func (s *Store) compact() {
 	const slack = 2000 // lines; a journal is not worth rewriting for less
 	s.wait = s.lines + slack
@@ -282,7 +282,7 @@ func (s *Store) Lock() { s.mu.Lock() }
 // Unlock ends a section and gives the lock back. Changes that were not committed
 // are written, or kept in memory until the disk takes them.
 func (s *Store) Unlock() {
-	if _, _, sick := s.health.Sick(); !sick { // else it is Retry that tries again
+	if _, _, impaired := s.health.Impaired(); !impaired { // else it is Retry that tries again
 		var full *disk.Error
 		if err := s.save(); err != nil && !errors.As(err, &full) {
 			s.Rollback() // a record that can never be written would keep the others waiting
@@ -396,7 +396,7 @@ func (s *Store) save() error {
 // Retry tries again to write after a write has failed. It does nothing while all
 // is well. The lock must not be held.
 func (s *Store) Retry() {
-	if _, _, sick := s.health.Sick(); !sick {
+	if _, _, impaired := s.health.Impaired(); !impaired {
 		return
 	}
 	s.Lock()
@@ -408,13 +408,13 @@ func (s *Store) Retry() {
 	}
 }
 
-// Sick returns why the journal cannot be written and since when; ok is false
+// Impaired returns why the journal cannot be written and since when; ok is false
 // while it can. Safe without the lock.
-func (s *Store) Sick() (reason string, since time.Time, ok bool) {
-	if reason, since, ok = s.health.Sick(); ok {
+func (s *Store) Impaired() (reason string, since time.Time, ok bool) {
+	if reason, since, ok = s.health.Impaired(); ok {
 		return reason, since, ok
 	}
-	return s.broken.Sick()
+	return s.broken.Impaired()
 }
 
 // Close writes what is left and closes the journal.
@@ -495,7 +495,7 @@ func (t *Table[T]) Put(key string, v T) {
 	}
 	t.rows[key] = v
 	unkeep := t.keep(key)
-	t.store.change(place{t.name, key}, false, func() {
+	t.store.change(recordKey{t.name, key}, false, func() {
 		unkeep()
 		if existed {
 			t.rows[key] = old
@@ -519,7 +519,7 @@ func (t *Table[T]) Delete(key string) {
 	t.keys = slices.Delete(t.keys, i, i+1)
 	t.store.live--
 	unkeep := t.keep(key)
-	t.store.change(place{t.name, key}, true, func() {
+	t.store.change(recordKey{t.name, key}, true, func() {
 		unkeep()
 		t.rows[key] = old
 		t.keys = slices.Insert(t.keys, i, key)
@@ -528,7 +528,7 @@ func (t *Table[T]) Delete(key string) {
 }
 
 // change notes that a record changed, and how that is undone.
-func (s *Store) change(p place, deleted bool, undo func()) {
+func (s *Store) change(p recordKey, deleted bool, undo func()) {
 	if s.file == nil {
 		s.undo = append(s.undo, undo)
 		return

@@ -165,8 +165,8 @@ func TestCompactionFails(t *testing.T) {
 	if err := commit(t, s, tab, "kept"); err != nil {
 		t.Fatal(err)
 	}
-	if reason, _, sick := s.Sick(); !sick || !strings.Contains(reason, "values x") || !strings.Contains(reason, path) {
-		t.Errorf("%v %q", sick, reason)
+	if reason, _, impaired := s.Impaired(); !impaired || !strings.Contains(reason, "values x") || !strings.Contains(reason, path) {
+		t.Errorf("%v %q", impaired, reason)
 	}
 	again, tab := open(t, path)
 	values, err := NewTable[map[string]any](again, "values")
@@ -341,22 +341,22 @@ func TestFailedWrites(t *testing.T) {
 							t.Errorf("a fact is lost: %v", f)
 						}
 					}
-					reason, _, sick := s.Sick()
-					if failed := len(done) < 20; failed != sick || sick && !strings.Contains(reason, path) {
-						t.Errorf("sick: %v %q after %d changes", sick, reason, len(done))
+					reason, _, impaired := s.Impaired()
+					if failed := len(done) < 20; failed != impaired || impaired && !strings.Contains(reason, path) {
+						t.Errorf("impaired: %v %q after %d changes", impaired, reason, len(done))
 					}
 					d.Fail(nil, 0, 0)
 					if len(done)%2 == 0 {
 						s.Retry()
-						if _, _, sick := s.Sick(); sick {
-							t.Error("still sick after the disk was repaired")
+						if _, _, impaired := s.Impaired(); impaired {
+							t.Error("still impaired after the disk was repaired")
 						}
 					}
 					if err := commit(t, s, tab, "after"); err != nil {
 						t.Fatal(err)
 					}
-					if _, _, sick := s.Sick(); sick {
-						t.Error("still sick after a write")
+					if _, _, impaired := s.Impaired(); impaired {
+						t.Error("still impaired after a write")
 					}
 					want := names(tab)
 					// No Close: the process was killed.

@@ -96,7 +96,7 @@ type xmlStyle struct {
 	item   string // what a list's entries are called
 }
 
-// writeXML writes the members of v, a struct, as elements.
+// members writes the members of v, a struct, as elements.
 func (x xmlStyle) members(b *bytes.Buffer, v reflect.Value) {
 	for _, f := range fields(v.Type(), x.casing) {
 		m := v.Field(f.index)

@@ -145,9 +145,9 @@ type Server struct {
 	// Control answers signed requests for paths below ControlPath, which are about
 	// the sandbox itself; nil for none. It runs without the sandbox's lock.
 	Control http.Handler
-	// Sick says what the sandbox lacks, if anything; clients see it in every answer
+	// Impaired says what the sandbox lacks, if anything; clients see it in every answer
 	// to a request that was signed. It must not take the lock. It may be nil.
-	Sick func() (reason string, since time.Time, ok bool)
+	Impaired func() (reason string, since time.Time, ok bool)
 
 	byName    map[string]*Service
 	byTarget  map[string]*Service
@@ -314,24 +314,24 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 // The headers of an answer that say what the sandbox lacks: a text with percent
 // encoding, and a time (RFC 3339).
 const (
-	sickHeader  = "X-Workshop-Sick"
-	sinceHeader = "X-Workshop-Sick-Since"
+	impairedHeader = "X-Workshop-Impaired"
+	sinceHeader    = "X-Workshop-Impaired-Since"
 )
 
 func (s *Server) setSick(h http.Header) {
-	if s.Sick == nil {
+	if s.Impaired == nil {
 		return
 	}
-	if reason, since, ok := s.Sick(); ok {
-		h.Set(sickHeader, url.PathEscape(reason))
+	if reason, since, ok := s.Impaired(); ok {
+		h.Set(impairedHeader, url.PathEscape(reason))
 		h.Set(sinceHeader, since.UTC().Format(time.RFC3339))
 	}
 }
 
-// SickHeaders returns what an answer says of what the sandbox lacks; ok is false
+// ImpairedHeaders returns what an answer says of what the sandbox lacks; ok is false
 // if it lacks nothing.
-func SickHeaders(h http.Header) (reason string, since time.Time, ok bool) {
-	reason, err := url.PathUnescape(h.Get(sickHeader))
+func ImpairedHeaders(h http.Header) (reason string, since time.Time, ok bool) {
+	reason, err := url.PathUnescape(h.Get(impairedHeader))
 	if err != nil || reason == "" {
 		return "", time.Time{}, false
 	}

@@ -239,7 +239,7 @@ func TestSickHeaders(t *testing.T) {
 	srv, h := serve(t)
 	want, at := "cannot write /home/größe/100%\x1b[31m: no space left", time.Date(2026, 1, 2, 12, 3, 0, 0, time.UTC)
 	ok := true
-	srv.Sick = func() (string, time.Time, bool) { return want, at, ok }
+	srv.Impaired = func() (string, time.Time, bool) { return want, at, ok }
 	ask := func(k wire.Credentials) http.Header {
 		var got http.Header
 		cfg := config(h.URL, k)
@@ -253,14 +253,14 @@ func TestSickHeaders(t *testing.T) {
 		_, _ = ecs.NewFromConfig(cfg).DescribeClusters(t.Context(), &ecs.DescribeClustersInput{})
 		return got
 	}
-	if reason, since, sick := wire.SickHeaders(ask(keys)); !sick || reason != want || !since.Equal(at) {
-		t.Errorf("%v %q since %v", sick, reason, since)
+	if reason, since, impaired := wire.ImpairedHeaders(ask(keys)); !impaired || reason != want || !since.Equal(at) {
+		t.Errorf("%v %q since %v", impaired, reason, since)
 	}
-	if reason, _, sick := wire.SickHeaders(ask(wire.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: "no"})); sick {
+	if reason, _, impaired := wire.ImpairedHeaders(ask(wire.Credentials{AccessKeyID: keys.AccessKeyID, SecretAccessKey: "no"})); impaired {
 		t.Errorf("a stranger learns %q", reason)
 	}
 	ok = false
-	if reason, _, sick := wire.SickHeaders(ask(keys)); sick {
+	if reason, _, impaired := wire.ImpairedHeaders(ask(keys)); impaired {
 		t.Errorf("a sandbox that is well says %q", reason)
 	}
 }

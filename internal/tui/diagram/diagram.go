@@ -65,7 +65,7 @@ var description = []struct {
 	steps           []string
 }{
 	{id: "users", name: "users", means: "Whoever opens the URL: you, with a browser or curl.", steps: []string{"explore", "architecture"}},
-	{id: "gateway", name: "internet gateway", short: "the way in", means: "The door between the private network and the internet. It costs nothing.",
+	{id: "gateway", name: "internet gateway", short: "gateway", means: "Connects the VPC to the internet. It costs nothing.",
 		types: []string{"aws_internet_gateway", "aws_route"}, not: "nat", steps: []string{"architecture"}},
 	{id: "vpc", name: "VPC", means: "A private network of your own. What is in it reaches the outside only where a route says so.",
 		types: []string{"aws_vpc"}, steps: []string{"architecture"}},
@@ -195,7 +195,7 @@ func hasFailed(s *fargate.Snapshot) bool {
 }
 
 // answer says how the URL answered the last time; empty where nobody asked.
-func answer(in Input) (says string, bad bool) {
+func answer(in Input) (text string, bad bool) {
 	if in.Snapshot == nil || in.Snapshot.Probe == nil {
 		return "", false
 	}

@@ -583,11 +583,11 @@ func list(parts []Part, w, h int, chosen string, t style.Theme) Picture {
 			x = 3
 		}
 		d.row(p.ID, rect{x, y, w - x, 1})
-		says := p.State.String()
+		facts := p.State.String()
 		if len(p.Facts) > 0 {
-			says = strings.Join(p.Facts, t.Signs.Sep)
+			facts = strings.Join(p.Facts, t.Signs.Sep)
 		}
-		c.text(26, y, w-27, says, factRole(p, 1))
+		c.text(26, y, w-27, facts, factRole(p, 1))
 		out.Spots = append(out.Spots, Spot{p.ID, 0, y, w, 1})
 	}
 	out.Lines = c.render()

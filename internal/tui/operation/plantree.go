@@ -14,16 +14,6 @@ import (
 	"workshop/internal/tui/widgets"
 )
 
-// meanings says what each group is for, to someone who hears of it first.
-var meanings = map[stack.Group]string{
-	stack.GroupNetwork:       "a private network in two zones, and its way out",
-	stack.GroupLoadBalancer:  "one door, spreading requests over the tasks",
-	stack.GroupPermissions:   "what the tasks may do, and who may start them",
-	stack.GroupService:       "the copies of the app, kept alive",
-	stack.GroupObservability: "logs of the tasks, metrics of every container",
-	stack.GroupLost:          "in the account all the same; deleted before Terraform starts",
-}
-
 // planTree shows a plan, grouped by purpose. Groups and resources fold.
 type planTree struct {
 	groups []planGroup
@@ -68,7 +58,7 @@ func newPlanTree(p *stack.Plan) planTree {
 		}
 	}
 	for _, g := range stack.Groups {
-		add(g, meanings[g])
+		add(g, g.Meaning())
 	}
 	var rest []stack.Change
 	for _, c := range p.Changes { // in the plan's order, groups that we do not know

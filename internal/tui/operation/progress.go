@@ -70,17 +70,6 @@ func (s *Progress) Reading() stack.Reading {
 // Elapsed returns for how long the apply has run, or ran.
 func (s *Progress) Elapsed() time.Duration { return s.Reading().Elapsed }
 
-// doing says what goes on with a resource that takes long: while it is made,
-// and while it is taken away.
-var doing = map[string][2]string{
-	"aws_lb":                             {"AWS prepares addresses in two zones", "AWS takes its addresses back"},
-	"aws_ecs_service":                    {"Fargate starts the tasks", "the tasks finish what they do and stop"},
-	"aws_nat_gateway":                    {"AWS places a gateway", "AWS takes the gateway away"},
-	"aws_ecs_cluster":                    {"ECS makes room for the service", "ECS closes the cluster"},
-	"aws_ecs_cluster_capacity_providers": {"ECS connects it with Fargate", "ECS lets go of Fargate"},
-	"aws_internet_gateway":               {"AWS opens the way out", "AWS closes the way out"},
-}
-
 // Base returns the address of a resource without its index.
 func Base(address string) string {
 	for i, r := range address {
@@ -152,7 +141,7 @@ func (s *Progress) view(w, h int) []string {
 	var trouble []string
 	for _, x := range works {
 		if x.Type == "aws_ecs_service" && x.State == stack.Working {
-			trouble = s.Trouble(w)
+			trouble = s.StoppedTasks(w)
 			trouble = trouble[:min(len(trouble), max(0, room-2))]
 			room -= len(trouble)
 		}
@@ -190,9 +179,9 @@ func (s *Progress) view(w, h int) []string {
 	return out
 }
 
-// Trouble draws, under the service, what Terraform does not: why tasks stop while
+// StoppedTasks draws, under the service, what Terraform does not: why tasks stop while
 // it waits for them, and that ECS has given up.
-func (s *Progress) Trouble(w int) []string {
+func (s *Progress) StoppedTasks(w int) []string {
 	if s.Snapshot == nil || s.destroy || len(s.Snapshot.Service.Deployments) == 0 {
 		return nil
 	}
@@ -230,52 +219,53 @@ func (s *Progress) Trouble(w int) []string {
 	return out
 }
 
-// wideStory is from where on there is room to say how long something usually takes.
-const wideStory = 112
+// wideProgress is the width from which there is room to say how long something usually takes.
+const wideProgress = 112
 
 func (s *Progress) row(x stack.ResourceReading, w int) string {
 	t := s.Theme
-	nameWidth, tookWidth := min(44, max(27, w/3)), 7
-	if w >= wideStory {
-		tookWidth = 28
+	nameWidth, elapsedWidth := min(44, max(27, w/3)), 7
+	if w >= wideProgress {
+		elapsedWidth = 28
 	}
 	name := draw.Capital(title(x.Change))
 	verb := 0
 	if s.destroy || x.Action == stack.ActionDelete {
 		verb = 1
 	}
-	var mark, says, took string
+	var mark, status, elapsed string
 	switch x.State {
 	case stack.Done:
-		room := w - 5 - tookWidth - 1
+		room := w - 5 - elapsedWidth - 1
 		return "   " + t.Good.Render(t.Signs.Done) + " " + t.Dim.Render(draw.Fit(name, room, t)+" "+draw.Span(max(x.Elapsed, time.Second)))
 	case stack.Failed:
-		mark, took = t.Bad.Render(t.Signs.Failed), t.Dim.Render(draw.Span(max(x.Elapsed, time.Second)))
-		name, says = t.Bad.Render(name), t.Bad.Render("failed")
+		mark, elapsed = t.Bad.Render(t.Signs.Failed), t.Dim.Render(draw.Span(max(x.Elapsed, time.Second)))
+		name, status = t.Bad.Render(name), t.Bad.Render("failed")
 	case stack.Working:
-		mark, took = t.Accent.Render(s.Spinner()), draw.Span(x.Elapsed)
+		mark, elapsed = t.Accent.Render(s.Spinner()), draw.Span(x.Elapsed)
 		switch {
 		case !s.ended.IsZero():
-			mark, says = t.Attention.Render(t.Signs.Warn), "not finished"
+			mark, status = t.Attention.Render(t.Signs.Warn), "not finished"
 		case x.Action == stack.ActionUpdate:
-			says = "changing"
-		case doing[x.Type][verb] != "":
-			says = doing[x.Type][verb]
+			status = "changing"
 		default:
-			says = [2]string{"creating", "deleting"}[verb]
+			action := [2]stack.Action{stack.ActionCreate, stack.ActionDelete}[verb]
+			if status, _ = stack.Waits(x.Type, action); status == "" {
+				status = [2]string{"creating", "deleting"}[verb]
+			}
 		}
-		if u := s.usual(x.Change); u >= 10*time.Second && w >= wideStory && s.ended.IsZero() {
-			took = draw.Fit(took, 8, t) + t.Dim.Render("usually about "+roughly(u))
+		if u := s.usual(x.Change); u >= 10*time.Second && w >= wideProgress && s.ended.IsZero() {
+			elapsed = draw.Fit(elapsed, 8, t) + t.Dim.Render("usually about "+roughly(u))
 		}
 	default:
-		mark, name, says = t.Dim.Render(t.Signs.Open), t.Dim.Render(name), "waits for its turn"
+		mark, name, status = t.Dim.Render(t.Signs.Open), t.Dim.Render(name), "waits for its turn"
 		if !s.ended.IsZero() {
-			says = [2]string{"not made", "still there"}[verb]
+			status = [2]string{"not made", "still there"}[verb]
 		} else if len(x.Behind) > 0 {
-			says = "waits for " + s.titles[x.Behind[0]]
+			status = "waits for " + s.titles[x.Behind[0]]
 		}
-		says = t.Dim.Render(says)
+		status = t.Dim.Render(status)
 	}
-	room := w - 5 - nameWidth - 2 - tookWidth - 1
-	return "   " + mark + " " + draw.Fit(name, nameWidth, t) + "  " + draw.Fit(says, room, t) + " " + took
+	room := w - 5 - nameWidth - 2 - elapsedWidth - 1
+	return "   " + mark + " " + draw.Fit(name, nameWidth, t) + "  " + draw.Fit(status, room, t) + " " + elapsed
 }

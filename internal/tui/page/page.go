@@ -131,20 +131,20 @@ type Context struct {
 	Now    func() time.Time
 	Layout Layout
 
-	Info     session.Info
-	Course   *lesson.Course // nil until the session is open
-	Step     int            // number of the step that is read, from 1
-	Ready    Readiness
-	Stack    session.Stack
-	Words    session.Words
-	Cost     session.Cost
-	Snapshot *fargate.Snapshot
-	WatchErr error             // why watching ended, nil while it goes on
-	Running  *RunningOperation // the operation of Terraform that runs; nil for none
-	Dialog   *widgets.Dialog
-	Notices  Notices
-	Beat     int // counts up while something moves
-	Terminal *picture.Terminal
+	Info       session.Info
+	Course     *lesson.Course // nil until the session is open
+	Step       int            // number of the step that is read, from 1
+	Ready      Readiness
+	Stack      session.Stack
+	TextValues session.TextValues
+	Cost       session.Cost
+	Snapshot   *fargate.Snapshot
+	WatchErr   error             // why watching ended, nil while it goes on
+	Running    *RunningOperation // the operation of Terraform that runs; nil for none
+	Dialog     *widgets.Dialog
+	Notices    Notices
+	Beat       int // counts up while something moves
+	Terminal   *picture.Terminal
 }
 
 // Readiness is how far the session is from being able to work.
@@ -194,7 +194,7 @@ func (c *Context) IsReady() bool {
 
 // Value returns what {{ name }} stands for in a step's text.
 func (c *Context) Value(name string) (string, bool) {
-	return session.Names{Info: c.Info, Outputs: c.Stack.Outputs, Values: c.Words.Values, Course: c.Course, Screens: c.Root.Pages()}.Value(name)
+	return session.Names{Info: c.Info, Outputs: c.Stack.Outputs, Values: c.TextValues.Values, Course: c.Course, Screens: c.Root.Pages()}.Value(name)
 }
 
 // Where names the target for a sentence.

@@ -245,10 +245,10 @@ func (t *Terminal) Cell() image.Point {
 // Fit returns the largest room in cells, within that of cols by rows, that has
 // the shape of a picture.
 func (t *Terminal) Fit(size image.Point, cols, rows int) (c, r int) {
-	return fit(size, t.Cell(), cols, rows)
+	return scaleToFit(size, t.Cell(), cols, rows)
 }
 
-func fit(size, cell image.Point, cols, rows int) (c, r int) {
+func scaleToFit(size, cell image.Point, cols, rows int) (c, r int) {
 	c, r = cols, (cols*cell.X*size.Y+size.X*cell.Y/2)/(size.X*cell.Y)
 	if r > rows {
 		c, r = min(cols, rows*cell.Y*size.X/(size.Y*cell.X)), rows
@@ -396,7 +396,7 @@ func (t *Terminal) Paint(files fs.FS, path string, room image.Rectangle) func() 
 		if err != nil {
 			return "", err
 		}
-		cols, rows := fit(size, cell, room.Dx(), room.Dy())
+		cols, rows := scaleToFit(size, cell, room.Dx(), room.Dy())
 		s, err := paint(p, files, path, id, cols, rows, cell, limits)
 		if err != nil {
 			return "", err

@@ -21,7 +21,7 @@ func (r *Reader) Follow(old *Reader) {
 			i = j
 		}
 	}
-	i = again(said(old.parts), said(r.parts), i)
+	i = again(partTexts(old.parts), partTexts(r.parts), i)
 	r.place = &anchor{r.parts[min(i, len(r.parts)-1)].block.ID, at.Offset}
 }
 
@@ -51,8 +51,8 @@ func again(was, now []string, i int) int {
 	return i
 }
 
-// said is the text of every part, by which it is known again.
-func said(parts []part) []string {
+// partTexts is the text of every part, by which it is known again.
+func partTexts(parts []part) []string {
 	out := make([]string, len(parts))
 	for i, p := range parts {
 		var b strings.Builder

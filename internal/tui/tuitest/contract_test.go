@@ -179,8 +179,8 @@ func TestSessionAnswers(t *testing.T) {
 			}
 		}
 
-		_, err = s.Words(ctx)
-		works("Words", err)
+		_, err = s.TextValues(ctx)
+		works("TextValues", err)
 		var reported []check.Result
 		results, err := s.Check(ctx, step, func(r check.Result) { reported = append(reported, r) })
 		works("Check", err)

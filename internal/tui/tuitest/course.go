@@ -2,6 +2,7 @@ package tuitest
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"workshop/internal/lesson"
@@ -11,45 +12,41 @@ import (
 // Changes are what the bundled stack's plan would create.
 func Changes() []stack.Change {
 	n, lb, p, sv, o := stack.GroupNetwork, stack.GroupLoadBalancer, stack.GroupPermissions, stack.GroupService, stack.GroupObservability
-	c := func(g stack.Group, address, title string, needs ...string) stack.Change {
-		typ := address
-		for i, r := range address {
-			if r == '.' {
-				typ = address[:i]
-				break
-			}
-		}
-		return stack.Change{Address: address, Type: typ, Action: stack.ActionCreate, Group: g, Title: title, Needs: needs}
+	type values = map[string]any
+	c := func(g stack.Group, address string, v values, needs ...string) stack.Change {
+		typ, name, _ := strings.Cut(address, ".")
+		name, key, _ := strings.Cut(strings.TrimSuffix(name, "]"), "[")
+		return stack.Change{Address: address, Type: typ, Action: stack.ActionCreate, Group: g, Title: stack.Title(typ, name, key, v), Needs: needs}
 	}
 	return []stack.Change{
-		c(n, "aws_vpc.main", "private network 10.0.0.0/16"),
-		c(n, "aws_subnet.public[0]", "public subnet in eu-west-1a", "aws_vpc.main"),
-		c(n, "aws_subnet.public[1]", "public subnet in eu-west-1b", "aws_vpc.main"),
-		c(n, "aws_subnet.private[0]", "private subnet in eu-west-1a", "aws_vpc.main"),
-		c(n, "aws_subnet.private[1]", "private subnet in eu-west-1b", "aws_vpc.main"),
-		c(n, "aws_internet_gateway.main", "way out to the internet", "aws_vpc.main"),
-		c(n, "aws_route_table.public", "signposts of the public subnets", "aws_vpc.main"),
-		c(n, "aws_route.internet", "signpost to the internet", "aws_route_table.public", "aws_internet_gateway.main"),
-		c(n, "aws_route_table_association.public[0]", "signposts for the first public subnet", "aws_subnet.public", "aws_route_table.public"),
-		c(n, "aws_route_table_association.public[1]", "signposts for the second public subnet", "aws_subnet.public", "aws_route_table.public"),
-		c(lb, "aws_lb.main", "load balancer", "aws_subnet.public", "aws_security_group.load_balancer"),
-		c(lb, "aws_lb_target_group.app", "list of healthy tasks", "aws_vpc.main"),
-		c(lb, "aws_lb_listener.http", "listener on port 80", "aws_lb.main", "aws_lb_target_group.app"),
-		c(lb, "aws_security_group.load_balancer", "firewall of the load balancer", "aws_vpc.main"),
-		c(lb, "aws_vpc_security_group_ingress_rule.load_balancer_from_anyone", "rule: anyone may ask", "aws_security_group.load_balancer"),
-		c(p, "aws_security_group.tasks", "firewall of the tasks", "aws_vpc.main"),
-		c(p, "aws_vpc_security_group_ingress_rule.tasks_from_load_balancer", "rule: only the load balancer reaches the tasks", "aws_security_group.tasks", "aws_security_group.load_balancer"),
-		c(p, "aws_iam_role.execution", "role for starting tasks"),
-		c(p, "aws_iam_role_policy_attachment.execution", "what that role may do", "aws_iam_role.execution"),
-		c(p, "aws_iam_role.task", "role of the app itself"),
-		c(sv, "aws_ecs_cluster.main", "cluster"),
-		c(sv, "aws_ecs_cluster_capacity_providers.main", "Fargate as the place to run", "aws_ecs_cluster.main"),
-		c(sv, "aws_ecs_task_definition.app", "task definition: which image, how big", "aws_iam_role.execution", "aws_iam_role.task", "aws_cloudwatch_log_group.app"),
-		c(sv, "aws_ecs_service.app", "service: two tasks, kept alive", "aws_ecs_task_definition.app", "aws_lb_listener.http", "aws_ecs_cluster_capacity_providers.main"),
-		c(sv, "aws_appautoscaling_target.app", "limits of scaling, 2 to 6", "aws_ecs_service.app"),
-		c(sv, "aws_appautoscaling_policy.cpu", "scaling by CPU", "aws_appautoscaling_target.app"),
-		c(o, "aws_cloudwatch_log_group.app", "logs of the tasks, kept a day"),
-		c(o, "aws_cloudwatch_log_group.container_insights", "metrics of every container"),
+		c(n, "aws_vpc.main", values{"cidr_block": "10.0.0.0/16"}),
+		c(n, "aws_subnet.public[0]", values{"availability_zone": "eu-west-1a"}, "aws_vpc.main"),
+		c(n, "aws_subnet.public[1]", values{"availability_zone": "eu-west-1b"}, "aws_vpc.main"),
+		c(n, "aws_subnet.private[0]", values{"availability_zone": "eu-west-1a"}, "aws_vpc.main"),
+		c(n, "aws_subnet.private[1]", values{"availability_zone": "eu-west-1b"}, "aws_vpc.main"),
+		c(n, "aws_internet_gateway.main", nil, "aws_vpc.main"),
+		c(n, "aws_route_table.public", nil, "aws_vpc.main"),
+		c(n, "aws_route.internet", values{"destination_cidr_block": "0.0.0.0/0"}, "aws_route_table.public", "aws_internet_gateway.main"),
+		c(n, "aws_route_table_association.public[0]", nil, "aws_subnet.public", "aws_route_table.public"),
+		c(n, "aws_route_table_association.public[1]", nil, "aws_subnet.public", "aws_route_table.public"),
+		c(lb, "aws_lb.main", nil, "aws_subnet.public", "aws_security_group.load_balancer"),
+		c(lb, "aws_lb_target_group.app", nil, "aws_vpc.main"),
+		c(lb, "aws_lb_listener.http", values{"port": 80}, "aws_lb.main", "aws_lb_target_group.app"),
+		c(lb, "aws_security_group.load_balancer", nil, "aws_vpc.main"),
+		c(lb, "aws_vpc_security_group_ingress_rule.load_balancer_from_anyone", values{"description": "HTTP from anyone"}, "aws_security_group.load_balancer"),
+		c(p, "aws_security_group.tasks", nil, "aws_vpc.main"),
+		c(p, "aws_vpc_security_group_ingress_rule.tasks_from_load_balancer", values{"description": "Requests and health checks from the load balancer"}, "aws_security_group.tasks", "aws_security_group.load_balancer"),
+		c(p, "aws_iam_role.execution", nil),
+		c(p, "aws_iam_role_policy_attachment.execution", values{"policy_arn": "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"}, "aws_iam_role.execution"),
+		c(p, "aws_iam_role.task", nil),
+		c(sv, "aws_ecs_cluster.main", nil),
+		c(sv, "aws_ecs_cluster_capacity_providers.main", nil, "aws_ecs_cluster.main"),
+		c(sv, "aws_ecs_task_definition.app", values{"cpu": "256", "memory": "512"}, "aws_iam_role.execution", "aws_iam_role.task", "aws_cloudwatch_log_group.app"),
+		c(sv, "aws_ecs_service.app", values{"desired_count": 2}, "aws_ecs_task_definition.app", "aws_lb_listener.http", "aws_ecs_cluster_capacity_providers.main"),
+		c(sv, "aws_appautoscaling_target.app", values{"min_capacity": 2, "max_capacity": 6}, "aws_ecs_service.app"),
+		c(sv, "aws_appautoscaling_policy.cpu", nil, "aws_appautoscaling_target.app"),
+		c(o, "aws_cloudwatch_log_group.app", values{"retention_in_days": 1}),
+		c(o, "aws_cloudwatch_log_group.container_insights", values{"retention_in_days": 1}),
 	}
 }
 

@@ -1,6 +1,6 @@
-// Package tuitest is a session in memory: it plays a workshop by a script, so
+// Package tuitest is a session in memory: it runs a workshop by a script, so
 // that the screens can be tested and shown without Terraform and without AWS.
-// Under testing/synctest it plays on the bubble's clock.
+// Under testing/synctest it runs on the bubble's clock.
 package tuitest
 
 import (
@@ -28,14 +28,14 @@ import (
 // Session is a scripted tui.Session. Set the fields before use. It is safe for
 // concurrent use.
 type Session struct {
-	Speed float64 // 2 plays everything twice as fast; 0 is 1
+	Speed float64 // 2 runs everything twice as fast; 0 is 1
 
 	Info     session.Info
 	Course   *lesson.Course
 	Images   fs.FS
 	Faults   []error
 	Progress session.Progress
-	Known    session.Words // what the steps' texts ask for
+	Known    session.TextValues // what the steps' texts ask for
 
 	ReadyErr  error              // what Ready ends with
 	PlanDiags []stack.Diagnostic // Plan fails with these
@@ -265,7 +265,7 @@ func (s *Session) Await(ctx context.Context) (session.Operation, error) {
 	return session.Operation{}, ctx.Err()
 }
 
-// Attach plays the operation as if this session had started it.
+// Attach runs the operation as if this session had started it.
 func (s *Session) Attach(ctx context.Context, emit func(stack.Event)) (*stack.Plan, error) {
 	s.mu.Lock()
 	ran := s.ran

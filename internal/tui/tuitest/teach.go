@@ -29,7 +29,7 @@ func teaching(s *lesson.Step) *lesson.Step {
 	return s
 }
 
-func (s *Session) Words(context.Context) (session.Words, error) { return s.Known, nil }
+func (s *Session) TextValues(context.Context) (session.TextValues, error) { return s.Known, nil }
 
 func (s *Session) Check(ctx context.Context, step *lesson.Step, report func(check.Result)) ([]check.Result, error) {
 	s.call("check %s", step.ID)

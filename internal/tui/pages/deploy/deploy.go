@@ -235,7 +235,7 @@ func (d *Page) graphHead(w int) []string {
 	switch d.op.Phase {
 	case operation.Applying:
 		head := []string{d.op.Progress.Head(w)}
-		for _, l := range d.op.Progress.Trouble(w) {
+		for _, l := range d.op.Progress.StoppedTasks(w) {
 			head = append(head, draw.Cut(l, w, t))
 		}
 		return head[:min(len(head), 3)]

@@ -62,21 +62,21 @@ func (c *contents) choose() string {
 	return c.headings[c.scroll.Cursor].ID
 }
 
-// place is where the learner was before a jump.
-type place struct {
+// position is where the learner was before a jump.
+type position struct {
 	step int
 	at   []byte // in the reader's words
 }
 
-// placesMost bounds the way back.
-const placesMost = 100
+// trailMost bounds the way back.
+const trailMost = 100
 
 // jump goes to another step, or nowhere yet in this one, and remembers where it
 // came from.
 func (g *Page) jump(step int) {
 	g.keepPlace()
-	g.trail = append(g.trail, place{g.at, g.places[g.step().ID]})
-	g.trail = g.trail[max(0, len(g.trail)-placesMost):]
+	g.trail = append(g.trail, position{g.at, g.places[g.step().ID]})
+	g.trail = g.trail[max(0, len(g.trail)-trailMost):]
 	if step != g.at {
 		g.show(step)
 		g.save()

@@ -120,14 +120,14 @@ func (e *editor) view(w, h int) []string {
 	case e.file.Text == "":
 		state = t.Dim.Render("new file")
 	}
-	says := ""
+	message := ""
 	switch {
 	case e.file.Fault != nil:
-		says = t.Attention.Render(fmt.Sprintf("%s line %d: %s", t.Signs.Warn, e.file.Fault.Line, e.file.Fault.Message))
+		message = t.Attention.Render(fmt.Sprintf("%s line %d: %s", t.Signs.Warn, e.file.Fault.Line, e.file.Fault.Message))
 	case e.alters && !e.Info.ReadOnly:
-		says = t.Dim.Render("Saving here writes tabs as spaces and leaves control characters out.")
+		message = t.Dim.Render("Saving here writes tabs as spaces and leaves control characters out.")
 	}
 	line, lines := e.area.Position()
-	out := []string{draw.Ends(t.Heading.Render(clean.Line(e.file.Name))+" "+t.Dim.Render(fmt.Sprintf("line %d of %d", line, lines)), state, w, t), draw.Cut(says, w, t)}
+	out := []string{draw.Ends(t.Heading.Render(clean.Line(e.file.Name))+" "+t.Dim.Render(fmt.Sprintf("line %d of %d", line, lines)), state, w, t), draw.Cut(message, w, t)}
 	return append(out, e.area.View(w, h-len(out), t)...)
 }

@@ -87,7 +87,7 @@ type Page struct {
 	search   search
 	contents contents
 	editor   *editor        // over the step, nil for none
-	trail    []place        // where the learner was before each jump
+	trail    []position     // where the learner was before each jump
 	doing    int            // generation of the job that does what the text offers
 	ending   *reader.Reader // the last page: what was done
 	endTitle string
@@ -208,7 +208,7 @@ func (g *Page) Refresh() {
 // holds reports whether a conditional part of the text is shown; what is not
 // known yet is.
 func (g *Page) holds(when string) bool {
-	ok, known := g.Words.Holds[when]
+	ok, known := g.TextValues.Holds[when]
 	return ok || !known
 }
 
@@ -415,7 +415,7 @@ func (g *Page) View(w, h int) []string {
 		if g.Layout.Compact {
 			return draw.Indent(g.lay.read.X, read)
 		}
-		return g.beside(read, h)
+		return g.joinRail(read, h)
 	}
 	read := g.viewStep(s)
 	if h := g.lay.exercise.H; h > 0 {
@@ -430,11 +430,11 @@ func (g *Page) View(w, h int) []string {
 		}
 		return draw.Indent(g.lay.read.X, read)
 	}
-	return g.beside(draw.Block(read, h), h)
+	return g.joinRail(draw.Block(read, h), h)
 }
 
-// beside puts the list of steps at the left of what is read.
-func (g *Page) beside(read []string, h int) []string {
+// joinRail puts the list of steps at the left of what is read.
+func (g *Page) joinRail(read []string, h int) []string {
 	t := g.Theme
 	rail := draw.Block(g.viewRail(railWidth, h), h)
 	gap := strings.Repeat(" ", g.lay.read.X-railWidth-3)

@@ -134,14 +134,14 @@ func (s *search) key(k tea.KeyPressMsg) (tea.Cmd, bool) {
 func (s *search) view(w, h int) []string {
 	t := s.Theme
 	needle := strings.ToLower(strings.TrimSpace(s.field.Value))
-	says := "all steps"
+	count := "all steps"
 	if needle != "" {
-		says = draw.Count(len(s.hits), "place")
+		count = draw.Count(len(s.hits), "place")
 		if len(s.hits) == hitsMost {
-			says = "the first " + says
+			count = "the first " + count
 		}
 	}
-	out := []string{draw.Ends(t.Key.Render("/")+s.field.View(t), t.Dim.Render(says), w, t), ""}
+	out := []string{draw.Ends(t.Key.Render("/")+s.field.View(t), t.Dim.Render(count), w, t), ""}
 	if len(s.hits) == 0 {
 		return append(out, t.Dim.Render("No step has this."))
 	}

@@ -419,7 +419,7 @@ func (l *Page) viewService(w int) []string {
 		}
 		if i > 0 {
 			st = t.Dim
-			word = "on its way out"
+			word = "being replaced"
 		}
 		l := fmt.Sprintf("%s  rev %-3s %s  %d/%d  %s", head, revision(d.Revision), draw.Bar(part, 20, st, t), d.Running, d.Desired, st.Render(word))
 		if d.Pending > 0 {

@@ -283,14 +283,14 @@ func (l *Page) View(w, h int) []string {
 		return append(head, draw.Clip(l.viewNothing(), w, t)...)
 	}
 	if l.len() == 0 {
-		says, way := " No line so far has "+t.Strong.Render(l.filter.Value)+" in it.", " "+t.Key.Render("esc")+t.Dim.Render(" shows all lines again")
+		message, hint := " No line so far has "+t.Strong.Render(l.filter.Value)+" in it.", " "+t.Key.Render("esc")+t.Dim.Render(" shows all lines again")
 		if !l.filtering() {
-			says, way = " "+t.Dim.Render(t.Signs.Working+" So far nobody but the load balancer has asked anything. Open the URL, and the request appears here."), ""
+			message, hint = " "+t.Dim.Render(t.Signs.Working+" So far nobody but the load balancer has asked anything. Open the URL, and the request appears here."), ""
 		}
 		if l.found.down > l.ring.First() {
-			says = " " + t.Dim.Render("Looking through "+draw.Thousands(l.ring.Len())+" lines")
+			message = " " + t.Dim.Render("Looking through "+draw.Thousands(l.ring.Len())+" lines")
 		}
-		return append(head, draw.Cut(says, w, t), "", way)
+		return append(head, draw.Cut(message, w, t), "", hint)
 	}
 	rows := make([]string, 0, l.height)
 	for i := l.last(); i >= 0 && len(rows) < l.height; i-- {

@@ -36,9 +36,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/dlclark/regexp2/v2.runClock"))
 }
 
-// stage plays a session before an audience of one test, on a clock of its own:
-// time passes only while the stage waits.
-type stage struct {
+// driver runs the screens of a fake session in one test, on a clock of its own:
+// time passes only while the driver waits.
+type driver struct {
 	t      *testing.T
 	s      *tuitest.Session
 	m      *tui.Model
@@ -53,12 +53,12 @@ type stage struct {
 	ends   error    // how that ends
 }
 
-// play opens the workshop at a size and hands it to the story.
-func play(t *testing.T, s func() *tuitest.Session, w, h int, o tui.Options, story func(*stage)) {
+// drive opens the screens at a size and runs the script.
+func drive(t *testing.T, s func() *tuitest.Session, w, h int, o tui.Options, script func(*driver)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		st := &stage{t: t, s: s(), w: w, h: h, msgs: make(chan tea.Msg), ctx: ctx, cancel: cancel}
+		st := &driver{t: t, s: s(), w: w, h: h, msgs: make(chan tea.Msg), ctx: ctx, cancel: cancel}
 		st.m = tui.NewModel(ctx, st.s, o)
 		st.m.SetExec(func(args []string, says string) error {
 			st.ran = append(st.ran, strings.Join(args, " ")+says)
@@ -71,11 +71,11 @@ func play(t *testing.T, s func() *tuitest.Session, w, h int, o tui.Options, stor
 		st.run(st.m.Init())
 		st.resize(w, h)
 		st.wait(555 * time.Millisecond) // not together with what the session does
-		story(st)
+		script(st)
 	})
 }
 
-func (st *stage) run(cmd tea.Cmd) {
+func (st *driver) run(cmd tea.Cmd) {
 	if cmd == nil {
 		return
 	}
@@ -88,7 +88,7 @@ func (st *stage) run(cmd tea.Cmd) {
 	}()
 }
 
-func (st *stage) handle(msg tea.Msg) {
+func (st *driver) handle(msg tea.Msg) {
 	switch msg := msg.(type) {
 	case nil:
 		return
@@ -128,7 +128,7 @@ func (st *stage) handle(msg tea.Msg) {
 }
 
 // check holds every frame to the size of the screen.
-func (st *stage) check() {
+func (st *driver) check() {
 	st.t.Helper()
 	frame := st.m.View().Content
 	if frame == "" {
@@ -146,7 +146,7 @@ func (st *stage) check() {
 }
 
 // wait lets time pass.
-func (st *stage) wait(d time.Duration) {
+func (st *driver) wait(d time.Duration) {
 	st.t.Helper()
 	end := time.After(d)
 	for {
@@ -159,7 +159,7 @@ func (st *stage) wait(d time.Duration) {
 	}
 }
 
-func (st *stage) resize(w, h int) {
+func (st *driver) resize(w, h int) {
 	st.w, st.h = w, h
 	st.handle(tea.WindowSizeMsg{Width: w, Height: h})
 }
@@ -169,7 +169,7 @@ var named = map[string]rune{"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": 
 	"home": tea.KeyHome, "end": tea.KeyEnd}
 
 // press sends keys; a word that names no key is typed letter by letter.
-func (st *stage) press(keys ...string) {
+func (st *driver) press(keys ...string) {
 	st.t.Helper()
 	for _, k := range keys {
 		switch {
@@ -197,15 +197,15 @@ func keyOf(slug string) string {
 }
 
 // open presses the key of a page.
-func (st *stage) open(slug string) {
+func (st *driver) open(slug string) {
 	st.t.Helper()
 	st.press(keyOf(slug))
 }
 
-func (st *stage) screen() string { return ansi.Strip(st.m.View().Content) }
+func (st *driver) screen() string { return ansi.Strip(st.m.View().Content) }
 
-// sees fails the story unless the screen shows all of these.
-func (st *stage) sees(texts ...string) {
+// sees fails the test unless the screen shows all of these.
+func (st *driver) sees(texts ...string) {
 	st.t.Helper()
 	screen := st.screen()
 	flat := strings.Join(strings.Fields(screen), " ")
@@ -216,7 +216,7 @@ func (st *stage) sees(texts ...string) {
 	}
 }
 
-func (st *stage) seesNot(texts ...string) {
+func (st *driver) seesNot(texts ...string) {
 	st.t.Helper()
 	for _, x := range texts {
 		if strings.Contains(st.screen(), x) {
@@ -225,9 +225,9 @@ func (st *stage) seesNot(texts ...string) {
 	}
 }
 
-// called fails the story unless the session was asked these things, in order
+// called fails the test unless the session was asked these things, in order
 // and with nothing else of their kind between.
-func (st *stage) called(want ...string) {
+func (st *driver) called(want ...string) {
 	st.t.Helper()
 	var got []string
 	for _, c := range st.s.Calls() {
@@ -242,21 +242,21 @@ func (st *stage) called(want ...string) {
 
 // golden holds what the page shows, its notice and its hints against
 // testdata/NAME-WxH.txt: everything but what the frame shows around every page.
-func (st *stage) golden(name string) {
+func (st *driver) golden(name string) {
 	st.t.Helper()
 	st.wait(40 * time.Millisecond) // lines that were held back have come
 	st.compare(fmt.Sprintf("%s-%dx%d.txt", name, st.w, st.h), plain(st.body())+st.m.PageHints()+"\n")
 }
 
 // coloured is golden with the colours, without the hints.
-func (st *stage) coloured(name string) {
+func (st *driver) coloured(name string) {
 	st.t.Helper()
 	st.compare(fmt.Sprintf("%s-%dx%d.ansi", name, st.w, st.h), st.body())
 }
 
 // frame holds the whole frame against testdata/frame-NAME-WxH.txt. Pages are held
 // by golden: a frame changes with every page that is added.
-func (st *stage) frame(name string) {
+func (st *driver) frame(name string) {
 	st.t.Helper()
 	st.wait(40 * time.Millisecond)
 	st.compare(fmt.Sprintf("frame-%s-%dx%d.txt", name, st.w, st.h), plain(st.m.View().Content+"\n"))
@@ -264,7 +264,7 @@ func (st *stage) frame(name string) {
 
 // body is the frame without the line at the top with its rule, and without the
 // line of keys at the bottom.
-func (st *stage) body() string {
+func (st *driver) body() string {
 	lines := strings.SplitAfter(st.m.View().Content+"\n", "\n")
 	return strings.Join(lines[2:len(lines)-2], "") // the last is empty
 }
@@ -278,7 +278,7 @@ func plain(screen string) string {
 	return strings.Join(lines, "\n")
 }
 
-func (st *stage) compare(file, got string) {
+func (st *driver) compare(file, got string) {
 	st.t.Helper()
 	path := filepath.Join("testdata", file)
 	if *update {

@@ -61,8 +61,8 @@ func TestFullDisk(t *testing.T) {
 			if err := errors.Join(cluster("before"), group("before")); err != nil {
 				t.Fatal(err)
 			}
-			if reason, _, sick := s.Sick(); sick {
-				t.Errorf("sick: %s", reason)
+			if reason, _, impaired := s.Impaired(); impaired {
+				t.Errorf("impaired: %s", reason)
 			}
 
 			d.Fail(failure, 0, 20)
@@ -78,9 +78,9 @@ func TestFullDisk(t *testing.T) {
 			if _, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err != nil {
 				t.Error(err)
 			}
-			reason, since, sick := s.Sick()
-			if got, at, ok := SickHeaders(*header); !sick || !ok || got != reason || !strings.Contains(reason, failure.Error()) || !at.Equal(since.UTC().Truncate(time.Second)) {
-				t.Errorf("sick %v since %v: %q; headers: %v since %v: %q", sick, since, reason, ok, at, got)
+			reason, since, impaired := s.Impaired()
+			if got, at, ok := ImpairedHeaders(*header); !impaired || !ok || got != reason || !strings.Contains(reason, failure.Error()) || !at.Equal(since.UTC().Truncate(time.Second)) {
+				t.Errorf("impaired %v since %v: %q; headers: %v since %v: %q", impaired, since, reason, ok, at, got)
 			}
 			listed, err := ecs.NewFromConfig(cfg).ListClusters(ctx, &ecs.ListClustersInput{})
 			if err != nil || len(listed.ClusterArns) != 1 {
@@ -91,11 +91,11 @@ func TestFullDisk(t *testing.T) {
 			if err := errors.Join(cluster("after"), group("after")); err != nil {
 				t.Error(err)
 			}
-			for deadline := time.Now().Add(10 * time.Second); sick && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-				reason, _, sick = s.Sick()
+			for deadline := time.Now().Add(10 * time.Second); impaired && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+				reason, _, impaired = s.Impaired()
 			}
-			if sick {
-				t.Errorf("still sick: %s", reason)
+			if impaired {
+				t.Errorf("still impaired: %s", reason)
 			}
 			if err := s.Close(); err != nil {
 				t.Error(err)

@@ -21,10 +21,10 @@ import (
 var sizes = [][2]int{{80, 24}, {120, 40}, {200, 60}}
 
 // The whole way: read, plan, say no, say yes, watch, read logs, clean up.
-func TestTheWholeWay(t *testing.T) {
+func TestDeployToCleanUp(t *testing.T) {
 	for _, size := range sizes {
 		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
-			play(t, tuitest.New, size[0], size[1], tui.Options{}, func(st *stage) {
+			drive(t, tuitest.New, size[0], size[1], tui.Options{}, func(st *driver) {
 				st.sees("Welcome", "SANDBOX", "nothing deployed", "In this workshop you deploy")
 				st.frame("guide-first")
 				st.open("live")
@@ -47,7 +47,7 @@ func TestTheWholeWay(t *testing.T) {
 				st.sees("Planning", "Fetching the AWS provider", "75%")
 				st.golden("deploy-planning")
 				st.wait(3 * time.Second)
-				st.sees("28 to create", "a private network in two zones", "private network 10.0.0.0/16")
+				st.sees("28 to create", "a VPC in two zones", "VPC 10.0.0.0/16, your private network")
 				st.golden("deploy-plan")
 
 				st.press("a")
@@ -132,7 +132,7 @@ func TestColours(t *testing.T) {
 	for _, light := range []bool{false, true} {
 		name := map[bool]string{true: "light", false: "dark"}[light]
 		t.Run(name, func(t *testing.T) {
-			play(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live", Light: light}, func(st *stage) {
+			drive(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live", Light: light}, func(st *driver) {
 				st.wait(2 * time.Second)
 				st.sees("2 of 2 running")
 				st.coloured("live-" + name)
@@ -148,7 +148,7 @@ func TestColours(t *testing.T) {
 }
 
 func TestASCII(t *testing.T) {
-	play(t, tuitest.NewUp, 80, 24, tui.Options{ASCII: true}, func(st *stage) {
+	drive(t, tuitest.NewUp, 80, 24, tui.Options{ASCII: true}, func(st *driver) {
 		pages := append(tui.Pages(), lesson.Screen{Slug: "the help", Key: "?"})
 		for _, page := range pages {
 			st.press(page.Key)
@@ -168,7 +168,7 @@ func TestASCII(t *testing.T) {
 }
 
 func TestInterruptAnApply(t *testing.T) {
-	play(t, tuitest.New, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, tuitest.New, 120, 40, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.press("enter")
 		st.wait(3 * time.Second)
 		st.press("a", "y")
@@ -193,7 +193,7 @@ func TestInterruptAnApply(t *testing.T) {
 }
 
 func TestInterruptHard(t *testing.T) {
-	play(t, tuitest.New, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, tuitest.New, 120, 40, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.press("enter")
 		st.wait(3 * time.Second)
 		st.press("a", "y")
@@ -206,7 +206,7 @@ func TestInterruptHard(t *testing.T) {
 }
 
 func TestQuitWhileTerraformWorks(t *testing.T) {
-	play(t, tuitest.New, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, tuitest.New, 80, 24, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.press("enter")
 		st.wait(3 * time.Second)
 		st.press("a", "y")
@@ -221,12 +221,12 @@ func TestQuitWhileTerraformWorks(t *testing.T) {
 		if !st.quit {
 			t.Fatal("y did not quit")
 		}
-		// Close, at the end of the story, stops Terraform and waits for it.
+		// Close, at the end of the script, stops Terraform and waits for it.
 	})
 }
 
 func TestLeaveWhileTerraformWorks(t *testing.T) {
-	play(t, tuitest.New, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, tuitest.New, 80, 24, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.press("enter")
 		st.wait(3 * time.Second)
 		st.press("a", "y")
@@ -246,7 +246,7 @@ func TestAnApplyOfAnotherProcess(t *testing.T) {
 		s.Elsewhere = &session.Operation{Op: stack.OpApply, By: "workshop deploy --yes", Started: time.Now()}
 		return s
 	}
-	play(t, elsewhere, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, elsewhere, 120, 40, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.wait(10 * time.Second)
 		st.sees("Applying", "Started by workshop deploy --yes at")
 		st.press("ctrl+c")
@@ -271,7 +271,7 @@ func TestTheLastRunDidNotEnd(t *testing.T) {
 				s.Last = &c.last
 				return s
 			}
-			play(t, session, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+			drive(t, session, 120, 40, tui.Options{Page: "deploy"}, func(st *driver) {
 				st.wait(time.Second)
 				st.sees(c.sees)
 				st.open("cleanup")
@@ -289,7 +289,7 @@ func TestARepair(t *testing.T) {
 		s.Fix = "The last run could not save Terraform's state, but left a copy. Put that copy back?"
 		return s
 	}
-	play(t, session, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, session, 120, 40, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.wait(time.Second)
 		st.press("enter")
 		st.wait(3 * time.Second)
@@ -313,7 +313,7 @@ func TestTheAccountIsTypedOnce(t *testing.T) {
 		s.Unconfirmed = &doctor.NotConfirmedError{Account: "123456789012", Alias: "training", Region: "eu-west-1"}
 		return s
 	}
-	play(t, session, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, session, 120, 40, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.wait(time.Second)
 		st.press("enter")
 		st.wait(3 * time.Second)
@@ -339,7 +339,7 @@ func TestTheSandboxIsSick(t *testing.T) {
 		s.Problem = "The sandbox does not work as it should: no space left on device"
 		return s
 	}
-	play(t, session, 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, session, 80, 24, tui.Options{}, func(st *driver) {
 		for _, page := range tui.Pages() {
 			st.open(page.Slug)
 			st.wait(10 * time.Second)
@@ -359,7 +359,7 @@ func TestWhatAStopCutsShort(t *testing.T) {
 		}
 		return s
 	}
-	play(t, session, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, session, 80, 24, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.wait(time.Second)
 		st.press("enter")
 		st.wait(3 * time.Second)
@@ -380,7 +380,7 @@ func TestThePlanHasWhatTheStateLost(t *testing.T) {
 		s.PlanAs.Add(stack.Change{Address: "arn:aws:elasticloadbalancing:1:lb", Type: "load balancers", Action: stack.ActionDelete, Group: stack.GroupLost, Title: "load balancers: workshop-x"})
 		return s
 	}
-	play(t, session, 120, 40, tui.Options{Page: "cleanup"}, func(st *stage) {
+	drive(t, session, 120, 40, tui.Options{Page: "cleanup"}, func(st *driver) {
 		st.wait(time.Second)
 		st.press("enter")
 		st.wait(3 * time.Second)
@@ -390,7 +390,7 @@ func TestThePlanHasWhatTheStateLost(t *testing.T) {
 }
 
 func TestQuitWithAStackUp(t *testing.T) {
-	play(t, tuitest.NewUp, 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, tuitest.NewUp, 80, 24, tui.Options{}, func(st *driver) {
 		st.press("q")
 		st.sees("Your stack is still up", "costs nothing here", "tasks keep running", "workshop sandbox stop", "Clean up first")
 		st.frame("quit")
@@ -416,7 +416,7 @@ func TestABrokenConfiguration(t *testing.T) {
 			Detail: `An argument named "cidr_blok" is not expected here. Did you mean "cidr_block"?`, Snippet: `  cidr_blok = "10.0.0.0/16"`}}
 		return s
 	}
-	play(t, broken, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, broken, 80, 24, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.press("enter")
 		st.wait(3 * time.Second)
 		st.sees("Terraform could not make a plan", "network.tf, line 23", `cidr_blok = "10.0.0.0/16"`, "Did you mean", "workshop reset")
@@ -435,7 +435,7 @@ func TestAFailedApply(t *testing.T) {
 		s.FailDiag = stack.Diagnostic{Severity: "error", Summary: "creating IAM Role: EntityAlreadyExists: Role already exists", File: "permissions.tf", Line: 17}
 		return s
 	}
-	play(t, failing, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, failing, 80, 24, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.press("enter")
 		st.wait(3 * time.Second)
 		st.press("a", "y")
@@ -449,7 +449,7 @@ func TestAFailedApply(t *testing.T) {
 func TestTheDiagram(t *testing.T) {
 	for _, size := range sizes {
 		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
-			play(t, tuitest.New, size[0], size[1], tui.Options{Page: "deploy"}, func(st *stage) {
+			drive(t, tuitest.New, size[0], size[1], tui.Options{Page: "deploy"}, func(st *driver) {
 				st.press("g")
 				st.sees("Load balancer", "not there")
 				st.press("esc", "enter")
@@ -494,7 +494,7 @@ func TestTheDiagram(t *testing.T) {
 // While Terraform waits for tasks that cannot start, the screens say why.
 func TestTasksThatCannotStart(t *testing.T) {
 	bad := func() *tuitest.Session { s := tuitest.New(); s.BadImage = true; return s }
-	play(t, bad, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, bad, 120, 40, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.press("enter")
 		st.wait(3 * time.Second)
 		st.press("a", "y")
@@ -523,19 +523,19 @@ func TestAChangedPlan(t *testing.T) {
 			Changes: []stack.Change{
 				{Address: "aws_subnet.public[2]", Type: "aws_subnet", Action: stack.ActionCreate, Group: stack.GroupNetwork, Title: "public subnet in eu-west-1c"},
 				{Address: "aws_lb_target_group.app", Type: "aws_lb_target_group", Action: stack.ActionReplace, Group: stack.GroupLoadBalancer, Title: "list of healthy tasks", Fields: []string{"port"}, Reason: "port cannot be changed in place"},
-				{Address: "aws_ecs_service.app", Type: "aws_ecs_service", Action: stack.ActionUpdate, Group: stack.GroupService, Title: "service: two tasks, kept alive", Fields: []string{"desired_count"}},
+				{Address: "aws_ecs_service.app", Type: "aws_ecs_service", Action: stack.ActionUpdate, Group: stack.GroupService, Title: "ECS service, keeps 2 tasks running", Fields: []string{"desired_count"}},
 				{Address: "aws_cloudwatch_log_group.old", Type: "aws_cloudwatch_log_group", Action: stack.ActionDelete, Group: stack.GroupObservability, Title: "old logs"},
 				{Address: "aws_sqs_queue.mine", Type: "aws_sqs_queue", Action: stack.ActionCreate, Title: "\x1b[31mqueue"},
 			},
-			Drift: []stack.Change{{Address: "aws_ecs_service.app", Action: stack.ActionUpdate, Title: "service: two tasks, kept alive", Fields: []string{"desired_count"}}}}
+			Drift: []stack.Change{{Address: "aws_ecs_service.app", Action: stack.ActionUpdate, Title: "ECS service, keeps 2 tasks running", Fields: []string{"desired_count"}}}}
 		return s
 	}
-	play(t, changed, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, changed, 120, 40, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.sees("The stack is up")
 		st.press("p")
 		st.wait(3 * time.Second)
 		st.sees("1 to change", "1 to replace", "1 to delete", "-/+ list of healthy tasks", "because port cannot be changed in place",
-			"~ service: two tasks", "changes desired_count", "Changed outside Terraform", "Other")
+			"~ ECS service, keeps 2 tasks", "changes desired_count", "Changed outside Terraform", "Other")
 		st.golden("deploy-changed")
 		st.press("a")
 		st.sees("Apply this plan?", "create 1, change 1, delete and make again 1", "Yes, apply it")
@@ -544,7 +544,7 @@ func TestAChangedPlan(t *testing.T) {
 
 func TestAnEmptyPlan(t *testing.T) {
 	same := func() *tuitest.Session { s := tuitest.NewUp(); s.PlanAs = &stack.Plan{}; return s }
-	play(t, same, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, same, 80, 24, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.press("p")
 		st.wait(3 * time.Second)
 		st.sees("Nothing to change")
@@ -554,18 +554,18 @@ func TestAnEmptyPlan(t *testing.T) {
 }
 
 func TestLogsThatEndAreNotFollowed(t *testing.T) {
-	play(t, func() *tuitest.Session {
+	drive(t, func() *tuitest.Session {
 		s := tuitest.NewUp()
 		s.LogError = errors.New("access denied")
 		return s
-	}, 120, 24, tui.Options{Page: "logs"}, func(st *stage) {
+	}, 120, 24, tui.Options{Page: "logs"}, func(st *driver) {
 		st.wait(time.Minute) // the notice has gone
 		st.sees("no new lines: the logs cannot be followed")
 	})
 }
 
 func TestLogsKeepThePlaceWhilePaused(t *testing.T) {
-	play(t, tuitest.NewUp, 80, 24, tui.Options{Page: "logs"}, func(st *stage) {
+	drive(t, tuitest.NewUp, 80, 24, tui.Options{Page: "logs"}, func(st *driver) {
 		st.wait(30 * time.Second)
 		st.sees("following")
 		st.press("up")
@@ -600,7 +600,7 @@ func TestLogsThatOutrunTheEye(t *testing.T) {
 		s.LogEvery, s.LogBatch = 10*time.Millisecond, 40
 		return s
 	}
-	play(t, flood, 120, 40, tui.Options{Page: "logs"}, func(st *stage) {
+	drive(t, flood, 120, 40, tui.Options{Page: "logs"}, func(st *driver) {
 		st.wait(40 * time.Second)
 		st.sees("lines a second: faster than the eye", "are kept")
 		st.press("/", "echo")
@@ -610,7 +610,7 @@ func TestLogsThatOutrunTheEye(t *testing.T) {
 }
 
 func TestAStoppedTaskIsSaidOnEveryPage(t *testing.T) {
-	play(t, tuitest.NewUp, 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, tuitest.NewUp, 80, 24, tui.Options{}, func(st *driver) {
 		st.wait(3 * time.Second)
 		st.s.Crash()
 		st.wait(1500 * time.Millisecond)
@@ -621,7 +621,7 @@ func TestAStoppedTaskIsSaidOnEveryPage(t *testing.T) {
 }
 
 func TestLiveActionsAsk(t *testing.T) {
-	play(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live"}, func(st *stage) {
+	drive(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live"}, func(st *driver) {
 		st.wait(2 * time.Second)
 		st.press("x")
 		st.sees("Stop task 7f3a?")
@@ -644,7 +644,7 @@ func TestLiveActionsAsk(t *testing.T) {
 }
 
 func TestAStalePictureSaysSinceWhen(t *testing.T) {
-	play(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live"}, func(st *stage) {
+	drive(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live"}, func(st *driver) {
 		st.wait(2 * time.Second)
 		st.s.Stale(errors.New("the sandbox does not answer"))
 		st.wait(20 * time.Second)
@@ -659,7 +659,7 @@ func TestALeftoverIsNotAReceiptForNothing(t *testing.T) {
 		s.Left = []sweep.Leftover{{Kind: "log groups", ID: "/aws/ecs/containerinsights/x/performance", Note: "AWS makes this one by itself"}}
 		return s
 	}
-	play(t, left, 80, 24, tui.Options{Page: "cleanup"}, func(st *stage) {
+	drive(t, left, 80, 24, tui.Options{Page: "cleanup"}, func(st *driver) {
 		st.press("r")
 		st.wait(2 * time.Second)
 		st.sees("1 thing still there", "/aws/ecs/containerinsights/x/performance", "AWS makes this one by itself")
@@ -679,7 +679,7 @@ func TestReadOnlyLooksButDoesNotTouch(t *testing.T) {
 		s.Info.ReadOnly, s.Info.Holder = true, "workshop deploy (process 4242)"
 		return s
 	}
-	play(t, held, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, held, 80, 24, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.sees("READ ONLY")
 		st.press("p")
 		st.sees("You can look but not change: workshop deploy (process 4242)")
@@ -703,7 +703,7 @@ func TestNotReady(t *testing.T) {
 		s.ReadyErr = errors.New("Terraform could not be fetched: no network")
 		return s
 	}
-	play(t, ill, 80, 24, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, ill, 80, 24, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.sees("could not get ready", "no network", "r tries again")
 		st.s.ReadyErr = nil
 		st.press("enter", "r")
@@ -718,7 +718,7 @@ func TestWhatHappenedWhileAwayIsSaid(t *testing.T) {
 		s.Info.Notes = []string{"2 tasks were started again.\x1b[31m"}
 		return s
 	}
-	play(t, back, 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, back, 80, 24, tui.Options{}, func(st *driver) {
 		st.wait(time.Second)
 		st.sees("! 2 tasks were started again.")
 		st.wait(10 * time.Second)
@@ -727,7 +727,7 @@ func TestWhatHappenedWhileAwayIsSaid(t *testing.T) {
 }
 
 func TestTheWindow(t *testing.T) {
-	play(t, tuitest.NewUp, 59, 15, tui.Options{Page: "live"}, func(st *stage) {
+	drive(t, tuitest.NewUp, 59, 15, tui.Options{Page: "live"}, func(st *driver) {
 		st.sees("59 columns and 15 rows", "at least 60 by 16", "Nothing is lost")
 		st.frame("too-small")
 		st.resize(60, 16)
@@ -756,7 +756,7 @@ func TestTheWindow(t *testing.T) {
 }
 
 func TestTheBackgroundIsLight(t *testing.T) {
-	play(t, tuitest.New, 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, tuitest.New, 80, 24, tui.Options{}, func(st *driver) {
 		before := st.m.View().Content
 		st.handle(tea.BackgroundColorMsg{Color: white{}})
 		if st.m.View().Content == before {
@@ -771,7 +771,7 @@ func (white) RGBA() (r, g, b, a uint32) { return 0xffff, 0xffff, 0xffff, 0xffff 
 
 func TestThePlaceIsKept(t *testing.T) {
 	var saved session.Progress
-	play(t, tuitest.New, 120, 40, tui.Options{}, func(st *stage) {
+	drive(t, tuitest.New, 120, 40, tui.Options{}, func(st *driver) {
 		st.press("n", "n", "s", "down", "down", "enter")
 		st.sees("Two tasks in two zones")
 		saved = st.s.Saved()
@@ -780,14 +780,14 @@ func TestThePlaceIsKept(t *testing.T) {
 		}
 	})
 	back := func() *tuitest.Session { s := tuitest.New(); s.Progress = saved; return s }
-	play(t, back, 120, 40, tui.Options{}, func(st *stage) {
+	drive(t, back, 120, 40, tui.Options{}, func(st *driver) {
 		st.sees("Two tasks in two zones", "✓ Welcome", "▸ Explore", "· Deploy")
 	})
 }
 
 func TestRunABlock(t *testing.T) {
 	at := func() *tuitest.Session { s := tuitest.NewUp(); s.Progress.Step = "deploy"; return s }
-	play(t, at, 120, 40, tui.Options{}, func(st *stage) {
+	drive(t, at, 120, 40, tui.Options{}, func(st *driver) {
 		st.sees("curl -i http://localhost:18080")
 		st.press("tab", "tab", "enter")
 		st.wait(2 * time.Second)
@@ -810,7 +810,7 @@ func TestRunABlock(t *testing.T) {
 // Wrong keys do nothing but what they say.
 func TestEveryKeyOnEveryPage(t *testing.T) {
 	for _, make := range []func() *tuitest.Session{tuitest.New, tuitest.NewUp} {
-		play(t, make, 80, 24, tui.Options{}, func(st *stage) {
+		drive(t, make, 80, 24, tui.Options{}, func(st *driver) {
 			for _, page := range tui.Pages() {
 				st.press("esc", "esc", page.Key)
 				for r := ' '; r <= '~'; r++ {
@@ -837,7 +837,7 @@ func atDeploy() *tuitest.Session { s := tuitest.New(); s.Progress.Step = "deploy
 func TestTeaching(t *testing.T) {
 	for _, size := range sizes {
 		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
-			play(t, atDeploy, size[0], size[1], tui.Options{}, func(st *stage) {
+			drive(t, atDeploy, size[0], size[1], tui.Options{}, func(st *driver) {
 				st.wait(time.Second)
 				st.sees("Checks 0 of 2", "c check")
 				st.seesNot("Terraform has made 0") // nobody has asked
@@ -870,7 +870,7 @@ func TestTeaching(t *testing.T) {
 // Checks run by themselves while the step is read.
 func TestChecksRunByThemselves(t *testing.T) {
 	at := func() *tuitest.Session { s := tuitest.NewUp(); s.Progress.Step = "deploy"; return s }
-	play(t, at, 120, 40, tui.Options{}, func(st *stage) {
+	drive(t, at, 120, 40, tui.Options{}, func(st *driver) {
 		st.wait(2 * time.Second)
 		st.sees("Checks 2 of 2", "✓ the URL answers", "Every check of this step passes")
 		n := len(st.s.Calls())
@@ -879,7 +879,7 @@ func TestChecksRunByThemselves(t *testing.T) {
 			t.Errorf("what passed was asked %d times more", again-n)
 		}
 	})
-	play(t, atDeploy, 120, 40, tui.Options{}, func(st *stage) {
+	drive(t, atDeploy, 120, 40, tui.Options{}, func(st *driver) {
 		st.wait(61 * time.Second)
 		n := 0
 		for _, c := range st.s.Calls() {
@@ -894,7 +894,7 @@ func TestChecksRunByThemselves(t *testing.T) {
 }
 
 func TestSolve(t *testing.T) {
-	play(t, atDeploy, 120, 40, tui.Options{}, func(st *stage) {
+	drive(t, atDeploy, 120, 40, tui.Options{}, func(st *driver) {
 		st.press("S")
 		st.sees("Do this step for you?", "1. Plan and apply the configuration.", "you see how much it is and are asked")
 		st.golden("guide-solve")
@@ -919,7 +919,7 @@ func TestSolve(t *testing.T) {
 		st.wait(time.Second)
 		st.sees("Checks 2 of 2", "done in")
 	})
-	play(t, atDeploy, 120, 40, tui.Options{}, func(st *stage) {
+	drive(t, atDeploy, 120, 40, tui.Options{}, func(st *driver) {
 		st.press("S", "y")
 		st.wait(4 * time.Second)
 		st.press("ctrl+c") // while it asks
@@ -933,7 +933,7 @@ func TestSolve(t *testing.T) {
 
 func TestTheEnd(t *testing.T) {
 	last := func() *tuitest.Session { s := tuitest.New(); s.Progress.Step = "next"; return s }
-	play(t, last, 120, 40, tui.Options{}, func(st *stage) {
+	drive(t, last, 120, 40, tui.Options{}, func(st *driver) {
 		st.press("n")
 		st.wait(100 * time.Millisecond)
 		st.sees("Progress so far", "2 of 2", "well done")
@@ -947,7 +947,7 @@ func TestTheEnd(t *testing.T) {
 }
 
 func TestSearch(t *testing.T) {
-	play(t, tuitest.New, 80, 24, tui.Options{}, func(st *stage) {
+	drive(t, tuitest.New, 80, 24, tui.Options{}, func(st *driver) {
 		st.press("/")
 		st.sees("all steps", "Architecture", "Where next")
 		st.press("balancer")
@@ -970,7 +970,7 @@ func TestTheTasksStopByThemselves(t *testing.T) {
 		s.TTL = &session.TTL{At: time.Now().Add(3 * time.Hour)}
 		return s
 	}
-	play(t, up, 120, 40, tui.Options{Page: "deploy"}, func(st *stage) {
+	drive(t, up, 120, 40, tui.Options{Page: "deploy"}, func(st *driver) {
 		st.wait(2 * time.Second)
 		st.sees("The tasks stop at 03:00, in 2 h 59 min. Everything else stays, and costs money on AWS until `workshop destroy`.")
 		st.open("live")

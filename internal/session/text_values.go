@@ -10,8 +10,8 @@ import (
 	"workshop/internal/target"
 )
 
-// Words fill in the steps' texts.
-type Words struct {
+// TextValues fill in the steps' texts.
+type TextValues struct {
 	Values map[string]string // by the name in {{ name }}
 	Holds  map[string]bool   // by condition
 }
@@ -62,11 +62,11 @@ func (n Names) Value(name string) (value string, ok bool) {
 	return n.Course.Variable(name, string(kind))
 }
 
-// Words looks up every name and condition that the steps have. It reads files and
+// TextValues looks up every name and condition that the steps have. It reads files and
 // asks nobody.
-func (s *Session) Words(ctx context.Context) (Words, error) {
+func (s *Session) TextValues(ctx context.Context) (TextValues, error) {
 	course, _ := s.Course() // Open returns its faults
-	w := Words{Values: map[string]string{}, Holds: map[string]bool{}}
+	w := TextValues{Values: map[string]string{}, Holds: map[string]bool{}}
 	value := func(name string) (string, bool) {
 		v, ok := w.Values[name]
 		if !ok {
