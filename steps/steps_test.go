@@ -16,10 +16,8 @@ func TestCourse(t *testing.T) {
 		t.Fatal(err)
 	}
 	schema := check.ReadConfiguration(terraform.Files).Schema(nil)
-	var ids []string
 	least, most := 0, 0 // minutes
 	for _, s := range c.Steps {
-		ids = append(ids, s.ID)
 		least, most = least+s.Estimate.Min, most+s.Estimate.Max
 		if s.Estimate.Max == 0 || len(s.Goals) == 0 {
 			t.Errorf("%s has no estimate or no goals", s.File)

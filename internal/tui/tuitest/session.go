@@ -447,9 +447,12 @@ func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Even
 		if err := s.sleep(ctx, 100*time.Millisecond); err != nil {
 			return nil, err
 		}
-		select {
+		select { // first: both are closed after a hard stop
 		case <-hard:
 			return nil, errors.New("terraform was killed")
+		default:
+		}
+		select {
 		case <-soft:
 			if !asked {
 				asked = true
