@@ -210,18 +210,20 @@ func (t *planTree) view(w, h int, th style.Theme) []string {
 		default:
 			c := g.changes[r.change]
 			mark, st := sign(c.Action, th)
-			left := fmt.Sprintf("     %s %s", st.Render(fmt.Sprintf("%3s", mark)), clean.Line(c.Title))
-			if c.Title == "" {
-				left += clean.Line(c.Address)
-			}
+			left, after := fmt.Sprintf("     %s ", st.Render(fmt.Sprintf("%3s", mark))), ""
 			if c.Action == stack.ActionReplace && c.Reason != "" {
-				left += th.Attention.Render("  because " + clean.Line(c.Reason))
+				after = th.Attention.Render("  because " + clean.Line(c.Reason))
 			} else if c.Action == stack.ActionUpdate && len(c.Fields) > 0 {
-				left += th.Dim.Render("  changes " + clean.Line(strings.Join(c.Fields, ", ")))
+				after = th.Dim.Render("  changes " + clean.Line(strings.Join(c.Fields, ", ")))
 			}
-			l = left
-			if room := w - draw.Width(left) - 4; room >= draw.Width(c.Address) {
-				l = draw.Ends(left, th.Dim.Render(clean.Line(c.Address))+" ", w, th)
+			name, address := title(c), clean.Line(c.Address)
+			room := w - draw.Width(left+after) - 4 - draw.Width(address)
+			// The address says more than what AWS's word means, where there is room for one.
+			if short, _, ok := strings.Cut(name, ": "); ok && draw.Width(name) > room && draw.Width(short) <= room {
+				name = short
+			}
+			if l = left + name + after; draw.Width(name) <= room {
+				l = draw.Ends(l, th.Dim.Render(address)+" ", w, th)
 			}
 		}
 		if here {
