@@ -108,10 +108,10 @@ type fact struct {
 // entry is one diagnosis. It applies where everything that it names is true;
 // the first that applies is the answer, so the precise come before the general.
 type entry struct {
-	id    string
-	place source
-	stop  string // stopCode; empty for any
-	exit  []int  // exit codes; none for any
+	id     string
+	source source
+	stop   string // stopCode; empty for any
+	exit   []int  // exit codes; none for any
 	// patterns are patterns of which one must be found in the text; none for any. A
 	// pattern is the message's own words, letter case aside, in which * stands
 	// for anything and <name> too, whose text replaces {name} in what and do.
@@ -137,7 +137,7 @@ func find(f fact) (Answer, bool) {
 }
 
 func (e *entry) applies(f fact, lower string) (map[string]string, bool) {
-	if e.place&f.source == 0 || e.stop != "" && e.stop != f.stop {
+	if e.source&f.source == 0 || e.stop != "" && e.stop != f.stop {
 		return nil, false
 	}
 	if len(e.exit) > 0 {

@@ -295,8 +295,8 @@ func stepIDs(t *testing.T) (ids []string) {
 func TestCatalogueIsSound(t *testing.T) {
 	name, ids := regexp.MustCompile(`<(\w+)>`), stepIDs(t)
 	for _, e := range catalogue {
-		if e.id == "" || e.what == "" || e.do == "" || e.place == 0 {
-			t.Errorf("%q lacks its id, words or place", e.id)
+		if e.id == "" || e.what == "" || e.do == "" || e.source == 0 {
+			t.Errorf("%q lacks its id, words or source", e.id)
 		}
 		if !slices.Contains(ids, e.step) {
 			t.Errorf("%s names the step %q, which does not exist", e.id, e.step)
@@ -314,7 +314,7 @@ func TestCatalogueIsSound(t *testing.T) {
 		}
 		for _, pattern := range e.patterns {
 			text := strings.ReplaceAll(name.ReplaceAllString(pattern, "$1-x"), "*", " ... ")
-			f := fact{source: e.place, stop: e.stop, text: text}
+			f := fact{source: e.source, stop: e.stop, text: text}
 			if len(e.exit) > 0 {
 				f.exit = &e.exit[0]
 			}
