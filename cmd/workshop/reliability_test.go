@@ -807,44 +807,56 @@ func TestFaultyAccount(t *testing.T) {
 func TestCredentialsExpire(t *testing.T) {
 	n := needsLong(t)
 	for i := range n {
-		t.Run(strconv.Itoa(i+1), func(t *testing.T) {
-			t.Parallel()
-			p := newVictim(t)
-			p.inAccount()
-			var expired atomic.Bool
-			p.proxy(func(w http.ResponseWriter, r *http.Request) bool {
-				if !expired.Load() {
-					return false
-				}
-				code := "ExpiredToken"
-				switch {
-				case strings.Contains(r.Header.Get("Authorization"), "/ec2/aws4_request"):
-					code = "RequestExpired"
-				case r.Header.Get("X-Amz-Target") != "":
-					code = "ExpiredTokenException"
-				}
-				refuse(w, r, http.StatusForbidden, code, "The security token included in the request is expired")
-				return true
+		for _, ph := range []phase{whileApplying, whilePlanning, whileDestroying} {
+			t.Run(fmt.Sprintf("%s/%d", ph, i+1), func(t *testing.T) {
+				t.Parallel()
+				credentialsExpire(t, ph, ph.at(theCommand, i, n))
 			})
-			c := p.start("deploy", "--yes")
-			p.reach(whileApplying.at(theCommand, i, n))
-			before := len(c.out.String())
-			expired.Store(true)
-			began := time.Now()
-			if p.within(expiredTime, func() bool { return strings.Contains(strings.ToLower(c.out.String()[before:]), "expired") }) {
-				t.Logf("said after %.0f s", time.Since(began).Seconds())
-			} else {
-				t.Errorf("not a word after %s:\n%s", expiredTime, tail(c.out.String()))
-			}
-			_ = c.cmd.Process.Signal(os.Interrupt)
-			if !c.ended(commandTime) {
-				t.Errorf("the command still runs %s after Ctrl-C:\n%s", commandTime, tail(c.out.String()))
-			}
-			p.truthful("the command", c.out.String())
-			expired.Store(false)
-			p.emptied()
-		})
+		}
 	}
+}
+
+func credentialsExpire(t *testing.T, ph phase, pt point) {
+	t.Helper()
+	p := newVictim(t)
+	p.inAccount()
+	var expired atomic.Bool
+	p.proxy(func(w http.ResponseWriter, r *http.Request) bool {
+		if !expired.Load() {
+			return false
+		}
+		code := "ExpiredToken"
+		switch {
+		case strings.Contains(r.Header.Get("Authorization"), "/ec2/aws4_request"):
+			code = "RequestExpired"
+		case r.Header.Get("X-Amz-Target") != "":
+			code = "ExpiredTokenException"
+		}
+		refuse(w, r, http.StatusForbidden, code, "The security token included in the request is expired")
+		return true
+	})
+	args := []string{"deploy", "--yes"}
+	if ph == whileDestroying {
+		p.run(0, args...)
+		args[0] = "destroy"
+	}
+	c := p.start(args...)
+	p.reach(pt)
+	before := len(c.out.String())
+	expired.Store(true)
+	began := time.Now()
+	if p.within(expiredTime, func() bool { return strings.Contains(strings.ToLower(c.out.String()[before:]), "expired") }) {
+		t.Logf("said after %.0f s", time.Since(began).Seconds())
+	} else {
+		t.Errorf("not a word after %s:\n%s", expiredTime, tail(c.out.String()))
+	}
+	_ = c.cmd.Process.Signal(os.Interrupt)
+	if !c.ended(commandTime) {
+		t.Errorf("the command still runs %s after Ctrl-C:\n%s", commandTime, tail(c.out.String()))
+	}
+	p.truthful("the command", c.out.String())
+	expired.Store(false)
+	p.emptied()
 }
 
 // ec2 calls an action of EC2 as somebody beside the program would.
