@@ -813,6 +813,9 @@ func TestNATGateway(t *testing.T) {
 		t.Errorf("state = %s", s)
 	}
 	d := w.do("DescribeNatGateways", "NatGatewayId.1="+id)
+	if mode := d.one("natGatewaySet/item/availabilityMode"); mode != "zonal" {
+		t.Errorf("the availability mode is %q", mode) // on which provider 6 branches
+	}
 	eni := d.one("natGatewaySet/item/natGatewayAddressSet/item/networkInterfaceId")
 	a := w.do("DescribeAddresses", "AllocationId.1="+ip)
 	same(t, "address is on the gateway's interface", a.all("addressesSet/item/networkInterfaceId"), eni)

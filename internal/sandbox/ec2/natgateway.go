@@ -13,6 +13,7 @@ type natGateway struct {
 	SubnetId             string
 	VpcId                string
 	ConnectivityType     string
+	AvailabilityMode     string // zonal; gateways stored by an older program have none
 	CreateTime           time.Time
 	DeleteTime           time.Time
 	FailureCode          string
@@ -42,8 +43,11 @@ func natGatewayResource(x *EC2) *resource[natGateway] {
 	return &resource[natGateway]{
 		name: "natgateway", prefix: "nat", parameter: "natGatewayId", label: "NAT gateway ID",
 		notFound: "NatGatewayNotFound", malformed: "NatGatewayMalformed",
-		id:   func(n natGateway) string { return n.NatGatewayId },
-		view: func(n natGateway) natGateway { n.TagSet = x.tagSet(n.NatGatewayId); return n },
+		id: func(n natGateway) string { return n.NatGatewayId },
+		view: func(n natGateway) natGateway {
+			n.TagSet, n.AvailabilityMode = x.tagSet(n.NatGatewayId), "zonal"
+			return n
+		},
 		filters: filters[natGateway]{
 			"nat-gateway-id": value(func(n natGateway) string { return n.NatGatewayId }),
 			"state":          value(func(n natGateway) string { return n.State }),
@@ -90,6 +94,7 @@ type createNATGatewayIn struct {
 	SubnetId         string
 	AllocationId     string
 	ConnectivityType string
+	AvailabilityMode string
 	PrivateIpAddress string
 	ClientToken      string
 	TagSpecification []tagSpecification
@@ -103,6 +108,9 @@ type natGatewayOut struct {
 // createNATGateway starts to make a gateway. As on AWS it can still fail after
 // that: the gateway then becomes failed and says why.
 func (x *EC2) createNATGateway(_ context.Context, in *createNATGatewayIn) (*natGatewayOut, error) {
+	if in.AvailabilityMode == "regional" {
+		return nil, wire.Errorf("UnsupportedOperation", "Regional NAT gateways are not in the sandbox; give a subnet, which makes a zonal one.")
+	}
 	s, err := x.subnets.find(in.SubnetId)
 	if err != nil {
 		return nil, err

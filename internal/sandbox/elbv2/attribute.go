@@ -25,6 +25,9 @@ var (
 		"connection_logs.s3.enabled":                               "false",
 		"connection_logs.s3.prefix":                                "",
 		"deletion_protection.enabled":                              "false",
+		"health_check_logs.s3.bucket":                              "",
+		"health_check_logs.s3.enabled":                             "false",
+		"health_check_logs.s3.prefix":                              "",
 		"idle_timeout.timeout_seconds":                             "60",
 		"ipv6.deny_all_igw_traffic":                                "false",
 		"load_balancing.cross_zone.enabled":                        "true",
@@ -89,12 +92,13 @@ var choices = map[string][]string{
 }
 
 // change returns a copy of attributes with one of them set. known says which
-// there are.
-func change(attributes, known map[string]string, key, v *string) (map[string]string, error) {
+// there are, and of is what has them, in AWS's words: clients look for these where a
+// key is new.
+func change(of string, attributes, known map[string]string, key, v *string) (map[string]string, error) {
 	k, val := value(key), value(v)
 	before, ok := known[k]
 	if !ok {
-		return nil, wire.Errorf("ValidationError", "Attribute key '%s' is not recognized", k)
+		return nil, wire.Errorf("ValidationError", "%s attribute key '%s' is not recognized", of, k)
 	}
 	bad := false
 	if r, ok := ranges[k]; ok {
@@ -136,7 +140,7 @@ func (x *ELB) modifyBalancerAttributes(_ context.Context, in *elb.ModifyLoadBala
 		if value(a.Key) == "load_balancing.cross_zone.enabled" && value(a.Value) != "true" {
 			return nil, wire.Errorf("InvalidConfigurationRequest", "Cross-zone load balancing cannot be turned off for an Application Load Balancer")
 		}
-		if b.Attributes, err = change(b.Attributes, balancerDefaults, a.Key, a.Value); err != nil {
+		if b.Attributes, err = change("Load balancer", b.Attributes, balancerDefaults, a.Key, a.Value); err != nil {
 			return nil, err
 		}
 	}
@@ -165,7 +169,7 @@ func (x *ELB) modifyGroupAttributes(_ context.Context, in *elb.ModifyTargetGroup
 		return nil, err
 	}
 	for _, a := range in.Attributes {
-		if g.Attributes, err = change(g.Attributes, groupDefaults, a.Key, a.Value); err != nil {
+		if g.Attributes, err = change("Target group", g.Attributes, groupDefaults, a.Key, a.Value); err != nil {
 			return nil, err
 		}
 	}
@@ -194,7 +198,7 @@ func (x *ELB) modifyListenerAttributes(_ context.Context, in *elb.ModifyListener
 		return nil, err
 	}
 	for _, a := range in.Attributes {
-		if l.Attributes, err = change(l.Attributes, listenerDefaults, a.Key, a.Value); err != nil {
+		if l.Attributes, err = change("Listener", l.Attributes, listenerDefaults, a.Key, a.Value); err != nil {
 			return nil, err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -71,9 +72,14 @@ func run(to string) error {
 		if err != nil {
 			return err
 		}
-		if services[name], err = cut(m, ops); err != nil {
+		model, err := cut(m, ops)
+		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
+		if keys := attributeKeys(m); len(keys) > 0 {
+			model["attributeKeys"] = keys
+		}
+		services[name] = model
 	}
 	var b bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
@@ -172,6 +178,25 @@ func cut(m map[string]any, ops []string) (map[string]any, error) {
 		operations[name] = op
 	}
 	return map[string]any{"metadata": pick(m["metadata"].(map[string]any), metadataKeys), "operations": operations, "shapes": kept}, nil
+}
+
+// listed is a key at the head of an entry of a list in the documentation.
+var listed = regexp.MustCompile(`<li>\s*<p>\s*<code>([a-z0-9_]+\.[a-z0-9_.]+)</code>`)
+
+// attributeKeys returns the keys that the documentation of ELB's attributes lists, by
+// shape: they are strings to the model.
+func attributeKeys(m map[string]any) map[string][]string {
+	out := map[string][]string{}
+	for name, s := range m["shapes"].(map[string]any) {
+		members, _ := s.(map[string]any)["members"].(map[string]any)
+		key, _ := members["Key"].(map[string]any)
+		if doc, _ := key["documentation"].(string); strings.HasSuffix(name, "Attribute") {
+			for _, found := range listed.FindAllStringSubmatch(doc, -1) {
+				out[name] = append(out[name], found[1])
+			}
+		}
+	}
+	return out
 }
 
 func pick(m map[string]any, keys []string) map[string]any {
