@@ -234,6 +234,13 @@ var needInit = map[string]bool{
 	"Backend initialization required, please run \"terraform init\"": true,
 }
 
+// asksForUpgrade reports whether init found a provider locked to a version that the
+// configuration no longer takes. The words have been stable since Terraform 0.14, and
+// are OpenTofu's too ("must use tofu init -upgrade").
+func asksForUpgrade(d Diagnostic) bool {
+	return strings.Contains(d.Detail, "does not match configured version constraint") && strings.Contains(d.Detail, "init -upgrade")
+}
+
 func diagnosticError(op Op, all []Diagnostic) *DiagnosticError {
 	e := &DiagnosticError{Op: op}
 	for _, d := range all {

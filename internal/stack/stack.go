@@ -248,16 +248,26 @@ func (s *Stack) init(ctx context.Context, o *operation, force bool, extra ...str
 	if !s.opts.Terraform.Tofu && len(extra) == 0 && s.opts.Terraform.atLeast(initJSON) {
 		args = append(args, "-json")
 	}
-	err = s.run(ctx, o, func() Op { return OpInit }, env, args, func(m message) Event {
+	upgrade := false
+	event := func(m message) Event {
 		e := m.event(OpInit)
 		switch {
 		case e.Type == EventDownload && cli.local:
 			e.Type = EventLog // a link, made in no time
 		case e.Diagnostic != nil && e.Diagnostic.Summary == mirrorWarning && cli.local:
 			e.Type, e.Diagnostic = EventLog, nil
+		case e.Diagnostic != nil && asksForUpgrade(*e.Diagnostic):
+			upgrade = true
+			e.Type, e.Message, e.Diagnostic = EventLog, "The configuration asks for another version of a provider than the lock file has.", nil
 		}
 		return e
-	})
+	}
+	err = s.run(ctx, o, func() Op { return OpInit }, env, args, event)
+	var d *DiagnosticError // of a program whose init has no -json
+	if upgrade && err != nil || errors.As(err, &d) && slices.ContainsFunc(d.Diagnostics, asksForUpgrade) {
+		send(o.emit, Event{Type: EventLog, Op: OpInit, Message: "Selecting that version with init -upgrade."})
+		err = s.run(ctx, o, func() Op { return OpInit }, env, append(args, "-upgrade"), event)
+	}
 	if err != nil {
 		return err
 	}
