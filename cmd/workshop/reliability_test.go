@@ -739,7 +739,8 @@ func refuse(w http.ResponseWriter, r *http.Request, status int, code, message st
 		w.Header().Set("Content-Type", "application/cbor")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, "\xa2"+text("__type")+text(code)+text("message")+text(message))
-	case r.Header.Get("X-Amz-Target") != "":
+	case r.Header.Get("X-Amz-Target") != "", strings.Contains(r.Header.Get("Authorization"), "/scheduler/aws4_request"):
+		w.Header().Set("X-Amzn-Errortype", code)
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": message})

@@ -30,7 +30,7 @@ const (
 	questionTimeout = 30 * time.Second
 	callTimeout     = 20 * time.Second // of one attempt
 	atOnce          = 6                // questions under way at the same time
-	attempts        = 3                // of one call
+	attempts        = 6                // of one call: a receipt proves nothing where one question is given up
 
 	// tagsAtMost is the number of ARNs that elbv2's DescribeTags takes, and
 	// describeAtMost of clusters or tasks that ECS describes at once;
