@@ -28,6 +28,7 @@ CLIENTS = {
     "monitoring": "cloudwatch",
     "servicequotas": "service-quotas",
     "tagging": "resourcegroupstaggingapi",
+    "scheduler": "scheduler",
 }
 config = botocore.config.Config(retries={"max_attempts": 0}, inject_host_prefix=False)
 client = {k: boto3.client(v, config=config) for k, v in CLIENTS.items()}
@@ -203,6 +204,16 @@ for i in range(3):
     scaling.put_scaling_policy(
         PolicyName=f"p{i}", ServiceNamespace="ecs", ResourceId="service/c0/s0", ScalableDimension="ecs:service:DesiredCount", PolicyType="TargetTrackingScaling",
         TargetTrackingScalingPolicyConfiguration={"TargetValue": 99.0, "DisableScaleIn": True, "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}},
+    )
+
+schedules = client["scheduler"]
+trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "scheduler.amazonaws.com"}}]}
+scheduled_by = iam.create_role(RoleName="scheduled-by", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+for i in range(3):
+    schedules.create_schedule_group(Name=f"g{i}")
+    schedules.create_schedule(
+        Name=f"s{i}", ScheduleExpression="at(2100-01-01T00:00:00)", FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": "arn:aws:scheduler:::aws-sdk:ecs:updateService", "RoleArn": scheduled_by, "Input": "{}"},
     )
 
 metrics = client["monitoring"]
