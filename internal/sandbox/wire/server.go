@@ -314,8 +314,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 // The headers of an answer that say what the sandbox lacks: a text with percent
 // encoding, and a time (RFC 3339).
 const (
-	impairedHeader = "X-Workshop-Impaired"
-	sinceHeader    = "X-Workshop-Impaired-Since"
+	impairedHeader = "X-Workshop-Sick"
+	sinceHeader    = "X-Workshop-Sick-Since"
 )
 
 func (s *Server) setSick(h http.Header) {
