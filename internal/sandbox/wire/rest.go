@@ -163,10 +163,10 @@ func (rt *route) tree(r *http.Request, members map[string]any, body []byte) (map
 
 // route finds the service and operation that a REST request is for, if it is one.
 func (s *Server) route(r *http.Request, c *call) {
-	path := strings.Split(r.URL.EscapedPath(), "/")
 	if r.Header.Get("X-Amz-Target") != "" || speaksCBOR(r) {
 		return
 	}
+	path := strings.Split(r.URL.EscapedPath(), "/")
 	for _, svc := range s.rest {
 		for i := range svc.routes {
 			if members, ok := svc.routes[i].match(r.Method, path); ok {
