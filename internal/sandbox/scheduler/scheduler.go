@@ -5,6 +5,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -89,15 +90,15 @@ type schedule struct {
 
 // New opens the account's schedules.
 func New(a *account.Account, t Timing, roles Roles, log *slog.Logger) (*Scheduler, error) {
-	groups, err := store.NewTable[group](a.Store, "scheduler.group")
+	s := &Scheduler{account: a, timing: t, roles: roles, log: log}
+	err := errors.Join(
+		store.OpenTable(a.Store, &s.groups, "scheduler.group"),
+		store.OpenTable(a.Store, &s.schedules, "scheduler.schedule"),
+	)
 	if err != nil {
 		return nil, err
 	}
-	schedules, err := store.NewTable[schedule](a.Store, "scheduler.schedule")
-	if err != nil {
-		return nil, err
-	}
-	return &Scheduler{account: a, timing: t, roles: roles, log: log, groups: groups, schedules: schedules}, nil
+	return s, nil
 }
 
 // Tagged lists the groups that have tags; schedules cannot have any.
@@ -161,7 +162,9 @@ func (s *Scheduler) Service() *wire.Service {
 	return w
 }
 
-func (s *Scheduler) create(_ context.Context, in *sched.CreateScheduleInput) (*sched.CreateScheduleOutput, error) {
+// requested returns the schedule that a request describes, checked and with AWS's
+// defaults.
+func (s *Scheduler) requested(in *sched.CreateScheduleInput) (schedule, error) {
 	v := schedule{
 		Group: defaultGroup, Name: aws.ToString(in.Name), Expression: aws.ToString(in.ScheduleExpression), Zone: aws.ToString(in.ScheduleExpressionTimezone),
 		Description: in.Description, Key: in.KmsKeyArn, Start: in.StartDate, End: in.EndDate, State: in.State, After: in.ActionAfterCompletion,
@@ -170,7 +173,12 @@ func (s *Scheduler) create(_ context.Context, in *sched.CreateScheduleInput) (*s
 	if in.GroupName != nil {
 		v.Group = *in.GroupName
 	}
-	if err := s.check(&v); err != nil {
+	return v, s.check(&v)
+}
+
+func (s *Scheduler) create(_ context.Context, in *sched.CreateScheduleInput) (*sched.CreateScheduleOutput, error) {
+	v, err := s.requested(in)
+	if err != nil {
 		return nil, err
 	}
 	if old, ok := s.schedules.Get(key(v.Group, v.Name)); ok {
@@ -187,15 +195,9 @@ func (s *Scheduler) create(_ context.Context, in *sched.CreateScheduleInput) (*s
 // update replaces a schedule: what the request does not have goes back to its
 // default.
 func (s *Scheduler) update(_ context.Context, in *sched.UpdateScheduleInput) (*sched.UpdateScheduleOutput, error) {
-	v := schedule{
-		Group: defaultGroup, Name: aws.ToString(in.Name), Expression: aws.ToString(in.ScheduleExpression), Zone: aws.ToString(in.ScheduleExpressionTimezone),
-		Description: in.Description, Key: in.KmsKeyArn, Start: in.StartDate, End: in.EndDate, State: in.State, After: in.ActionAfterCompletion,
-		Window: in.FlexibleTimeWindow, Target: in.Target,
-	}
-	if in.GroupName != nil {
-		v.Group = *in.GroupName
-	}
-	if err := s.check(&v); err != nil {
+	create := sched.CreateScheduleInput(*in) // the two have the same members
+	v, err := s.requested(&create)
+	if err != nil {
 		return nil, err
 	}
 	old, err := s.find(&v.Group, v.Name)
