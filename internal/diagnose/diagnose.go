@@ -112,7 +112,7 @@ type entry struct {
 	source source
 	stop   string // stopCode; empty for any
 	exit   []int  // exit codes; none for any
-	// patterns are patterns of which one must be found in the text; none for any. A
+	// patterns are texts of which one must be found; none for any. A
 	// pattern is the message's own words, letter case aside, in which * stands
 	// for anything and <name> too, whose text replaces {name} in what and do.
 	patterns []string

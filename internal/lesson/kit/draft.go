@@ -22,7 +22,8 @@ type Draft struct {
 }
 
 // NewDraft returns the draft of the workshop in the folder steps, with the
-// folder of its configuration; screens are the pages that its steps may name. It is empty before Look has read it.
+// folder of its configuration; screens are the pages that its steps may name. The
+// draft is empty before Look has read it.
 func NewDraft(steps, terraform fs.FS, screens []lesson.Screen) *Draft {
 	return &Draft{steps: steps, terraform: terraform, screens: screens, good: map[string][]byte{}, course: &lesson.Course{Title: "Workshop"}}
 }

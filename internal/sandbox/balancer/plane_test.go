@@ -300,9 +300,9 @@ func TestHealthChecksLookLikeAWS(t *testing.T) {
 
 func TestUnhealthyTargetGetsNoTraffic(t *testing.T) {
 	r := newRig(t)
-	var impaired atomic.Bool
+	var unhealthy atomic.Bool
 	first := r.target(1, func(w http.ResponseWriter, req *http.Request) {
-		if req.URL.Path == "/healthz" && impaired.Load() {
+		if req.URL.Path == "/healthz" && unhealthy.Load() {
 			w.WriteHeader(500)
 		}
 		io.WriteString(w, "first")
@@ -310,14 +310,14 @@ func TestUnhealthyTargetGetsNoTraffic(t *testing.T) {
 	second := r.target(2, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "second") })
 	r.await(first, Healthy, "")
 	r.await(second, Healthy, "")
-	impaired.Store(true)
+	unhealthy.Store(true)
 	r.await(first, Unhealthy, "Target.ResponseCodeMismatch")
 	for range 10 {
 		if _, body, _ := get(t, r.url); body != "second" {
 			t.Fatalf("%q answered", body)
 		}
 	}
-	impaired.Store(false)
+	unhealthy.Store(false)
 	r.await(first, Healthy, "")
 }
 

@@ -60,9 +60,9 @@ func (n *network) ReachesService(_, service string) bool {
 // targets is a target group that finds its targets healthy two seconds after
 // their registration unless the test says otherwise, and drains for ten.
 type targets struct {
-	since    map[string]time.Time
-	draining map[string]time.Time
-	impaired func(ip string) bool
+	since     map[string]time.Time
+	draining  map[string]time.Time
+	unhealthy func(ip string) bool
 }
 
 const group = "arn:aws:elasticloadbalancing:eu-west-1:000000000000:targetgroup/web/1"
@@ -88,7 +88,7 @@ func (g *targets) TargetHealth(_, ip string, _ int) (string, string, string) {
 		return "", "", ""
 	case time.Since(at) < 2*time.Second:
 		return "initial", "Elb.InitialHealthChecking", "Initial health checks in progress"
-	case g.impaired != nil && g.impaired(ip):
+	case g.unhealthy != nil && g.unhealthy(ip):
 		return "unhealthy", "Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]"
 	}
 	return "healthy", "", ""

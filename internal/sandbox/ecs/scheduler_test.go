@@ -259,8 +259,8 @@ func TestUnhealthyTargetsAreReplacedAfterTheGrace(t *testing.T) {
 		})
 		w.until("steady", steady)
 		w.look(func() {
-			for impaired := range w.targets.since {
-				w.targets.impaired = func(ip string) bool { return ip == impaired }
+			for unhealthy := range w.targets.since {
+				w.targets.unhealthy = func(ip string) bool { return ip == unhealthy }
 			}
 		})
 		at := time.Now()
