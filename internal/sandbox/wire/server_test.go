@@ -253,6 +253,10 @@ func TestSickHeaders(t *testing.T) {
 		_, _ = ecs.NewFromConfig(cfg).DescribeClusters(t.Context(), &ecs.DescribeClustersInput{})
 		return got
 	}
+	// docs/sandbox.md names the headers, and other versions of the program read them.
+	if h := ask(keys); h.Get("X-Workshop-Sick") == "" || h.Get("X-Workshop-Sick-Since") == "" {
+		t.Errorf("the headers are %v", h)
+	}
 	if reason, since, impaired := wire.ImpairedHeaders(ask(keys)); !impaired || reason != want || !since.Equal(at) {
 		t.Errorf("%v %q since %v", impaired, reason, since)
 	}
