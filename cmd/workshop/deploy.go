@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -504,17 +503,8 @@ func (c *commandLine) startOver(ctx context.Context, yes bool) error {
 }
 
 func counted(s *stack.Summary) string {
-	var parts []string
-	for _, p := range []struct {
-		n    int
-		what string
-	}{{s.Created, "created"}, {s.Updated, "changed"}, {s.Replaced, "replaced"}, {s.Deleted, "deleted"}} {
-		if p.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
-		}
-	}
-	if len(parts) == 0 {
+	if s.Empty() {
 		return "nothing to do"
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(s.Counts(), ", ")
 }

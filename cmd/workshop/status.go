@@ -132,7 +132,7 @@ func (c *commandLine) status(s *session.Session, t *target.Target) (status, farg
 	if err != nil {
 		return st, fargate.Ref{}, err
 	}
-	st.Stack.Resources, st.TTL = len(resources), s.TTL(time.Now())
+	st.Stack.Resources, st.TTL = len(resources), session.TTLOf(resources, time.Now())
 	st.Stack.Lost = len(resources) == 0 && s.Lost()
 	ref, err := s.Ref()
 	switch {

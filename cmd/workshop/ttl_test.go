@@ -41,7 +41,7 @@ func TestTTL(t *testing.T) {
 			t.Fatalf("the tasks go on after %s: %+v, %+v", until, st.Service, st.TTL)
 		}
 	}
-	if out := p.run(0, "status"); !strings.Contains(out, "ttl     The tasks were stopped at ") {
+	if out := p.run(0, "status"); !strings.Contains(out, "ttl     The tasks were to stop at ") {
 		t.Errorf("status after the time:\n%s", out)
 	}
 

@@ -14,23 +14,20 @@ import (
 // what is up now to what will be up when the plan is applied. Values that only AWS
 // decides are taken as the bundled configuration has them.
 func (s *Session) PriceOf(p *stack.Plan) (cost.Change, error) {
-	before, planned, err := s.planned(p)
-	if err != nil {
-		return cost.Change{}, err
-	}
-	lost, _ := p.Lost()
-	return cost.Change{Before: cost.Of(before, s.region()), After: cost.Of(planned, s.region()), Lost: len(lost)}, nil
+	c, _, err := s.priceOf(p)
+	return c, err
 }
 
-// planned returns the resources before and after a plan is applied.
-func (s *Session) planned(p *stack.Plan) (before, planned []cost.Resource, err error) {
+// priceOf is PriceOf, with the resources as the plan leaves them.
+func (s *Session) priceOf(p *stack.Plan) (c cost.Change, planned []cost.Resource, err error) {
 	up, err := s.resources(s.ledger())
 	if err != nil {
-		return nil, nil, err
+		return cost.Change{}, nil, err
 	}
-	before = drifted(up, p.Drift)
-	_, rest := p.Lost()
-	return before, after(before, rest.Changes), nil
+	before := drifted(up, p.Drift)
+	lost, rest := p.Lost()
+	planned = after(before, rest.Changes)
+	return cost.Change{Before: cost.Of(before, s.region()), After: cost.Of(planned, s.region()), Lost: len(lost)}, planned, nil
 }
 
 // CurrentCost is what the resources in Terraform's state cost an hour on AWS, with
@@ -51,11 +48,7 @@ func (s *Session) currentCost(l ledger) (cost.Estimate, error) {
 // that was seen after the last apply, where one was: autoscaling does not write it
 // into the state.
 func (s *Session) resources(l ledger) ([]cost.Resource, error) {
-	st, err := s.State()
-	if err != nil {
-		return nil, err
-	}
-	state, err := st.State()
+	state, err := s.stateResources()
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (s *Session) Stack(context.Context) (Stack, error) {
 		}
 	}
 	out.URL, _ = outputs["url"].(string)
-	out.TTL = ttlOf(resources, time.Now())
+	out.TTL = TTLOf(resources, time.Now())
 	out.Lost = !out.Exists && s.Lost()
 	if last, ok := s.LastOperation(); ok && last.State != operation.StateRunning {
 		out.Last = &LastRun{

@@ -93,11 +93,7 @@ func (f *facts) Terraform(ctx context.Context) (check.Terraform, error) {
 
 func (f *facts) Stack(ctx context.Context) (check.Stack, error) {
 	out := check.Stack{State: "none"}
-	st, err := f.s.State()
-	if err != nil {
-		return out, err
-	}
-	resources, err := st.State()
+	resources, err := f.s.stateResources()
 	if err != nil {
 		return out, err
 	}

@@ -45,8 +45,9 @@ func (s *Session) Cost(p *stack.Plan) Cost {
 		return Cost{Err: err}
 	}
 	out := Cost{Now: e.Hourly.Rate(), Whole: e.PerHourText(sandbox)}
+	ttl := ""
 	if p != nil {
-		price, err := s.PriceOf(p)
+		price, planned, err := s.priceOf(p)
 		if err != nil {
 			return Cost{Err: err}
 		}
@@ -55,17 +56,16 @@ func (s *Session) Cost(p *stack.Plan) Cost {
 			now := time.Now().UTC()
 			out.Warning = m.With(now, e).At(now).Warning()
 		}
+		if !p.Destroy {
+			ttl = s.plannedTTL(planned, time.Now())
+		}
 	}
 	if sandbox {
 		out.Now = "$0.00/h"
 	}
 	out.Hints = e.Hints()
-	if p != nil && !p.Destroy {
-		if _, planned, err := s.planned(p); err == nil {
-			if ttl := s.plannedTTL(planned, time.Now()); ttl != "" {
-				out.Hints = append(out.Hints, ttl)
-			}
-		}
+	if ttl != "" {
+		out.Hints = append(out.Hints, ttl)
 	}
 	for _, l := range e.Lines {
 		out.Parts = append(out.Parts, CostPart{What: l.What, Hourly: l.Hourly.Rate()})

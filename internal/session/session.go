@@ -258,6 +258,15 @@ func (s *Session) State() (*stack.Stack, error) {
 	return s.openStack(nil, nil, "")
 }
 
+// stateResources returns the resources in Terraform's state.
+func (s *Session) stateResources() ([]stack.Resource, error) {
+	st, err := s.State()
+	if err != nil {
+		return nil, err
+	}
+	return st.State()
+}
+
 // Exists reports whether Terraform's state holds anything.
 func (s *Session) Exists() bool {
 	st, err := s.State()

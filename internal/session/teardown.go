@@ -57,11 +57,7 @@ func (s *Session) ask(ctx context.Context) (sweep.Report, error) {
 // known lists what Terraform's state knows, by id and ARN. A state that cannot be
 // read knows nothing: then everything in the account is lost to it.
 func (s *Session) known() []string {
-	st, err := s.State()
-	if err != nil {
-		return nil
-	}
-	resources, err := st.State()
+	resources, err := s.stateResources()
 	if err != nil {
 		return nil
 	}

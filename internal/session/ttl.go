@@ -91,7 +91,8 @@ type TTL struct {
 	Passed bool `json:"passed"`
 }
 
-// Sentence says when the tasks stop, or stopped, and what that does not remove.
+// Sentence says when the tasks stop, or were to stop, and what that does not remove.
+// Whether they did the state does not know.
 func (t TTL) Sentence(now time.Time) string {
 	t.Passed = t.Passed || !t.At.After(now)
 	at := t.At.Local().Format("15:04")
@@ -99,7 +100,7 @@ func (t TTL) Sentence(now time.Time) string {
 		at += " on " + t.At.Local().Format(day)
 	}
 	if t.Passed {
-		return "The tasks were stopped at " + at + ", as --ttl said. Everything else is still there and costs money on AWS; the next deployment starts the tasks again."
+		return "The tasks were to stop at " + at + ", as --ttl said. Everything else is still there and costs money on AWS; the next deployment starts the tasks again."
 	}
 	return "The tasks stop at " + at + ", in " + cost.Span(t.At.Sub(now)) + ". Everything else stays, and costs money on AWS until `workshop destroy`."
 }
@@ -107,18 +108,15 @@ func (t TTL) Sentence(now time.Time) string {
 // TTL returns when the tasks of what is deployed stop by themselves, as the
 // schedule in Terraform's state says; nil where they do not, or nothing can be read.
 func (s *Session) TTL(now time.Time) *TTL {
-	st, err := s.State()
+	resources, err := s.stateResources()
 	if err != nil {
 		return nil
 	}
-	resources, err := st.State()
-	if err != nil {
-		return nil
-	}
-	return ttlOf(resources, now)
+	return TTLOf(resources, now)
 }
 
-func ttlOf(resources []stack.Resource, now time.Time) *TTL {
+// TTLOf is TTL for the resources of a state that has been read.
+func TTLOf(resources []stack.Resource, now time.Time) *TTL {
 	for _, r := range resources {
 		if at, ok := stopsAt(r.Type, r.Values); ok {
 			return &TTL{At: at, Passed: !at.After(now)}
@@ -177,7 +175,7 @@ func withoutTasks(all []cost.Resource) []cost.Resource {
 		case "aws_ecs_service":
 			out[i].Values = with(r.Values, map[string]any{"desired_count": float64(0)})
 		case "aws_appautoscaling_target":
-			out[i].Values = with(r.Values, map[string]any{"min_capacity": float64(0), "max_capacity": float64(0)})
+			out[i].Values = with(r.Values, map[string]any{"min_capacity": float64(0)})
 		}
 	}
 	return out

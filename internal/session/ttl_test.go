@@ -97,7 +97,7 @@ func TestTTL(t *testing.T) {
 	if got := s.TTL(now); got == nil || !got.At.Equal(at) || got.Passed {
 		t.Errorf("before: %+v", got)
 	}
-	if got := s.TTL(at); got == nil || !got.Passed || !strings.Contains(got.Sentence(at), "were stopped at") {
+	if got := s.TTL(at); got == nil || !got.Passed || !strings.Contains(got.Sentence(at), "were to stop at") {
 		t.Errorf("after: %+v", got)
 	}
 	if st, err := s.Stack(t.Context()); err != nil || st.TTL == nil {

@@ -3,6 +3,7 @@ package stack
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -104,6 +105,20 @@ type Plan struct {
 	// Drift is what changed outside Terraform since the last apply and bears on
 	// this plan. Only Details finds it out: Terraform's stream reports much else.
 	Drift []Change `json:"drift,omitempty"`
+}
+
+// Counts says what was done in words, "2 created"; nothing where nothing was done.
+func (s *Summary) Counts() []string {
+	var out []string
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{s.Created, "created"}, {s.Updated, "changed"}, {s.Replaced, "replaced"}, {s.Deleted, "deleted"}} {
+		if c.n > 0 {
+			out = append(out, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	return out
 }
 
 // Empty reports whether applying the plan would change nothing.

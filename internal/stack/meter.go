@@ -72,7 +72,7 @@ func NewMeter(p *Plan, begun time.Time, typical func(Change) time.Duration) *Met
 		it := &meterItem{change: c, state: Waiting}
 		m.items = append(m.items, it)
 		m.index[c.Address] = it
-		m.groups[base(c.Address)] = append(m.groups[base(c.Address)], it)
+		m.groups[Base(c.Address)] = append(m.groups[Base(c.Address)], it)
 	}
 	return m
 }
@@ -136,7 +136,7 @@ func (m *Meter) At(now time.Time) Reading {
 		case Waiting:
 			rr.Behind = m.unfinishedNeeds(it)
 		}
-		r.ETA = max(r.ETA, m.remaining(base(it.change.Address), now, left))
+		r.ETA = max(r.ETA, m.remaining(Base(it.change.Address), now, left))
 		r.Resources = append(r.Resources, rr)
 	}
 	switch {

@@ -21,9 +21,9 @@ import (
 // most of them to start the provider for its schema.
 const detailsTimeout = 2 * time.Minute
 
-// base is an address without its index: aws_subnet.public[0] is one of
+// Base returns an address without its index: aws_subnet.public[0] is one of
 // aws_subnet.public.
-func base(address string) string {
+func Base(address string) string {
 	name, _, _ := strings.Cut(lastStep(address), "[")
 	return address[:len(address)-len(lastStep(address))] + name
 }
@@ -64,7 +64,7 @@ func (c *configuration) change(m message) Change {
 		Action:  action(m.Change.Action),
 		Reason:  reasons[m.Change.Reason],
 	}
-	ch.Needs = c.needs(base(ch.Address))
+	ch.Needs = c.needs(Base(ch.Address))
 	c.describe(&ch, nil)
 	return ch
 }
@@ -74,7 +74,7 @@ func (c *configuration) change(m message) Change {
 func (c *configuration) describe(ch *Change, values map[string]any) {
 	file := ""
 	known := map[string]any{}
-	if d := c.resources[base(ch.Address)]; d != nil {
+	if d := c.resources[Base(ch.Address)]; d != nil {
 		file = d.file
 		maps.Copy(known, d.values)
 	}
@@ -96,7 +96,7 @@ func (c *configuration) describe(ch *Change, values map[string]any) {
 func (c *configuration) order(p *Plan) {
 	changing := map[string]bool{}
 	for _, ch := range p.Changes {
-		changing[base(ch.Address)] = true
+		changing[Base(ch.Address)] = true
 	}
 	users := map[string][]string{}
 	for from := range changing {
@@ -107,7 +107,7 @@ func (c *configuration) order(p *Plan) {
 	for i := range p.Changes {
 		ch := &p.Changes[i]
 		if ch.Action == ActionDelete {
-			ch.Needs = users[base(ch.Address)]
+			ch.Needs = users[Base(ch.Address)]
 			slices.Sort(ch.Needs)
 			continue
 		}

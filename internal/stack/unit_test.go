@@ -371,8 +371,8 @@ func TestBase(t *testing.T) {
 		"module.":                              "module.",
 		"":                                     "",
 	} {
-		if got := base(address); got != want {
-			t.Errorf("base(%q) = %q, want %q", address, got, want)
+		if got := Base(address); got != want {
+			t.Errorf("Base(%q) = %q, want %q", address, got, want)
 		}
 	}
 }

@@ -976,6 +976,6 @@ func TestTheTasksStopByThemselves(t *testing.T) {
 		st.open("live")
 		st.sees("The tasks stop at 03:00, in 2 h 59 min.")
 		st.wait(3 * time.Hour)
-		st.sees("The tasks were stopped at 03:00")
+		st.sees("The tasks were to stop at 03:00")
 	})
 }

@@ -241,7 +241,7 @@ func (g *Diagram) facts(p diagram.Part, w, rows int) []string {
 	var files []string
 	for _, a := range p.Addresses {
 		text := clean.Line(a)
-		if src, ok := g.sources[operation.Base(a)]; ok {
+		if src, ok := g.sources[stack.Base(a)]; ok {
 			text += " " + t.Accent.Render(clean.Line(src.At()))
 		}
 		if last := len(files) - 1; last >= 0 && draw.Width(files[last])+draw.Width(text)+3 <= w {
@@ -268,7 +268,7 @@ func (g *Diagram) code(p diagram.Part, rows int) []string {
 	if len(p.Addresses) == 0 || rows < 1 {
 		return nil
 	}
-	src, ok := g.sources[operation.Base(p.Addresses[0])]
+	src, ok := g.sources[stack.Base(p.Addresses[0])]
 	if !ok || src.Text == "" {
 		return nil
 	}

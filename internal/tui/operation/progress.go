@@ -38,7 +38,7 @@ func newProgress(s *page.Context, p *stack.Plan) *Progress {
 	}
 	st.meter = stack.NewMeter(p, s.Now(), st.usual)
 	for _, c := range p.Changes {
-		if name := Base(c.Address); st.titles[name] == "" {
+		if name := stack.Base(c.Address); st.titles[name] == "" {
 			st.titles[name] = title(c)
 		}
 	}
@@ -69,16 +69,6 @@ func (s *Progress) Reading() stack.Reading {
 
 // Elapsed returns for how long the apply has run, or ran.
 func (s *Progress) Elapsed() time.Duration { return s.Reading().Elapsed }
-
-// Base returns the address of a resource without its index.
-func Base(address string) string {
-	for i, r := range address {
-		if r == '[' {
-			return address[:i]
-		}
-	}
-	return address
-}
 
 func title(c stack.Change) string {
 	if c.Title == "" {

@@ -343,17 +343,12 @@ func needers(all []stack.Change, c stack.Change) []string {
 	var out []string
 	for _, x := range all {
 		for _, n := range x.Needs {
-			if n == base(c.Address) {
-				out = append(out, base(x.Address))
+			if n == stack.Base(c.Address) {
+				out = append(out, stack.Base(x.Address))
 			}
 		}
 	}
 	return out
-}
-
-func base(a string) string {
-	a, _, _ = strings.Cut(a, "[")
-	return a
 }
 
 func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) (*stack.Summary, error) {
@@ -405,13 +400,13 @@ func (s *Session) Apply(ctx context.Context, p *stack.Plan, emit func(stack.Even
 				ev.Type, ev.Message = stack.EventStarted, c.Address+": "+verb(c.Action)+"..."
 				emit(ev)
 				busy++
-				if base(c.Address) == "aws_ecs_service.app" && c.Action == stack.ActionCreate {
+				if stack.Base(c.Address) == "aws_ecs_service.app" && c.Action == stack.ActionCreate {
 					s.up(now)
 				}
 			case !x.done:
 				d := now.Sub(x.began)
 				ev.Elapsed = d
-				waits := s.BadImage && !p.Destroy && base(c.Address) == "aws_ecs_service.app"
+				waits := s.BadImage && !p.Destroy && stack.Base(c.Address) == "aws_ecs_service.app"
 				if waits && asked {
 					failed = stack.ErrStopped
 					continue
@@ -484,7 +479,7 @@ func verb(a stack.Action) string {
 func ready(p *stack.Plan, c stack.Change, done func(string) bool) bool {
 	for _, n := range c.Needs {
 		for _, o := range p.Changes {
-			if base(o.Address) == n && !done(o.Address) {
+			if stack.Base(o.Address) == n && !done(o.Address) {
 				return false
 			}
 		}
@@ -515,8 +510,8 @@ func (s *Session) Sources(context.Context) (map[string]stack.Source, error) {
 	out := map[string]stack.Source{}
 	files := map[stack.Group]string{stack.GroupNetwork: "network.tf", stack.GroupLoadBalancer: "load_balancer.tf", stack.GroupPermissions: "permissions.tf", stack.GroupService: "service.tf", stack.GroupObservability: "observability.tf"}
 	for i, c := range Changes() {
-		typ, name, _ := strings.Cut(base(c.Address), ".")
-		out[base(c.Address)] = stack.Source{File: files[c.Group], Line: 4 + 7*i,
+		typ, name, _ := strings.Cut(stack.Base(c.Address), ".")
+		out[stack.Base(c.Address)] = stack.Source{File: files[c.Group], Line: 4 + 7*i,
 			Text: fmt.Sprintf("resource %q %q {\n  name = \"%s-app\"\n\n  tags = {\n    Owner = \"you\"\n  }\n}", typ, name, name)}
 	}
 	return out, nil

@@ -172,14 +172,7 @@ func (d *Page) View(w, h int) []string {
 		head := fmt.Sprintf("%s Done in %s", t.Signs.Done, draw.Stopwatch(d.op.Progress.Elapsed()))
 		var did []string
 		if s := d.op.Summary; s != nil {
-			for _, x := range []struct {
-				n    int
-				what string
-			}{{s.Created, "created"}, {s.Updated, "changed"}, {s.Replaced, "replaced"}, {s.Deleted, "deleted"}} {
-				if x.n > 0 {
-					did = append(did, fmt.Sprintf("%d %s", x.n, x.what))
-				}
-			}
+			did = s.Counts()
 		}
 		lines := []string{"", " " + t.Good.Bold(true).Render(head) + t.Dim.Render("   "+strings.Join(did, t.Signs.Sep)), ""}
 		lines = append(lines, d.viewOutputs(w)...)
