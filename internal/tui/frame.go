@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -153,7 +154,7 @@ func (m *model) hints() []keys.Hint {
 		return []keys.Hint{{Key: "esc", Does: "back"}}
 	}
 	of := m.pages[m.current].Keys().Hints()
-	return append(of[:min(len(of), hintsMost):min(len(of), hintsMost)], m.keys.Hints()...)
+	return append(slices.Clip(of[:min(len(of), hintsMost)]), m.keys.Hints()...)
 }
 
 // bottom is the line of keys.
@@ -230,11 +231,13 @@ func (m *model) draw() string {
 	t := m.Theme
 	rule := t.Border.Render(strings.Repeat(t.Signs.Rule, l.W))
 	var body []string
+	fits := false
 	if m.help.open {
 		body = m.viewHelp(l.Body.W, l.Body.H)
 	} else if m.viewer != nil {
 		body = m.viewer.view(l.Body.W, l.Body.H)
 	} else {
+		_, fits = m.pages[m.current].(page.Fitter)
 		body = m.pages[m.current].View(l.Body.W, l.Body.H)
 	}
 	body = draw.Block(body, l.Body.H)
@@ -248,7 +251,7 @@ func (m *model) draw() string {
 	b.WriteString(rule)
 	for _, line := range body {
 		b.WriteByte('\n')
-		if pages[m.current].slug != "logs" || m.help.open { // log lines are cut once, when they are drawn
+		if !fits {
 			line = draw.Cut(line, l.W, t)
 		}
 		b.WriteString(line)

@@ -53,14 +53,18 @@ var pages = []pageSpec{
 	{"cleanup", "Clean up", func(p parts) page.Page { return cleanup.New(p.Context, p.session, p.destroy) }},
 }
 
-// Pages lists the pages with the keys that open them.
-func Pages() []lesson.Screen {
+// screens are the pages as others name them.
+var screens = func() []lesson.Screen {
 	out := make([]lesson.Screen, len(pages))
 	for i, p := range pages {
 		out[i] = lesson.Screen{Slug: p.slug, Title: p.title, Key: strconv.Itoa(i + 1)}
 	}
 	return out
-}
+}()
+
+// Pages lists the pages with the keys that open them. The list is shared: do not
+// change it.
+func Pages() []lesson.Screen { return screens }
 
 // Face names the places of the screens in the answers of package diagnose.
 var Face = diagnose.Face{Plan: place("deploy"), Tasks: place("live"), Logs: place("logs"), CleanUp: place("cleanup")}

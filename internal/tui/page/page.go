@@ -77,6 +77,9 @@ type (
 	Closer interface {
 		Close(ctx context.Context) error
 	}
+	// Fitter draws lines that are no wider than the page: the frame does not cut them
+	// again, for a page that draws many.
+	Fitter interface{ Fits() }
 	// Messenger receives messages that no other part of the screens knows.
 	Messenger interface{ Receive(tea.Msg) tea.Cmd }
 )

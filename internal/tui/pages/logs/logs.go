@@ -265,6 +265,9 @@ func (l *Page) Receive(msg tea.Msg) tea.Cmd {
 // SetEnded says whether the stream of lines has ended because of an error.
 func (l *Page) SetEnded(ended bool) { l.ended = ended }
 
+// Fits says that every line is cut when it is drawn.
+func (l *Page) Fits() {}
+
 // Changes returns 0: the page changes with its lines alone.
 func (l *Page) Changes() time.Duration { return 0 }
 
