@@ -132,7 +132,7 @@ func run(ctx context.Context, s *Subject, all []question, emit func(Check)) []Ch
 				}
 				<-done[id]
 				if before := checks[index[id]]; !before.OK || before.Severity == Unknown || before.Severity == Skipped {
-					check, ok = Check{Message: verdictText(q.id) + ": not checked, because the check of " + verdictText(id) + " comes first", Severity: Skipped}, false
+					check, ok = Check{Message: idText(q.id) + ": not checked, because the check of " + idText(id) + " comes first", Severity: Skipped}, false
 					break
 				}
 			}
@@ -171,5 +171,5 @@ func (s *Subject) opened() *target.Target {
 	return s.target
 }
 
-// verdictText is an id as a person reads it.
-func verdictText(id string) string { return strings.ReplaceAll(id, "-", " ") }
+// idText is an id as a person reads it.
+func idText(id string) string { return strings.ReplaceAll(id, "-", " ") }
