@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	questionTimeout = 30 * time.Second
+	questionTimeout = time.Minute
 	callTimeout     = 20 * time.Second // of one attempt
 	atOnce          = 6                // questions under way at the same time
 	attempts        = 6                // of one call: a receipt proves nothing where one question is given up

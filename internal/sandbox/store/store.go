@@ -68,7 +68,7 @@ type Store struct {
 type table interface {
 	dump(func(record) error) error
 	value(key string) (json.RawMessage, error) // nil for none
-	verify(most int) error
+	verify() error
 }
 
 type recordKey struct{ table, key string }

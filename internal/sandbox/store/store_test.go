@@ -229,7 +229,7 @@ func TestChangedInPlace(t *testing.T) {
 		func() { tab.Put("a", a); tab.Delete("b"); tab.Put("c", &row{"c"}); s.Rollback() },
 		func() { tab.Delete("b"); b.Name = "free again"; tab.Put("b", b) },
 		func() {
-			for i := range 3 * perTable {
+			for i := range 3 * smallTable {
 				tab.Put(fmt.Sprint(i), &row{"x"})
 			}
 		},
@@ -238,12 +238,12 @@ func TestChangedInPlace(t *testing.T) {
 			t.Errorf("section %d: %q", i, got)
 		}
 	}
-	last, _ := tab.Get(fmt.Sprint(3*perTable - 1))
+	last, _ := tab.Get(fmt.Sprint(3*smallTable - 1))
 	last.Name = "changed"
-	n := 0
-	for ; n < 5 && section(func() {}) == nil; n++ {
+	n, all := 0, 3*smallTable/turn+5
+	for ; n < all && section(func() {}) == nil; n++ {
 	}
-	if n == 5 || !strings.Contains(found[0], fmt.Sprintf("rows %d was changed in place", 3*perTable-1)) || !strings.Contains(found[0], `is  {"Name":"changed"}`) {
+	if n == all || !strings.Contains(found[0], fmt.Sprintf("rows %d was changed in place", 3*smallTable-1)) || !strings.Contains(found[0], `is  {"Name":"changed"}`) {
 		t.Errorf("after %d sections: %q", n, found)
 	}
 	last.Name = "x"
@@ -253,7 +253,7 @@ func TestChangedInPlace(t *testing.T) {
 	}
 	b, _ = tab.Get("b")
 	got := section(func() { tab.Put("b", b); b.Name = "changed after Put" })
-	for range 4 {
+	for range all {
 		got = append(got, section(func() {})...)
 	}
 	if len(got) == 0 || !strings.Contains(got[0], "changed after Put") {

@@ -19,9 +19,13 @@ type verifier struct {
 	report func(error) // of a record that changed
 }
 
-// perTable bounds the records of a table that are compared after one section;
-// those of larger tables take turns.
-const perTable = 32
+// A table of at most smallTable records is compared as a whole after each
+// section. The records of a larger one take turns, so many at a time: comparing
+// costs more than the section itself, ten times as much under the race detector.
+const (
+	smallTable = 16
+	turn       = 2
+)
 
 // newVerifier returns nil outside tests.
 func newVerifier() *verifier {
@@ -41,7 +45,7 @@ func (s *Store) verify() {
 		return
 	}
 	for _, t := range s.tables {
-		if err := t.verify(perTable); err != nil {
+		if err := t.verify(); err != nil {
 			s.verifier.report(err)
 		}
 	}
@@ -94,9 +98,14 @@ func (t *Table[T]) keep(key string) (undo func()) {
 	}
 }
 
-// verify compares at most so many records with what was put.
-func (t *Table[T]) verify(most int) error {
-	for range min(most, len(t.keys)) {
+// verify compares the records of a small table, or the next ones of a large one,
+// with what was put.
+func (t *Table[T]) verify() error {
+	n := len(t.keys)
+	if n > smallTable {
+		n = turn
+	}
+	for range n {
 		t.next = (t.next + 1) % len(t.keys)
 		if err := t.same(t.keys[t.next]); err != nil {
 			return err
