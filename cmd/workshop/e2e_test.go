@@ -223,9 +223,15 @@ func TestDeployToDestroy(t *testing.T) {
 	}
 
 	st := p.status()
-	if st.Stack.State != "up" || st.Service.Desired != 2 || st.Service.Running != 2 || st.Service.Rollout != "COMPLETED" {
+	if st.Stack.State != "up" || st.Service.Desired != 2 || st.Service.Running != 2 {
 		t.Errorf("after deploy: %+v", st)
 	}
+	// The provider waits until the tasks run; ECS completes the deployment a moment
+	// later.
+	eventually(t, "a completed deployment", func() bool {
+		st = p.status()
+		return st.Service.Rollout == "COMPLETED"
+	})
 	zones := map[string]bool{}
 	for _, task := range st.Tasks {
 		zones[task.Zone] = true
