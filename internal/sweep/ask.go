@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	questionTimeout = time.Minute
+	questionTimeout = time.Minute      // the pauses between six attempts alone may take half of it
 	callTimeout     = 20 * time.Second // of one attempt
 	atOnce          = 6                // questions under way at the same time
 	attempts        = 6                // of one call: a receipt proves nothing where one question is given up
