@@ -39,8 +39,6 @@ const (
 	pageMost = 1000
 	// answerMost is the largest answer that is read, in bytes.
 	answerMost = 32 << 20
-	// ec2Attempts is how often a call is made that fails for a passing reason.
-	ec2Attempts = 3
 )
 
 func newEC2(cfg aws.Config) *ec2 {
@@ -212,7 +210,7 @@ func (c *ec2) call(ctx context.Context, form url.Values, into *answer) error {
 		if err == nil {
 			err = decode(form.Get("Action"), text, into)
 		}
-		if err == nil || attempt == ec2Attempts || ctx.Err() != nil || !transient(err) {
+		if err == nil || attempt == attempts || ctx.Err() != nil || !transient(err) {
 			return err
 		}
 		if err := c.pause(ctx, attempt); err != nil {

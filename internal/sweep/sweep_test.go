@@ -407,7 +407,7 @@ func TestServerThatIsGone(t *testing.T) {
 func TestEC2AsksAgainWhenBusy(t *testing.T) {
 	n := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if n++; n < 3 {
+		if n++; n < attempts {
 			w.WriteHeader(503)
 			fmt.Fprint(w, `<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded.</Message></Error></Errors></Response>`)
 			return
@@ -420,7 +420,7 @@ func TestEC2AsksAgainWhenBusy(t *testing.T) {
 	c := newEC2(cfg)
 	c.pause = func(context.Context, int) error { return nil }
 	got, err := c.describe(t.Context(), "DescribeVpcs")
-	if err != nil || len(got) != 1 || got[0].VPC != "vpc-1" || n != 3 {
+	if err != nil || len(got) != 1 || got[0].VPC != "vpc-1" || n != attempts {
 		t.Errorf("got %+v, %v after %d", got, err, n)
 	}
 }
