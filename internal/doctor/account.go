@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
 
+	"workshop/internal/regions"
 	"workshop/internal/sweep"
 	"workshop/internal/target"
 )
@@ -102,7 +103,7 @@ func region(_ context.Context, s *Subject) Check {
 	switch {
 	case t.Config.BaseEndpoint != nil:
 		return passed(fmt.Sprintf("Region %s, at %s instead of AWS (AWS_ENDPOINT_URL)", t.Region, *t.Config.BaseEndpoint))
-	case !target.KnownRegion(t.Region):
+	case !regions.Known(t.Region):
 		return warning(fmt.Sprintf("AWS answers for %s, a Region that this program does not know", t.Region), "If Terraform refuses it, use a newer AWS provider or another Region (--region).")
 	}
 	// STS of a Region that is not enabled would not have accepted the keys.

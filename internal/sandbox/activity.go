@@ -13,21 +13,27 @@ type Activity struct {
 // it falls when a load balancer is deleted.
 func (s *Sandbox) Activity() Activity {
 	var a Activity
-	a.Requests, a.Open = s.server.Calls()
-	for _, b := range s.lb.Counters().Balancers {
-		a.Requests += b.Requests + b.NewConnections
+	for _, r := range s.all() {
+		requests, open := r.server.Calls()
+		a.Requests, a.Open = a.Requests+requests, a.Open+open
+		for _, b := range r.lb.Counters().Balancers {
+			a.Requests += b.Requests + b.NewConnections
+		}
 	}
 	return a
 }
 
-// Resources returns how many resources there are, as the tagging API lists
-// them: without IAM's roles and policies.
+// Resources returns how many resources there are in all Regions, as the tagging
+// API lists them: without IAM's roles and policies.
 func (s *Sandbox) Resources() int {
+	all := s.all()
 	s.store.Lock()
 	defer s.store.Unlock()
 	n := 0
-	for _, src := range s.tagged {
-		n += len(src.Tagged())
+	for _, r := range all {
+		for _, src := range r.tagged {
+			n += len(src.Tagged())
+		}
 	}
 	return n
 }

@@ -6,7 +6,7 @@ import "slices"
 // service as credential scopes name it ("ecs", "elasticloadbalancing").
 func (s *Sandbox) Operations() map[string][]string {
 	out := map[string][]string{}
-	for _, svc := range s.server.Services() {
+	for _, svc := range s.home.server.Services() {
 		out[svc.Name] = slices.Sorted(slices.Values(svc.Operations()))
 	}
 	return out

@@ -2,7 +2,7 @@
 // processes on Fargate's terms, its load balancer listens on loopback, its logs
 // are what the tasks printed. Everything that speaks to AWS can speak to it.
 //
-// It imports nothing else of the project but package jsonl.
+// It imports nothing else of the project but packages jsonl and regions.
 package sandbox
 
 import (
@@ -27,20 +27,10 @@ import (
 
 	"workshop/internal/jsonl"
 	"workshop/internal/sandbox/account"
-	"workshop/internal/sandbox/autoscaling"
 	"workshop/internal/sandbox/balancer"
-	"workshop/internal/sandbox/cloudwatch"
-	"workshop/internal/sandbox/ec2"
-	"workshop/internal/sandbox/ecs"
-	"workshop/internal/sandbox/elbv2"
 	"workshop/internal/sandbox/fargate"
 	"workshop/internal/sandbox/iam"
-	"workshop/internal/sandbox/logs"
-	"workshop/internal/sandbox/quotas"
-	"workshop/internal/sandbox/scheduler"
 	"workshop/internal/sandbox/store"
-	"workshop/internal/sandbox/sts"
-	"workshop/internal/sandbox/tagging"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -73,20 +63,22 @@ type Info struct {
 
 // Sandbox runs until Close. Its methods are safe for concurrent use.
 type Sandbox struct {
-	info       Info
-	server     *wire.Server
-	store      *store.Store
-	lb         *elbv2.ELB
-	tagged     []tagging.Source
-	notes      []string
-	impairable []impairment
+	options Options
+	info    Info
+	keys    wire.Credentials
+	store   *store.Store
+	first   *account.Account // in the Region whose tables and files have no Region in their names
+	roles   *iam.IAM         // of all Regions
+	home    *region          // Options.Region
 
+	run    context.Context // of the parts
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	close  []func() error // in the order of opening
+	close  []func() error // in the order of opening; the endpoint is the last
 
-	mu  sync.Mutex
-	err error // the first of a part that ended by itself
+	mu      sync.Mutex
+	regions map[string]*region
+	err     error // the first of a part that ended by itself
 }
 
 // RunTask must be the first thing in a program that starts a sandbox: the
@@ -114,86 +106,37 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 }
 
 func (s *Sandbox) start(ctx context.Context, o Options) error {
-	keys, err := credentials(filepath.Join(o.Dir, "credentials.json"))
-	if err != nil {
-		return err
-	}
 	if o.Disk == nil {
 		o.Disk = jsonl.OS{}
 	}
-	st, err := store.OpenFS(o.Disk, filepath.Join(o.Dir, "journal"))
-	if err != nil {
+	s.options, s.regions = o, map[string]*region{}
+	var err error
+	if s.keys, err = credentials(filepath.Join(o.Dir, "credentials.json")); err != nil {
 		return err
 	}
-	s.close = append(s.close, st.Close)
-	a := &account.Account{Region: o.Region, Store: st, Now: time.Now}
-
-	network := ec2.Real
-	balancing := elbv2.Real
-	tasks := ecs.Real
-	watching, pace, punctual := cloudwatch.Real, autoscaling.Real, scheduler.Real
-	if o.Fast {
-		network, balancing, tasks = ec2.Fast, elbv2.Fast, ecs.Fast
-		watching, pace, punctual = cloudwatch.Fast, autoscaling.Fast, scheduler.Fast
-	}
-	lg, err := logs.NewFS(a, o.Disk, filepath.Join(o.Dir, "logs"))
-	if err != nil {
+	if s.store, err = store.OpenFS(o.Disk, filepath.Join(o.Dir, "journal")); err != nil {
 		return err
 	}
-	s.close = append(s.close, lg.Close)
-	roles, err := iam.New(a)
-	if err != nil {
+	s.close = append(s.close, s.store.Close)
+	s.close = append(s.close, s.closeRegions)
+	if s.first, err = firstRegion(s.store, o.Region); err != nil {
 		return err
 	}
-	nw, err := ec2.New(a, network)
-	if err != nil {
+	if s.roles, err = iam.New(s.first); err != nil {
 		return err
 	}
-	backends := &balancer.Backends{}
-	lb, err := elbv2.New(a, nw, backends, balancing, firstPort(o.Dir), o.Log)
-	if err != nil {
+	if s.home, err = s.region(o.Region); err != nil {
 		return err
 	}
-	agent, err := fargate.NewAgent()
-	if err != nil {
-		return err
+	for _, name := range append(keptRegions(s.store.Unknown()), s.first.Region) {
+		if _, err := s.region(name); err != nil {
+			return err
+		}
 	}
-	containers, err := ecs.New(a, ecs.Config{
-		Timing: tasks, Network: nw, Targets: targets{lb}, Backends: backends, Logs: lg, Roles: roles, Agent: ecs.Processes{Agent: agent},
-	})
-	if err != nil {
-		return err
-	}
-	s.notes = containers.Notes()
-	s.impairable = []impairment{st, lg, lb}
-	metrics, err := cloudwatch.New(a, watching, cloudwatch.Sources{
-		Containers: containers, Balancers: targets{lb}, Logs: lg, Measure: fargate.Measure,
-	})
-	if err != nil {
-		return err
-	}
-	scaling, err := autoscaling.New(a, pace, containers, metrics)
-	if err != nil {
-		return err
-	}
-	metrics.OnAlarm(scaling.Triggered)
-	schedules, err := scheduler.New(a, punctual, trusted{roles}, o.Log)
-	if err != nil {
-		return err
-	}
-	if unknown := st.Unknown(); len(unknown) > 0 {
+	if unknown := s.store.Unknown(); len(unknown) > 0 {
 		o.Log.Warn("the sandbox's journal has records that this program does not know", "tables", unknown)
 	}
 
-	s.store, s.lb = st, lb
-	s.tagged = []tagging.Source{nw, lb, containers, roles, lg, metrics, scaling, schedules}
-	s.server = &wire.Server{Credentials: keys, Region: o.Region, Lock: st, Now: a.Now, Log: o.Log, Control: o.Control, Impaired: s.Impaired}
-	for _, svc := range []*wire.Service{
-		nw.Service(), lb.Service(), containers.Service(), roles.Service(), lg.Service(), metrics.Service(), scaling.Service(), schedules.Service(),
-		sts.Service(a, keys.AccessKeyID), quotas.Service(a), tagging.Service(s.tagged...),
-	} {
-		s.server.Add(svc)
-	}
 	l := o.Listener
 	if l == nil {
 		var lc net.ListenConfig
@@ -204,21 +147,20 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	}
 	s.info = Info{
 		Endpoint: "http://" + l.Addr().String(), Region: o.Region, Account: account.ID,
-		AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey,
+		AccessKeyID: s.keys.AccessKeyID, SecretAccessKey: s.keys.SecretAccessKey,
 	}
 
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s.cancel = cancel
-	s.part("disk", func() error { s.watch(run, o.Log, st.Retry, lg.Retry); return nil })
-	s.part("load balancer", func() error { return lb.Run(run) })
-	s.part("Fargate", func() error { containers.Run(run); return nil })
-	s.part("CloudWatch", func() error { metrics.Run(run); return nil })
-	s.part("Auto Scaling", func() error { scaling.Run(run); return nil })
-	s.part("Scheduler", func() error { schedules.Run(run, s.server); return nil })
+	s.mu.Lock()
+	s.run, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	for _, r := range s.regions {
+		s.runRegion(r)
+	}
+	s.mu.Unlock()
+	s.part("disk", func() error { s.watch(); return nil })
 	// Streams would go on for hours: they end when the endpoint closes.
-	serving, hangUp := context.WithCancel(run)
+	serving, hangUp := context.WithCancel(s.run)
 	// A client that sends slowly holds a connection, not the sandbox.
-	h := &http.Server{Handler: s.server, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	h := &http.Server{Handler: &wire.Regions{Home: s.home.server, Open: s.open}, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return serving }}
 	h.RegisterOnShutdown(hangUp)
 	s.part("endpoint", func() error {
@@ -271,8 +213,12 @@ type impairment interface {
 // another program has a load balancer's port. It recovers by itself. Other
 // processes find the same with ImpairedHeaders.
 func (s *Sandbox) Impaired() (reason string, since time.Time, ok bool) {
+	parts := []impairment{s.store}
+	for _, r := range s.all() {
+		parts = append(parts, r.logs, r.lb)
+	}
 	var reasons []string
-	for _, p := range s.impairable {
+	for _, p := range parts {
 		if r, at, ok := p.Impaired(); ok {
 			reasons = append(reasons, r)
 			if since.IsZero() || at.Before(since) {
@@ -290,35 +236,42 @@ func ImpairedHeaders(h http.Header) (reason string, since time.Time, ok bool) {
 	return wire.ImpairedHeaders(h)
 }
 
-// watch tries again what has failed, every second until ctx ends, and logs what
+// watch tries again what has failed, every second until Close, and logs what
 // Impaired says whenever that changes.
-func (s *Sandbox) watch(ctx context.Context, log *slog.Logger, retry ...func()) {
+func (s *Sandbox) watch() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	was := ""
 	for {
 		select {
-		case <-ctx.Done():
+		case <-s.run.Done():
 			return
 		case <-tick.C:
 		}
-		for _, f := range retry {
-			f()
+		s.store.Retry()
+		for _, r := range s.all() {
+			r.logs.Retry()
 		}
 		switch reason, _, ok := s.Impaired(); {
 		case reason == was:
 		case ok:
-			log.Warn("the sandbox is impaired", "reason", reason)
+			s.options.Log.Warn("the sandbox is impaired", "reason", reason)
 			was = reason
 		default:
-			log.Info("the sandbox has recovered")
+			s.options.Log.Info("the sandbox has recovered")
 			was = ""
 		}
 	}
 }
 
 // Notes are what the learner should know about how the sandbox came up.
-func (s *Sandbox) Notes() []string { return s.notes }
+func (s *Sandbox) Notes() []string {
+	var notes []string
+	for _, r := range s.all() {
+		notes = append(notes, r.notes...)
+	}
+	return notes
+}
 
 // UnknownOperation is the message of Options.Log's records for requests for what
 // the sandbox does not have; their attributes are "service" and "operation".
@@ -326,7 +279,15 @@ const UnknownOperation = wire.UnknownOperation
 
 // Unknown counts what clients asked for and the sandbox does not have, by
 // "service Operation".
-func (s *Sandbox) Unknown() map[string]int { return s.server.Unknown() }
+func (s *Sandbox) Unknown() map[string]int {
+	unknown := map[string]int{}
+	for _, r := range s.all() {
+		for what, n := range r.server.Unknown() {
+			unknown[what] += n
+		}
+	}
+	return unknown
+}
 
 // Close stops the tasks and everything that listens, and saves what is left to
 // save. Resources stay for the next Start. It takes a few seconds at most.
@@ -336,7 +297,9 @@ func (s *Sandbox) Close() error {
 	n := len(s.close) - 1
 	if s.cancel != nil {
 		errs = append(errs, s.close[n]())
+		s.mu.Lock() // no Region comes up any more
 		s.cancel()
+		s.mu.Unlock()
 		s.wg.Wait()
 		n--
 	}
@@ -369,26 +332,4 @@ func credentials(path string) (wire.Credentials, error) {
 		return c, fmt.Errorf("keeping the sandbox's keys: %w", err)
 	}
 	return c, nil
-}
-
-// targets shows ECS the load balancer as far as it needs it.
-type targets struct{ *elbv2.ELB }
-
-func (t targets) TargetGroup(arn string) (ecs.TargetGroup, bool) {
-	g, ok := t.ELB.TargetGroup(arn)
-	return ecs.TargetGroup{Type: g.Type, LoadBalancers: g.LoadBalancerARNs}, ok
-}
-
-// LoadBalancers shows CloudWatch where a target group gets requests from.
-func (t targets) LoadBalancers(arn string) []string {
-	g, _ := t.ELB.TargetGroup(arn)
-	return g.LoadBalancerARNs
-}
-
-// trusted shows the scheduler who may assume a role.
-type trusted struct{ *iam.IAM }
-
-func (t trusted) Trust(arn string) (string, bool) {
-	r, ok := t.Role(arn)
-	return r.Trust, ok
 }

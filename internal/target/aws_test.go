@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -353,42 +351,4 @@ func TestWatchCredentials(t *testing.T) {
 		defer cancel()
 		watchCredentials(ctx, func(context.Context) error { return nil }, func(err error) { t.Error(err) })
 	})
-}
-
-// The list of Regions is the SDK's.
-func TestRegions(t *testing.T) {
-	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-sdk-go-v2").Output()
-	if err != nil {
-		t.Skip("go list: ", err)
-	}
-	b, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "internal/endpoints/awsrulesfn/partitions.json"))
-	if err != nil {
-		t.Skip("the SDK keeps its list elsewhere: ", err)
-	}
-	var file struct {
-		Partitions []struct{ Regions map[string]any }
-	}
-	if err := json.Unmarshal(b, &file); err != nil {
-		t.Fatal(err)
-	}
-	var want []string
-	for _, p := range file.Partitions {
-		for r := range p.Regions {
-			if regexp.MustCompile(`-\d$`).MatchString(r) {
-				want = append(want, r)
-			}
-		}
-	}
-	have := slices.Sorted(slices.Values(regions))
-	if slices.Sort(want); !slices.Equal(have, want) {
-		t.Errorf("regions.go has\n%v\nthe SDK\n%v", have, want)
-	}
-	for _, r := range enabledByDefault {
-		if !KnownRegion(r) || optIn(r) {
-			t.Errorf("%s", r)
-		}
-	}
-	if !optIn("eu-south-1") || optIn("cn-north-1") {
-		t.Error("which Regions must be enabled")
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"workshop/internal/clean"
+	"workshop/internal/regions"
 )
 
 // Why an AWS account cannot be used. An *Error wraps one of them.
@@ -208,7 +210,7 @@ type location struct {
 // checkRegion finds out whether keys were refused because the Region is not
 // enabled: AWS answers InvalidClientTokenId for that as well.
 func (p location) checkRegion(ctx context.Context, cfg aws.Config, err error) error {
-	if cause(err) != ErrInvalidKeys || p.endpoint != "" || !optIn(p.region) {
+	if cause(err) != ErrInvalidKeys || p.endpoint != "" || !regions.OptIn(p.region) {
 		return err
 	}
 	cfg = cfg.Copy()
@@ -226,7 +228,7 @@ func explain(doing string, err error, at location) error {
 	}
 	kind := cause(err)
 	// A name that does not resolve is the Region's where AWS has no such Region.
-	if at.endpoint == "" && at.region != "" && !KnownRegion(at.region) && (kind == ErrNetwork || kind == nil && !isAPI(err)) {
+	if at.endpoint == "" && at.region != "" && !regions.Known(at.region) && (kind == ErrNetwork || kind == nil && !isAPI(err)) {
 		kind = ErrUnknownRegion
 	}
 	what, fix := at.describe(kind, err)
@@ -247,7 +249,7 @@ func (p location) describe(kind, err error) (what, fix string) {
 	switch kind {
 	case ErrUnknownRegion:
 		what = fmt.Sprintf("there is no AWS Region %q", clean.Line(p.region))
-		if like := similarRegion(p.region); like != "" {
+		if like := regions.Similar(p.region); like != "" {
 			return what + "; did you mean " + like + "?", "Set the Region with --region or AWS_REGION"
 		}
 		return what, "Set one with --region or AWS_REGION, for example eu-west-1 or us-east-1"
@@ -334,4 +336,8 @@ func detail(kind, err error) string {
 		text = strings.TrimPrefix(err.Error(), "get identity: get credentials: failed to refresh cached credentials, ")
 	}
 	return clean.Line(text)
+}
+
+func envKeys() bool {
+	return os.Getenv("AWS_ACCESS_KEY_ID") != "" || os.Getenv("AWS_ACCESS_KEY") != ""
 }

@@ -24,6 +24,12 @@ type Account struct {
 	Now    func() time.Time // the injected clock; wall time outside tests
 }
 
+// In returns the account in another Region: its clock is the same, its records
+// are apart in the same Store.
+func (a *Account) In(region string) *Account {
+	return &Account{Region: region, Store: a.Store.In(region), Now: a.Now}
+}
+
 // Zones are the region's availability zones, three as in most regions.
 func (a *Account) Zones() []string {
 	return []string{a.Region + "a", a.Region + "b", a.Region + "c"}

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"workshop/internal/regions"
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/store"
 	"workshop/internal/sandbox/wildcard"
@@ -908,7 +909,8 @@ func TestRegion(t *testing.T) {
 	same(t, "zones", z.all("availabilityZoneInfo/item/zoneName"), "eu-west-1a", "eu-west-1b", "eu-west-1c")
 	same(t, "zone", w.do("DescribeAvailabilityZones", "ZoneId.1=euw1-az2").all("availabilityZoneInfo/item/zoneName"), "eu-west-1b")
 	w.refused("InvalidParameterValue", "Invalid availability zone: [mars-1a]", "DescribeAvailabilityZones", "ZoneName.1=mars-1a")
-	same(t, "regions", w.do("DescribeRegions").all("regionInfo/item/regionName"), "eu-west-1")
+	same(t, "regions", w.do("DescribeRegions").all("regionInfo/item/regionName"), regions.Commercial()...)
+	same(t, "one region", w.do("DescribeRegions", "Filter.1.Name=region-name", "Filter.1.Value.1=us-west-2").all("regionInfo/item/regionName"), "us-west-2")
 	same(t, "attribute", w.do("DescribeAccountAttributes", "AttributeName.1=default-vpc").all("accountAttributeSet/item/attributeValueSet/item/attributeValue"), "none")
 	same(t, "DHCP options", w.do("DescribeDhcpOptions").all("dhcpOptionsSet/item/dhcpConfigurationSet/item/valueSet/item/value"), "eu-west-1.compute.internal", "AmazonProvidedDNS")
 	for region, want := range map[string]string{"eu-west-1": "euw1", "us-east-1": "use1", "ap-northeast-1": "apne1", "ap-southeast-2": "apse2", "eu-central-1": "euc1"} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"workshop/internal/regions"
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/wire"
 )
@@ -183,11 +184,17 @@ var regionFilters = filters[region]{
 	"opt-in-status": value(func(r region) string { return r.OptInStatus }),
 }
 
-// describeRegions knows the one region that the sandbox is in.
+// describeRegions lists the Regions of an account that has enabled all of them.
 func (x *EC2) describeRegions(_ context.Context, in *describeRegionsIn) (*describeRegionsOut, error) {
-	name := x.account.Region
-	rows, err := named([]region{{name, "ec2." + name + ".amazonaws.com", "opt-in-not-required"}}, in.RegionName,
-		func(r region) string { return r.RegionName }, "Invalid region name: [%s]")
+	var rows []region
+	for _, name := range regions.Commercial() {
+		status := "opt-in-not-required"
+		if regions.OptIn(name) {
+			status = "opted-in"
+		}
+		rows = append(rows, region{name, "ec2." + name + ".amazonaws.com", status})
+	}
+	rows, err := named(rows, in.RegionName, func(r region) string { return r.RegionName }, "Invalid region name: [%s]")
 	if err != nil {
 		return nil, err
 	}

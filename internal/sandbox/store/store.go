@@ -39,8 +39,18 @@ var format = &jsonl.Format{Name: "workshop sandbox", MaxLine: 256 << 20, Upgrade
 // header. It is in no table.
 const versionKey = "version"
 
-// Store is a set of tables behind one lock.
+// Store is a set of tables behind one lock, or the part of one that In returns.
 type Store struct {
+	*state
+	prefix string // of the names of its tables
+}
+
+// In returns the part of the store whose tables have names of their own: "a.table"
+// is "prefix/a.table" in the journal. All parts share the lock and the journal.
+func (s *Store) In(prefix string) *Store { return &Store{s.state, s.prefix + prefix + "/"} }
+
+// state is what all parts of a store share.
+type state struct {
 	mu     sync.Mutex
 	fs     jsonl.FS
 	path   string
@@ -105,7 +115,7 @@ func Open(path string) (*Store, error) { return OpenFS(jsonl.OS{}, path) }
 
 // OpenFS is Open on another disk.
 func OpenFS(fs jsonl.FS, path string) (*Store, error) {
-	s := &Store{fs: fs, path: path, loaded: map[string][]record{}, tables: map[string]table{}, dirty: map[recordKey]bool{}, verifier: newVerifier()}
+	s := &Store{state: &state{fs: fs, path: path, loaded: map[string][]record{}, tables: map[string]table{}, dirty: map[recordKey]bool{}, verifier: newVerifier()}}
 	if path == "" {
 		return s, nil
 	}
@@ -449,8 +459,10 @@ func OpenTable[T any](s *Store, t **Table[T], name string) (err error) {
 }
 
 // NewTable returns the table of that name with what the journal holds of it. A
-// name may be opened once; a record that does not fit T is a *DamagedError.
+// name may be opened once; a record that does not fit T is a *DamagedError. Once
+// others use the store its lock must be held.
 func NewTable[T any](s *Store, name string) (*Table[T], error) {
+	name = s.prefix + name
 	t := &Table[T]{store: s, name: name, rows: map[string]T{}, kept: map[string][]byte{}}
 	for _, r := range s.loaded[name] {
 		var v T

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"workshop/internal/regions"
 )
 
 // Credentials are the one pair of keys that a sandbox accepts.
@@ -114,16 +116,13 @@ func (c Credentials) verify(r *http.Request, body []byte, now time.Time) (scope,
 	return sc, nil
 }
 
-// global is the Region in the scope of services that have none.
-const global = "us-east-1"
-
 // scoped checks that a request was signed for the service that it asks and, in
-// that, for the sandbox's Region. AWS takes only us-east-1 for a service without
-// Regions; here clients reach it over an endpoint of their own and then most sign
+// that, for the server's Region. AWS takes only us-east-1 for a service without
+// Regions; here clients reach it over an endpoint of their own, and then most sign
 // for their own Region.
 func (s *Server) scoped(sc scope, svc *Service) error {
 	var wrong []string
-	if sc.region != s.Region && !(svc.Global && sc.region == global) {
+	if sc.region != s.Region && !(svc.Global && regions.Known(sc.region)) {
 		wrong = append(wrong, "Credential should be scoped to a valid region, not '"+sc.region+"'.")
 	}
 	if sc.service != svc.Name {

@@ -1,14 +1,14 @@
-package target
+// Package regions knows the names of AWS's Regions.
+package regions
 
 import (
-	"os"
 	"slices"
 	"strings"
 )
 
-// regions are AWS's Regions as the SDK's endpoint rules list them; a test
+// all are AWS's Regions as the SDK's endpoint rules list them; a test
 // compares the two.
-var regions = strings.Fields(`
+var all = strings.Fields(`
 	af-south-1
 	ap-east-1 ap-east-2
 	ap-northeast-1 ap-northeast-2 ap-northeast-3
@@ -45,31 +45,38 @@ var enabledByDefault = strings.Fields(`
 // otherPartitions begin the names of Regions that have accounts of their own.
 var otherPartitions = []string{"cn-", "eusc-", "us-gov-", "us-iso", "eu-iso"}
 
-// KnownRegion reports whether AWS had the Region when this program was built.
-func KnownRegion(name string) bool { return slices.Contains(regions, name) }
+// Known reports whether AWS had the Region when this program was built.
+func Known(name string) bool { return slices.Contains(all, name) }
 
-// optIn reports whether an account must enable the Region first.
-func optIn(name string) bool {
-	return !slices.Contains(enabledByDefault, name) &&
-		!slices.ContainsFunc(otherPartitions, func(p string) bool { return strings.HasPrefix(name, p) })
+// Commercial returns the Regions of the partition "aws", sorted.
+func Commercial() []string {
+	names := slices.DeleteFunc(slices.Clone(all), elsewhere)
+	slices.Sort(names)
+	return names
 }
 
-// similarRegion finds the Region that a mistyped name stands for: eu-west1,
+// elsewhere reports whether a Region is in another partition.
+func elsewhere(name string) bool {
+	return slices.ContainsFunc(otherPartitions, func(p string) bool { return strings.HasPrefix(name, p) })
+}
+
+// OptIn reports whether an account must enable the Region first.
+func OptIn(name string) bool {
+	return !slices.Contains(enabledByDefault, name) && !elsewhere(name)
+}
+
+// Similar finds the Region that a mistyped name stands for: eu-west1,
 // EU-WEST-1, or the zone eu-west-1a. It is empty where there is none.
-func similarRegion(name string) string {
+func Similar(name string) string {
 	bare := func(s string) string {
 		return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
 	}
 	wanted := bare(name)
 	zone := strings.TrimRight(wanted, "abcdef")
-	for _, r := range regions {
+	for _, r := range all {
 		if b := bare(r); b == wanted || b == zone {
 			return r
 		}
 	}
 	return ""
-}
-
-func envKeys() bool {
-	return os.Getenv("AWS_ACCESS_KEY_ID") != "" || os.Getenv("AWS_ACCESS_KEY") != ""
 }
