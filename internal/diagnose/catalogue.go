@@ -415,10 +415,10 @@ var catalogue = []entry{
 		step:     "explore",
 	},
 	{
-		id: "no-instances", source: event,
-		patterns: []string{"no container instance met all of its requirements", "No Container Instances were found"},
-		what:     "The service looks for machines of your own (EC2) to run on, and there are none: this workshop uses Fargate, which needs none.",
-		do:       "In service.tf use `launch_type = \"FARGATE\"` or a capacity provider strategy with FARGATE, then apply.",
+		id: "no-instances", source: event | api,
+		patterns: []string{"no container instance met all of its requirements", "No Container Instances were found", "Assign public IP is not supported for this launch type"},
+		what:     "Without a launch type ECS runs the tasks on EC2 instances of your own, and the cluster has none.",
+		do:       "In service.tf set `launch_type = \"FARGATE\"` on the service (or give it a capacity provider strategy with FARGATE), then plan and apply again.",
 		step:     "architecture",
 	},
 	{
@@ -925,8 +925,8 @@ var catalogue = []entry{
 	},
 	{
 		id: "execution-role-needed", source: api,
-		patterns: []string{"Fargate requires task definition to have execution role ARN"},
-		what:     "The task writes logs or loads a private image, and for that Fargate needs an execution role.",
+		patterns: []string{"Fargate requires task definition to have execution role ARN", "you must also specify a value for 'executionRoleArn'", "requires that the task definition specify a value for executionRoleArn"},
+		what:     "The task writes logs, reads secrets or loads a private image, and for that Fargate needs an execution role.",
 		do:       "Set `execution_role_arn` of the task definition in service.tf to the role in permissions.tf.",
 		step:     "architecture",
 	},
@@ -939,7 +939,7 @@ var catalogue = []entry{
 	},
 	{
 		id: "needs-awsvpc", source: api,
-		patterns: []string{"Network Configuration must be provided when networkMode 'awsvpc'", "Fargate only supports network mode"},
+		patterns: []string{"Network Configuration must be provided when networkMode 'awsvpc'", "subnets can not be empty", "Fargate only supports network mode"},
 		what:     "Every Fargate task has its own network interface, so the service must say in which subnets.",
 		do:       "Give the service in service.tf its `network_configuration` block back, and the task definition `network_mode = \"awsvpc\"`.",
 		step:     "architecture",
@@ -988,7 +988,7 @@ var catalogue = []entry{
 	},
 	{
 		id: "cluster-missing", source: api,
-		patterns: []string{"ClusterNotFoundException", "Cluster not found"},
+		patterns: []string{"ClusterNotFoundException", "Cluster not found", "The referenced cluster was inactive"},
 		what:     "The cluster does not exist (any more).",
 		do:       "Make a plan ({plan}): if it should exist, Terraform makes it again.",
 		step:     "deploy",
