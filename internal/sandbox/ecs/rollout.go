@@ -126,11 +126,11 @@ func (e *ECS) startRollout(s *service, d deployment, now time.Time) string {
 		Revision: types.ServiceRevision{
 			ServiceRevisionArn: aws.String(e.revisionARN(s, d)), ServiceArn: aws.String(s.ARN), ClusterArn: aws.String(s.Cluster),
 			TaskDefinition: aws.String(d.Revision.TaskDefinition), LaunchType: d.Revision.LaunchType, CapacityProviderStrategy: d.Revision.Providers,
-			PlatformVersion: aws.String(resolvePlatform(d.Revision.PlatformVersion)), PlatformFamily: aws.String("Linux"),
 			LoadBalancers: d.Revision.LoadBalancers, ServiceRegistries: d.Revision.Registries, NetworkConfiguration: d.Revision.Network,
 			ContainerImages: []types.ContainerImage{}, CreatedAt: aws.Time(now),
 		},
 	}
+	r.Revision.PlatformVersion, r.Revision.PlatformFamily = d.Revision.platform()
 	if def, ok := e.definition(d.Revision.TaskDefinition); ok {
 		for _, c := range def.Definition.ContainerDefinitions {
 			r.Revision.ContainerImages = append(r.Revision.ContainerImages, types.ContainerImage{ContainerName: c.Name, Image: c.Image})

@@ -614,6 +614,10 @@ func (p *pass) grow(replaced int) {
 	if need <= 0 {
 		return
 	}
+	if !d.Revision.onFargate() {
+		p.reportNoInstances()
+		return
+	}
 	if p.now.Before(s.Retry) {
 		p.again(s.Retry)
 		return
