@@ -146,12 +146,41 @@ func TestRefusedServices(t *testing.T) {
 		}{
 			{"name taken", func(in *ecs.CreateServiceInput) { in.ServiceName = aws.String("web") }, "InvalidParameterException", "Creation of service was not idempotent."},
 			{"cluster", func(in *ecs.CreateServiceInput) { in.Cluster = aws.String("no") }, "ClusterNotFoundException", "Cluster not found."},
-			{"definition", func(in *ecs.CreateServiceInput) { in.TaskDefinition = aws.String("no") }, "ClientException", "Unable to describe task definition."},
+			// Cloud-CV/EvalAI#2419
+			{"definition", func(in *ecs.CreateServiceInput) { in.TaskDefinition = aws.String("no") }, "ClientException", "TaskDefinition not found."},
 			{"network", func(in *ecs.CreateServiceInput) { in.NetworkConfiguration = nil }, "InvalidParameterException", "Network Configuration must be provided when networkMode 'awsvpc' is specified."},
-			{"subnet", func(in *ecs.CreateServiceInput) { in.NetworkConfiguration = vpc("subnet-no") }, "InvalidParameterException", "The subnet ID 'subnet-no' does not exist"},
+			{"no subnets", func(in *ecs.CreateServiceInput) { in.NetworkConfiguration = vpc() }, "InvalidParameterException", "subnets can not be empty."},
+			{"subnet", func(in *ecs.CreateServiceInput) { in.NetworkConfiguration = vpc("subnet-a1", "subnet-no") }, "InvalidParameterException", "Error retrieving subnet information for [subnet-a1, subnet-no]: The subnet ID 'subnet-no' does not exist (ErrorCode: InvalidSubnetID.NotFound)"},
 			{"group", func(in *ecs.CreateServiceInput) {
-				in.NetworkConfiguration.AwsvpcConfiguration.SecurityGroups = []string{"sg-no"}
-			}, "InvalidParameterException", "The security group 'sg-no' does not exist"},
+				in.NetworkConfiguration.AwsvpcConfiguration.SecurityGroups = []string{"sg-1", "sg-no"}
+			}, "InvalidParameterException", "Error retrieving security group information for [sg-1, sg-no]: The security group 'sg-no' does not exist (ErrorCode: InvalidGroup.NotFound)"},
+			// aws/aws-dotnet-deploy#735
+			{"group of another VPC", func(in *ecs.CreateServiceInput) {
+				in.NetworkConfiguration.AwsvpcConfiguration.SecurityGroups = []string{"sg-2"}
+			}, "InvalidParameterException", "Security group sg-2 does not appear to belong to the same VPC as the input subnets."},
+			// badmintoncryer/cdk-preflight, rules/ecs: what CreateService answered in September 2026
+			{"placement constraints", func(in *ecs.CreateServiceInput) {
+				in.PlacementConstraints = []types.PlacementConstraint{{Type: types.PlacementConstraintTypeDistinctInstance}}
+			}, "InvalidParameterException", "Placement constraints are not supported with FARGATE launch type."},
+			{"placement strategy", func(in *ecs.CreateServiceInput) {
+				in.PlacementStrategy = []types.PlacementStrategy{{Type: types.PlacementStrategyTypeRandom}}
+			}, "InvalidParameterException", "Placement strategies are not supported with FARGATE launch type."},
+			{"no weight", func(in *ecs.CreateServiceInput) {
+				in.LaunchType, in.CapacityProviderStrategy = "", []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String("FARGATE"), Base: 1}}
+			}, "InvalidParameterException", "There are no capacity providers in the capacity provider strategy with a weight value greater than zero."},
+			{"two bases", func(in *ecs.CreateServiceInput) {
+				in.LaunchType, in.CapacityProviderStrategy = "", []types.CapacityProviderStrategyItem{
+					{CapacityProvider: aws.String("FARGATE"), Base: 1, Weight: 1}, {CapacityProvider: aws.String("FARGATE_SPOT"), Base: 1},
+				}
+			}, "InvalidParameterException", "There are multiple capacity providers in the specified capacity provider strategy with a base value greater than zero."},
+			{"platform of instances", func(in *ecs.CreateServiceInput) {
+				in.LaunchType, in.PlatformVersion = types.LaunchTypeEc2, aws.String("1.4.0")
+			}, "InvalidParameterException", "The platform version must be null when specifying an EC2 launch type."},
+			{"classic balancer", func(in *ecs.CreateServiceInput) { in.LoadBalancers[0].TargetGroupArn = nil }, "InvalidParameterException", "Classic Load Balancers are not supported with Fargate"},
+			// the API reference has the rule (AwsVpcConfiguration), many deployment logs the text
+			{"public address of instances", func(in *ecs.CreateServiceInput) {
+				in.LaunchType, in.NetworkConfiguration.AwsvpcConfiguration.AssignPublicIp = "", types.AssignPublicIpEnabled
+			}, "InvalidParameterException", "Assign public IP is not supported for this launch type."},
 			{"container", func(in *ecs.CreateServiceInput) { in.LoadBalancers[0].ContainerName = aws.String("no") }, "InvalidParameterException", "The container no does not exist in the task definition."},
 			{"port", func(in *ecs.CreateServiceInput) { in.LoadBalancers[0].ContainerPort = aws.Int32(1) }, "InvalidParameterException", "The container app did not have a container port 1 defined."},
 			{"target group", func(in *ecs.CreateServiceInput) { in.LoadBalancers[0].TargetGroupArn = aws.String("arn:no") }, "InvalidParameterException", "target group"},

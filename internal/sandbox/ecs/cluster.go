@@ -48,8 +48,11 @@ func (e *ECS) cluster(name *string) (*types.Cluster, error) {
 		n = "default"
 	}
 	c, ok := e.clusters.Get(n)
-	if !ok || aws.ToString(c.Status) != active {
+	switch {
+	case !ok:
 		return nil, &types.ClusterNotFoundException{Message: aws.String("Cluster not found.")}
+	case aws.ToString(c.Status) != active:
+		return nil, &types.ClusterNotFoundException{Message: aws.String("The referenced cluster was inactive.")}
 	}
 	return c, nil
 }

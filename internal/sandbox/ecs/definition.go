@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -23,6 +24,12 @@ type definition struct {
 
 func (d *definition) key() string {
 	return aws.ToString(d.Definition.Family) + ":" + strconv.Itoa(int(d.Definition.Revision))
+}
+
+// networkMode is a definition's network mode; bridge where it says none (API
+// reference, RegisterTaskDefinition).
+func networkMode(d *definition) types.NetworkMode {
+	return cmp.Or(d.Definition.NetworkMode, types.NetworkModeBridge)
 }
 
 func (d *definition) arn() string { return *d.Definition.TaskDefinitionArn }
@@ -58,7 +65,7 @@ func (e *ECS) usable(name *string) (*definition, error) {
 	}
 	d, ok := e.definition(*name)
 	if !ok {
-		return nil, client("Unable to describe task definition.")
+		return nil, client("TaskDefinition not found.")
 	}
 	if d.Definition.Status != types.TaskDefinitionStatusActive {
 		return nil, client(inactiveDefinition)
@@ -114,7 +121,7 @@ func (e *ECS) registerTaskDefinition(_ context.Context, in *ecs.RegisterTaskDefi
 		EphemeralStorage: in.EphemeralStorage, IpcMode: in.IpcMode, PidMode: in.PidMode,
 		PlacementConstraints: orEmpty(in.PlacementConstraints), Volumes: orEmpty(in.Volumes),
 		ProxyConfiguration: in.ProxyConfiguration, EnableFaultInjection: in.EnableFaultInjection,
-		Status: types.TaskDefinitionStatusActive, RegisteredAt: aws.Time(e.now()), RegisteredBy: aws.String(e.caller()),
+		Status: types.TaskDefinitionStatusActive, RegisteredAt: aws.Time(e.now()), RegisteredBy: aws.String(e.account.UserARN()),
 	}
 	var cpu, memory int
 	for _, size := range []struct {
@@ -181,9 +188,6 @@ func nonBlank(s *string) *string {
 	}
 	return s
 }
-
-// caller is who the sandbox says that everyone is.
-func (e *ECS) caller() string { return e.account.GlobalARN("iam", "root") }
 
 func containerDefinitions(in *ecs.RegisterTaskDefinitionInput, fargate bool) ([]types.ContainerDefinition, error) {
 	out := slices.Clone(in.ContainerDefinitions)

@@ -50,6 +50,9 @@ func (n *network) Subnet(id string) (ec2.SubnetInfo, bool) {
 	return ec2.SubnetInfo{ID: id, VPCID: "vpc-1", Zone: z}, ok || id == "subnet-full"
 }
 func (n *network) Group(id string) (ec2.GroupInfo, bool) {
+	if id == "sg-2" {
+		return ec2.GroupInfo{ID: id, VPCID: "vpc-2"}, true
+	}
 	return ec2.GroupInfo{ID: id, VPCID: "vpc-1"}, id == "sg-1"
 }
 func (n *network) ReachesInternet(string, bool) bool { return !n.isolated }

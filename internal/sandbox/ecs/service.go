@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -76,83 +77,23 @@ func (e *ECS) findService(cluster *types.Cluster, name string) (*service, bool) 
 	return e.services.Get(e.account.ARN("ecs", "service/"+*cluster.ClusterName+"/"+shortName(name)))
 }
 
-// revisionOf checks how tasks of a definition are to run.
-func (e *ECS) revisionOf(cluster *types.Cluster, d *definition, launch types.LaunchType, providers []types.CapacityProviderStrategyItem, network *types.NetworkConfiguration, version *string) (revision, error) {
-	r := revision{TaskDefinition: d.arn(), LaunchType: launch, Providers: providers, Network: network, PlatformVersion: aws.ToString(version)}
-	if launch != "" && len(providers) > 0 {
-		return r, invalid("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
-	}
-	if launch == "" && len(providers) == 0 {
-		r.Providers = cluster.DefaultCapacityProviderStrategy
-		if len(r.Providers) == 0 {
-			return r, invalid("No Container Instances were found in your cluster.")
-		}
-	}
-	for _, p := range r.Providers {
-		if !slices.Contains(cluster.CapacityProviders, aws.ToString(p.CapacityProvider)) {
-			return r, invalid("The specified capacity provider '%s' was not found.", aws.ToString(p.CapacityProvider))
-		}
-	}
-	if launch != "" && launch != types.LaunchTypeFargate {
-		return r, invalid("No Container Instances were found in your cluster.")
-	}
-	if !slices.Contains(d.Definition.Compatibilities, types.CompatibilityFargate) {
-		return r, invalid("Task definition does not support launch_type FARGATE.")
-	}
-	if r.PlatformVersion != "" && !slices.Contains([]string{"LATEST", "1.4.0", "1.3.0"}, r.PlatformVersion) {
-		return r, &types.PlatformUnknownException{Message: aws.String("The specified platform does not exist.")}
-	}
-	if network == nil || network.AwsvpcConfiguration == nil || len(network.AwsvpcConfiguration.Subnets) == 0 {
-		return r, invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
-	}
-	v := *network.AwsvpcConfiguration
-	if v.AssignPublicIp == "" {
-		v.AssignPublicIp = types.AssignPublicIpDisabled
-	}
-	v.SecurityGroups = orEmpty(v.SecurityGroups)
-	r.Network = &types.NetworkConfiguration{AwsvpcConfiguration: &v}
-	if len(v.Subnets) > 16 {
-		return r, invalid("subnets can have at most 16 items.")
-	}
-	if len(v.SecurityGroups) > 5 {
-		return r, invalid("securityGroups can have at most 5 items.")
-	}
-	vpc := ""
-	for _, id := range v.Subnets {
-		s, ok := e.network.Subnet(id)
-		if !ok {
-			return r, invalid("Error retrieving subnet information for [%s]: The subnet ID '%s' does not exist", id, id)
-		}
-		if vpc != "" && s.VPCID != vpc {
-			return r, invalid("subnets must belong to the same VPC.")
-		}
-		vpc = s.VPCID
-	}
-	for _, id := range v.SecurityGroups {
-		g, ok := e.network.Group(id)
-		if !ok {
-			return r, invalid("Error retrieving security group information for [%s]: The security group '%s' does not exist", id, id)
-		}
-		if g.VPCID != vpc {
-			return r, invalid("Security group %s does not belong to VPC %s.", id, vpc)
-		}
-	}
-	return r, nil
-}
-
 // checkTargets checks the load balancers of a service against its containers.
 func (e *ECS) checkTargets(d *definition, balancers []types.LoadBalancer) error {
+	mode, kind := networkMode(d), "instance"
+	if mode == types.NetworkModeAwsvpc {
+		kind = "ip"
+	}
 	for _, l := range balancers {
 		arn := aws.ToString(l.TargetGroupArn)
 		if arn == "" {
-			return invalid("Classic Load Balancers are not supported with the awsvpc network mode.")
+			return invalid("Classic Load Balancers are not supported with Fargate.")
 		}
 		tg, ok := e.targets.TargetGroup(arn)
 		switch {
 		case !ok:
 			return invalid("The specified target group does not exist: %s", arn)
-		case tg.Type != "ip":
-			return invalid("The provided target group %s has target type %s, which is incompatible with the awsvpc network mode specified in the task definition.", arn, tg.Type)
+		case tg.Type != kind:
+			return invalid("The provided target group %s has target type %s, which is incompatible with the %s network mode specified in the task definition.", arn, tg.Type, mode)
 		case len(tg.LoadBalancers) == 0:
 			return invalid("The target group with targetGroupArn %s does not have an associated load balancer.", arn)
 		}
@@ -221,9 +162,6 @@ func (e *ECS) createService(_ context.Context, in *ecs.CreateServiceInput) (*ecs
 	if c := in.DeploymentController; c != nil && c.Type != types.DeploymentControllerTypeEcs {
 		return nil, &types.UnsupportedFeatureException{Message: aws.String("The sandbox has no deployment controller but ECS.")}
 	}
-	if in.SchedulingStrategy == types.SchedulingStrategyDaemon {
-		return nil, invalid("The DAEMON scheduling strategy is not supported for tasks using the Fargate launch type.")
-	}
 	d, err := e.usable(in.TaskDefinition)
 	if err != nil {
 		return nil, err
@@ -234,6 +172,15 @@ func (e *ECS) createService(_ context.Context, in *ecs.CreateServiceInput) (*ecs
 	}
 	r, err := e.revisionOf(cluster, d, in.LaunchType, in.CapacityProviderStrategy, in.NetworkConfiguration, in.PlatformVersion)
 	if err != nil {
+		return nil, err
+	}
+	switch {
+	case in.SchedulingStrategy == types.SchedulingStrategyDaemon && r.onFargate():
+		return nil, invalid("The DAEMON scheduling strategy is not supported for tasks using the Fargate launch type.")
+	case in.SchedulingStrategy == types.SchedulingStrategyDaemon:
+		return nil, &types.UnsupportedFeatureException{Message: aws.String("The sandbox has no container instances, which daemon services need.")}
+	}
+	if err := checkPlacement(r, in.PlacementConstraints, in.PlacementStrategy); err != nil {
 		return nil, err
 	}
 	if err := e.checkTargets(d, in.LoadBalancers); err != nil {
@@ -318,7 +265,7 @@ func (e *ECS) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*ecs
 		if in.CapacityProviderStrategy != nil {
 			launch, providers = "", in.CapacityProviderStrategy
 			if len(providers) == 0 {
-				launch = types.LaunchTypeFargate
+				launch = cmp.Or(was.LaunchType, types.LaunchTypeFargate)
 			}
 		}
 		if in.NetworkConfiguration != nil {
@@ -342,6 +289,9 @@ func (e *ECS) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*ecs
 			return nil, err
 		}
 		r = n
+	}
+	if err := checkPlacement(r, in.PlacementConstraints, in.PlacementStrategy); err != nil {
+		return nil, err
 	}
 	if in.ServiceConnectConfiguration != nil {
 		r.Connect = in.ServiceConnectConfiguration
@@ -533,7 +483,7 @@ func (e *ECS) describeService(s *service, tags bool) *types.Service {
 		ServiceArn: aws.String(s.ARN), ServiceName: aws.String(s.Name), ClusterArn: aws.String(s.Cluster), Status: aws.String(s.Status),
 		DesiredCount: s.Desired, RunningCount: all.running, PendingCount: all.pending,
 		DeploymentConfiguration: &s.Configuration, DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeEcs},
-		Events: orEmpty(events), CreatedAt: aws.Time(s.Created), CreatedBy: aws.String(e.caller()),
+		Events: orEmpty(events), CreatedAt: aws.Time(s.Created), CreatedBy: aws.String(e.account.UserARN()),
 		PlacementConstraints: orEmpty(s.Constraints), PlacementStrategy: orEmpty(s.Placement),
 		HealthCheckGracePeriodSeconds: s.Grace, SchedulingStrategy: types.SchedulingStrategyReplica,
 		EnableECSManagedTags: s.ManagedTags, EnableExecuteCommand: s.ExecuteCommand, PropagateTags: s.Propagate,
@@ -550,9 +500,8 @@ func (e *ECS) describeService(s *service, tags bool) *types.Service {
 		if r.LaunchType == "" {
 			out.CapacityProviderStrategy = r.Providers
 		}
-		out.PlatformVersion, out.PlatformFamily = aws.String("LATEST"), aws.String("Linux")
-		if r.PlatformVersion != "" {
-			out.PlatformVersion = aws.String(r.PlatformVersion)
+		if out.PlatformVersion, out.PlatformFamily = r.platform(); r.onFargate() {
+			out.PlatformVersion = aws.String(cmp.Or(r.PlatformVersion, "LATEST"))
 		}
 	}
 	if s.Status == inactive {
@@ -567,10 +516,10 @@ func (e *ECS) describeService(s *service, tags bool) *types.Service {
 			Id: aws.String(d.ID), Status: aws.String(d.Status), TaskDefinition: aws.String(d.Revision.TaskDefinition),
 			DesiredCount: n.wanted, RunningCount: n.running, PendingCount: n.pending, FailedTasks: d.Failed,
 			CreatedAt: aws.Time(d.Created), UpdatedAt: aws.Time(d.Updated),
-			LaunchType: d.Revision.LaunchType, PlatformVersion: aws.String(resolvePlatform(d.Revision.PlatformVersion)), PlatformFamily: aws.String("Linux"),
-			NetworkConfiguration: d.Revision.Network, RolloutState: d.Rollout, RolloutStateReason: aws.String(d.Reason),
+			LaunchType: d.Revision.LaunchType, NetworkConfiguration: d.Revision.Network, RolloutState: d.Rollout, RolloutStateReason: aws.String(d.Reason),
 			ServiceConnectConfiguration: d.Revision.Connect, VolumeConfigurations: d.Revision.Volumes,
 		}
+		shown.PlatformVersion, shown.PlatformFamily = d.Revision.platform()
 		if d.Revision.LaunchType == "" {
 			shown.CapacityProviderStrategy = d.Revision.Providers
 		}

@@ -46,7 +46,7 @@ func (e *ECS) setting(name types.SettingName) *types.Setting {
 	if !ok {
 		v = settingDefaults[name]
 	}
-	return &types.Setting{Name: name, Value: aws.String(v), PrincipalArn: aws.String(e.caller()), Type: types.SettingTypeUser}
+	return &types.Setting{Name: name, Value: aws.String(v), PrincipalArn: aws.String(e.account.UserARN()), Type: types.SettingTypeUser}
 }
 
 func (e *ECS) putSetting(name types.SettingName, value *string) (*types.Setting, error) {

@@ -324,6 +324,12 @@ func (e *ECS) runTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutp
 	if err != nil {
 		return nil, err
 	}
+	if !r.onFargate() {
+		return nil, invalid(noInstances)
+	}
+	if err := checkPlacement(r, in.PlacementConstraints, in.PlacementStrategy); err != nil {
+		return nil, err
+	}
 	if err := e.assumable(d, in.Overrides); err != nil {
 		return nil, client("%s", err)
 	}
