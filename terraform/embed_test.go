@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/go-version"
+
 	"workshop/terraform"
 )
 
@@ -108,6 +110,27 @@ func TestNoNeedlessWaits(t *testing.T) {
 		if strings.Contains(text, setting) {
 			t.Errorf("%s makes the provider wait", setting)
 		}
+	}
+}
+
+// The files are for versions 5 and 6 of the AWS provider. In 6 the attribute `name` of
+// aws_region is deprecated, and 5 has no `region` (the provider's upgrade guide to 6.0).
+func TestBothProviders(t *testing.T) {
+	written := regexp.MustCompile(`(?m)^ +version += "([^"]+)"`).FindStringSubmatch(read(t, "versions.tf"))
+	if written == nil {
+		t.Fatal("versions.tf asks for no version of the provider")
+	}
+	constraints, err := version.NewConstraint(written[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{"5.99.1": false, "5.100.0": true, "6.0.0": true, "6.47.1": true, "7.0.0": false} {
+		if got := constraints.Check(version.Must(version.NewVersion(text))); got != want {
+			t.Errorf("%s takes %s: %t", written[1], text, got)
+		}
+	}
+	if attribute := regexp.MustCompile(`data\.aws_region\.\w+\.\w+`).FindString(all(t)); attribute != "" {
+		t.Errorf("%s is not in both versions without a warning: use local.region", attribute)
 	}
 }
 

@@ -4,6 +4,12 @@ data "aws_region" "current" {}
 
 data "aws_caller_identity" "current" {}
 
+locals {
+  # Version 5 of the AWS provider calls the region's name `name`. Version 6 calls
+  # it `region`, and warns about `name`. lookup takes the one that exists.
+  region = lookup(data.aws_region.current, "region", lookup(data.aws_region.current, "name", null))
+}
+
 output "url" {
   description = "Where the service answers."
   value       = "http://${aws_lb.main.dns_name}"
@@ -31,7 +37,7 @@ output "log_group" {
 
 output "region" {
   description = "The AWS region that everything is in."
-  value       = data.aws_region.current.name
+  value       = local.region
 }
 
 output "account_id" {

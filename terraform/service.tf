@@ -71,7 +71,7 @@ resource "aws_ecs_task_definition" "app" {
       logDriver = "awslogs"
       options = {
         "awslogs-group"         = aws_cloudwatch_log_group.app.name
-        "awslogs-region"        = data.aws_region.current.name
+        "awslogs-region"        = local.region
         "awslogs-stream-prefix" = "ecs"
       }
     }

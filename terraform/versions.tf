@@ -7,7 +7,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 5.100" # 5.100 or a later 5.x, but not 6
+      version = ">= 5.100, < 7" # 5.100 or later, or any 6
     }
   }
 }

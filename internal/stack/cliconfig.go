@@ -144,7 +144,7 @@ type mirrors struct {
 func findMirrors(t *Terraform, c *configuration, folders []string) mirrors {
 	wanted := c.providers
 	if len(wanted) == 0 {
-		wanted = map[string]string{"hashicorp/aws": "~> 5.100"} // the files are broken, or not there yet
+		wanted = map[string]string{"hashicorp/aws": ">= 5.100, < 7"} // the files are broken, or not there yet
 	}
 	m := mirrors{local: map[string][]string{}}
 	for source, constraint := range wanted {

@@ -322,7 +322,7 @@ resource "aws_ecs_service" "app" {
 }
 terraform {
   required_providers {
-    aws    = { source = "hashicorp/aws", version = "~> 5.100" }
+    aws    = { source = "hashicorp/aws", version = ">= 5.100, < 7" }
     random = "~> 3.0"
   }
 }
@@ -337,7 +337,7 @@ terraform {
 			t.Errorf("%s needs %v, want %v", address, got, want)
 		}
 	}
-	if want := map[string]string{"hashicorp/aws": "~> 5.100", "hashicorp/random": "~> 3.0"}; !reflect.DeepEqual(c.providers, want) {
+	if want := map[string]string{"hashicorp/aws": ">= 5.100, < 7", "hashicorp/random": "~> 3.0"}; !reflect.DeepEqual(c.providers, want) {
 		t.Errorf("providers are %v, want %v", c.providers, want)
 	}
 	d := c.resources["aws_ecs_service.app"]
@@ -439,7 +439,7 @@ func TestMirrors(t *testing.T) {
 		}
 	}
 	put(t, filepath.Join(packed, "example.com/me/mine/terraform-provider-mine_1.2.3_"+platform()+".zip"), "")
-	c := &configuration{providers: map[string]string{"hashicorp/aws": "~> 5.100", "hashicorp/random": "", "example.com/me/mine": ">= 1", "terraform.io/builtin/terraform": ""}}
+	c := &configuration{providers: map[string]string{"hashicorp/aws": ">= 5.100, < 7", "hashicorp/random": "", "example.com/me/mine": ">= 1", "terraform.io/builtin/terraform": ""}}
 	m := findMirrors(tf, c, []string{old, "/nonexistent", full, packed})
 	want := mirrors{
 		local:  map[string][]string{full: {"registry.terraform.io/hashicorp/aws"}, packed: {"example.com/me/mine"}},
