@@ -13,13 +13,23 @@ import (
 )
 
 // events returns what renders Terraform's events as they come: as JSON lines,
-// or as lines of text.
+// or as lines of text. A warning that repeats an earlier one is left out.
 func (c *commandLine) events() func(stack.Event) {
-	if c.json {
-		return func(e stack.Event) { _ = c.emit(e) } // a reader that went away is noticed at the end
-	}
 	t := &textEvents{c: c, done: map[string]bool{}, reported: map[string]time.Duration{}}
-	return t.event
+	show := t.event
+	if c.json {
+		show = func(e stack.Event) { _ = c.emit(e) } // a reader that went away is noticed at the end
+	}
+	var shown []stack.Diagnostic
+	return func(e stack.Event) {
+		if d := e.Diagnostic; d != nil {
+			if slices.ContainsFunc(shown, d.Repeats) {
+				return
+			}
+			shown = append(shown, *d)
+		}
+		show(e)
+	}
 }
 
 // textEvents tells an operation line by line.
@@ -74,7 +84,7 @@ func (t *textEvents) event(e stack.Event) {
 		t.c.note("%s", e.Message)
 	case stack.EventDiagnostic:
 		if d := e.Diagnostic; d.Severity == "warning" {
-			t.c.note("Warning: %s %s", d.Summary, d.Detail)
+			t.c.note("Warning: %s", d)
 		}
 	}
 }

@@ -135,6 +135,14 @@ func (d Diagnostic) String() string {
 	return b.String()
 }
 
+// Repeats reports whether the diagnostic is the same warning as an earlier one, at the
+// same place in the files. Terraform gives a warning in the plan and again in the apply,
+// and once for each resource of a block with count.
+func (d Diagnostic) Repeats(earlier Diagnostic) bool {
+	return d.Severity == "warning" && earlier.Severity == "warning" &&
+		d.Summary == earlier.Summary && d.Detail == earlier.Detail && d.File == earlier.File && d.Line == earlier.Line
+}
+
 // Advice says what the diagnostic means and what to do, written for a face. It is
 // false where Terraform's words must do, and for what merely follows from Stop.
 func (d Diagnostic) Advice(f diagnose.Face) (diagnose.Answer, bool) {

@@ -372,6 +372,28 @@ func TestWhatAStopCutsShort(t *testing.T) {
 	})
 }
 
+// A warning that Terraform repeats for each resource of a block is shown once, with its
+// place in the files.
+func TestAWarningIsShownOnce(t *testing.T) {
+	warning := stack.Diagnostic{Severity: "warning", Summary: "Deprecated attribute", File: "outputs.tf", Line: 34}
+	first, second := warning, warning
+	first.Address, second.Address = "aws_subnet.public[0]", "aws_subnet.public[1]"
+	session := func() *tuitest.Session {
+		s := tuitest.New()
+		s.PlanDiags = []stack.Diagnostic{first, second, {Severity: "error", Summary: "something else"}}
+		return s
+	}
+	drive(t, session, 80, 24, tui.Options{Page: "deploy"}, func(st *driver) {
+		st.wait(time.Second)
+		st.press("enter")
+		st.wait(3 * time.Second)
+		st.sees("outputs.tf, line 34", "something else")
+		if n := strings.Count(st.screen(), "Deprecated attribute"); n != 1 {
+			t.Errorf("the warning is shown %d times", n)
+		}
+	})
+}
+
 // What the state has lost stands in the plan, in a group of its own.
 func TestThePlanHasWhatTheStateLost(t *testing.T) {
 	session := func() *tuitest.Session {

@@ -121,7 +121,9 @@ func (v *View) diagnosticLines(w, most int) []string {
 	t := v.Theme
 	var out []string
 	for i, d := range v.diagnostics {
-		if slices.ContainsFunc(v.diagnostics[:i], func(before diagnostic) bool { return before.Diagnostic == d.Diagnostic }) {
+		if slices.ContainsFunc(v.diagnostics[:i], func(before diagnostic) bool {
+			return before.Diagnostic == d.Diagnostic || d.Repeats(before.Diagnostic)
+		}) {
 			continue
 		}
 		if d.Stopped { // what a stop cuts short is no error
@@ -134,7 +136,12 @@ func (v *View) diagnosticLines(w, most int) []string {
 		if d.Severity == "warning" {
 			st, mark = t.Attention, t.Signs.Warn
 		}
-		head := draw.Wrap(clean.Line(d.Summary), w-2)
+		at := place(d)
+		summary := clean.Line(d.Summary)
+		if most > 0 && at != "" {
+			summary += " (" + at + ")"
+		}
+		head := draw.Wrap(summary, w-2)
 		for i, l := range head {
 			if i == 0 {
 				l = mark + " " + l
@@ -146,11 +153,7 @@ func (v *View) diagnosticLines(w, most int) []string {
 		if most > 0 {
 			continue
 		}
-		if d.File != "" {
-			at := clean.Line(filepath.Base(d.File))
-			if d.Line > 0 {
-				at += fmt.Sprintf(", line %d", d.Line)
-			}
+		if at != "" {
 			if d.Address != "" {
 				at += t.Signs.Sep + clean.Line(d.Address)
 			}
@@ -183,6 +186,18 @@ func (v *View) diagnosticLines(w, most int) []string {
 		out = append(out[:most-1], t.Bad.Render(fmt.Sprintf("  and %d more", len(out)-most+1)))
 	}
 	return draw.Indent(1, out)
+}
+
+// place says where in the files a diagnostic points; empty for nowhere.
+func place(d diagnostic) string {
+	if d.File == "" {
+		return ""
+	}
+	at := clean.Line(filepath.Base(d.File))
+	if d.Line > 0 {
+		at += fmt.Sprintf(", line %d", d.Line)
+	}
+	return at
 }
 
 // heldLines draws what keeps deletions from coming to their end.
