@@ -895,9 +895,20 @@ var catalogue = []entry{
 		step:     "deploy",
 	},
 	{
-		// The words of the bundled configuration's postcondition, in service.tf.
+		// A first deployment has nothing to go back to ("Service deployment state change
+		// events" in the ECS Developer Guide).
+		id: "first-deployment-failed", source: api,
+		patterns: []string{"waiting for ECS Service*) create*circuit breaker", "waiting for ECS Service*No rollback candidate was found"},
+		what:     "The tasks of the new service did not stay up, and there is no earlier version to go back to. ECS gave up starting them.",
+		do:       "Look at {tasks}: the stopped tasks say why, in plain words. Fix that, plan, and apply again.",
+		step:     "break",
+	},
+	{
+		// The words of the bundled configuration's postcondition, in service.tf; and the
+		// AWS provider's from 6.4 on, which asks for the deployment itself and ends with
+		// the statusReason of DescribeServiceDeployments.
 		id: "rolled-back", source: api,
-		patterns: []string{"The new tasks kept failing and ECS went back to the last good revision"},
+		patterns: []string{"The new tasks kept failing and ECS went back to the last good revision", "waiting for ECS Service*circuit breaker"},
 		what:     "The tasks of the new version did not stay up, so ECS went back to the version before it, which serves on.",
 		do:       "Look at {tasks}: the stopped tasks say why, in plain words. Fix that, plan, and apply again.",
 		step:     "break",

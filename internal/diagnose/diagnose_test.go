@@ -392,6 +392,21 @@ func TestRollbackIsExplained(t *testing.T) {
 	}
 }
 
+// AWS provider 6.47 ends the wait for a service with the statusReason of
+// DescribeServiceDeployments.
+func TestAFailedDeploymentIsExplained(t *testing.T) {
+	for text, want := range map[string]string{
+		"waiting for ECS Service (arn:aws:ecs:eu-west-1:123456789012:service/c/app) update: ECS deployment circuit breaker: tasks failed to start.":                             "rolled-back",
+		"waiting for ECS Service (arn:aws:ecs:eu-west-1:123456789012:service/c/app) update: Service deployment rolled back because the circuit breaker threshold was exceeded.": "rolled-back",
+		"waiting for ECS Service (arn:aws:ecs:eu-west-1:123456789012:service/c/app) create: ECS deployment circuit breaker: tasks failed to start.":                             "first-deployment-failed",
+		"waiting for ECS Service (arn:aws:ecs:eu-west-1:123456789012:service/c/app) create: No rollback candidate was found to run the rollback.":                               "first-deployment-failed",
+	} {
+		if a, ok := Text(text); !ok || a.ID != want {
+			t.Errorf("%q is explained as %+v, want %s", text, a, want)
+		}
+	}
+}
+
 func TestExplain(t *testing.T) {
 	api := func(code, msg string) error {
 		return &smithy.OperationError{ServiceID: "ECS", OperationName: "ListTasks", Err: &smithy.GenericAPIError{Code: code, Message: msg}}
