@@ -133,9 +133,10 @@ resource "aws_ecs_service" "app" {
   # Tasks wear the service's tags.
   propagate_tags = "SERVICE"
 
+  # On AWS the circuit breaker can take 20 minutes to open.
   timeouts {
-    create = "10m"
-    update = "10m"
+    create = "30m"
+    update = "30m"
     delete = "10m"
   }
 
