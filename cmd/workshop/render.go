@@ -80,7 +80,7 @@ func (t *textEvents) event(e stack.Event) {
 		if e.Op == stack.OpRemove {
 			t.c.note("%s", e.Message)
 		}
-	case stack.EventHeld, stack.EventStateKept:
+	case stack.EventHeld, stack.EventStateKept, stack.EventNote:
 		t.c.note("%s", e.Message)
 	case stack.EventDiagnostic:
 		if d := e.Diagnostic; d.Severity == "warning" {

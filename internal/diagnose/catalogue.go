@@ -671,8 +671,8 @@ var catalogue = []entry{
 	{
 		id: "lock-file-checksums", source: api,
 		patterns: []string{"any of the checksums"},
-		what:     "The provider is here, but .terraform.lock.hcl has the checksums of another package of it: often the folder was copied from a machine of another kind.",
-		do:       "Run `terraform providers lock -platform=OS_ARCH` with this machine's platform, or remove .terraform.lock.hcl: the next plan writes it again.",
+		what:     "The provider is here, but .terraform.lock.hcl has the checksums of another package of it, often because the folder was copied from a machine of another kind. Those of this machine could not be added.",
+		do:       "Connect to the internet, where `terraform providers lock` gets them from, and plan again ({plan}). Or remove .terraform.lock.hcl: the next plan writes it again.",
 		step:     "prerequisites",
 	},
 	{

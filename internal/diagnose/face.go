@@ -9,7 +9,12 @@ type Face struct {
 	Tasks   string // where the service, its tasks and its events are shown
 	Logs    string // where the logs are shown
 	CleanUp string // where everything is deleted, and what is left is listed
+	Tofu    bool   // OpenTofu runs the configuration, not Terraform
 }
+
+// openTofu writes a text about Terraform for a person who runs OpenTofu, whose commands
+// are the same.
+var openTofu = strings.NewReplacer("`terraform ", "`tofu ", "Terraform", "OpenTofu")
 
 // Command is the face of the command line. Its commands work for people in front
 // of the screens too, so an answer is written for it unless On is called.
@@ -37,6 +42,9 @@ func (f Face) render(text string) string {
 func (a Answer) On(f Face) Answer {
 	if a.do != "" {
 		a.Do = f.render(a.do)
+	}
+	if f.Tofu {
+		a.What, a.Do = openTofu.Replace(a.What), openTofu.Replace(a.Do)
 	}
 	return a
 }

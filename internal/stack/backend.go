@@ -265,14 +265,14 @@ func (s *Stack) pull(ctx context.Context, dir string, env []string) ([]byte, err
 	}
 	text, err := tf.StatePull(ctx)
 	if err != nil {
-		return nil, runnerError(ctx, err)
+		return nil, s.runnerError(ctx, err)
 	}
 	return []byte(text), nil
 }
 
 // runnerError is an error of terraform-exec, which ends with what Terraform
 // printed.
-func runnerError(ctx context.Context, err error) error {
+func (s *Stack) runnerError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -284,7 +284,7 @@ func runnerError(ctx context.Context, err error) error {
 	if !strings.Contains(text, "Error: ") {
 		return err
 	}
-	return diagnosticError(OpBackend, fromText(text))
+	return diagnosticError(OpBackend, fromText(text, s.opts.Terraform.Tofu))
 }
 
 // peek reads the state in an S3 object without touching the configuration's own
@@ -303,7 +303,7 @@ func (s *Stack) peek(ctx context.Context, b Backend, env []string) ([]byte, erro
 	tf, err := s.runner(dir, env)
 	if err == nil {
 		if err = tf.Init(within); err != nil {
-			err = runnerError(within, err)
+			err = s.runnerError(within, err)
 		}
 	}
 	var data []byte

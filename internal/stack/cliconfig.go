@@ -14,7 +14,6 @@ import (
 
 	"github.com/adrg/xdg"
 	"github.com/google/renameio/v2/maybe"
-	"github.com/hashicorp/go-version"
 
 	"workshop/internal/clean"
 )
@@ -37,7 +36,7 @@ type cliConfig struct {
 
 // settle decides whose CLI configuration is in force, and writes ours where it
 // is ours. A configuration that the user has is never touched.
-func settle(t *Terraform, c *configuration, dataDir, cacheDir string) (cliConfig, error) {
+func settle(t *Terraform, wanted map[string]string, dataDir, plugins string) (cliConfig, error) {
 	var out cliConfig
 	named := os.Getenv("TF_CLI_CONFIG_FILE")
 	if named != "" {
@@ -50,10 +49,10 @@ func settle(t *Terraform, c *configuration, dataDir, cacheDir string) (cliConfig
 	if userConfig(t) {
 		return out, nil
 	}
-	mirrors := findMirrors(t, c, mirrorFolders())
+	mirrors := findMirrors(wanted, mirrorFolders())
 	out.local = len(mirrors.direct) == 0
-	if !out.local && cacheDir != "" {
-		out.cache = filepath.Join(cacheDir, "plugins")
+	if !out.local && plugins != "" {
+		out.cache = plugins
 		if err := os.MkdirAll(out.cache, 0o700); err != nil {
 			// The cache only saves time and disk.
 			out.cache = ""
@@ -139,21 +138,11 @@ type mirrors struct {
 	direct []string            // providers that no folder has
 }
 
-// findMirrors gives each provider that the configuration asks for to the first
-// folder that has a fitting version for this platform.
-func findMirrors(t *Terraform, c *configuration, folders []string) mirrors {
-	wanted := c.providers
-	if len(wanted) == 0 {
-		wanted = map[string]string{"hashicorp/aws": ">= 5.100, < 7"} // the files are broken, or not there yet
-	}
+// findMirrors gives each provider to the first folder that has a version that will do
+// for this platform. The keys of wanted are full addresses, the values constraints.
+func findMirrors(wanted map[string]string, folders []string) mirrors {
 	m := mirrors{local: map[string][]string{}}
 	for source, constraint := range wanted {
-		if strings.Count(source, "/") == 1 {
-			source = t.registry() + "/" + source
-		}
-		if source == "terraform.io/builtin/terraform" {
-			continue
-		}
 		i := slices.IndexFunc(folders, func(dir string) bool { return mirrorHas(dir, source, constraint) })
 		if i < 0 {
 			m.direct = append(m.direct, source)
@@ -167,14 +156,6 @@ func findMirrors(t *Terraform, c *configuration, folders []string) mirrors {
 // mirrorHas looks for HOST/NAMESPACE/TYPE/VERSION/OS_ARCH/ and for
 // HOST/NAMESPACE/TYPE/terraform-provider-TYPE_VERSION_OS_ARCH.zip.
 func mirrorHas(dir, source, constraint string) bool {
-	fits := func(*version.Version) bool { return true }
-	if constraint != "" {
-		constraints, err := version.NewConstraint(constraint)
-		if err != nil {
-			return false
-		}
-		fits = constraints.Check
-	}
 	folder := filepath.Join(dir, filepath.FromSlash(source))
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -184,8 +165,7 @@ func mirrorHas(dir, source, constraint string) bool {
 	for _, e := range entries {
 		name, packed := strings.CutSuffix(e.Name(), suffix)
 		name = strings.TrimPrefix(name, prefix)
-		v, err := version.NewVersion(name)
-		if err != nil || !fits(v) {
+		if !fits(name, constraint) {
 			continue
 		}
 		if packed {

@@ -22,7 +22,8 @@ type configuration struct {
 	providers map[string]string       // source, e.g. hashicorp/aws, to version constraint
 	variables map[string]cty.Value
 	// setup is the text that decides what init has to do.
-	setup []byte
+	setup   []byte
+	modules bool
 	// backend is where the configuration says that the state is kept, and the file
 	// that says so.
 	backend struct {
@@ -167,6 +168,7 @@ func (c *configuration) add(file string, src []byte) {
 				c.locals[name] = references(hclsyntax.Variables(a.Expr))
 			}
 		case b.Type == "module":
+			c.modules = true
 			c.setup = append(c.setup, text(src, b.Body.Attributes["source"])...)
 			c.setup = append(c.setup, text(src, b.Body.Attributes["version"])...)
 		case b.Type == "terraform":

@@ -99,7 +99,7 @@ func (e *DiagnosticError) Error() string {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "terraform %s: %s", e.Op, d.Diagnostic)
+		fmt.Fprintf(&b, "%s %s: %s", commandName(d.Tofu), e.Op, d.Diagnostic)
 		if d.more > 0 {
 			fmt.Fprintf(&b, "\n(%d times)", d.more+1)
 		}
@@ -146,6 +146,7 @@ func (d Diagnostic) Repeats(earlier Diagnostic) bool {
 // Advice says what the diagnostic means and what to do, written for a face. It is
 // false where Terraform's words must do, and for what merely follows from Stop.
 func (d Diagnostic) Advice(f diagnose.Face) (diagnose.Answer, bool) {
+	f.Tofu = d.Tofu
 	if d.Stopped {
 		return diagnose.Answer{}, false
 	}
@@ -240,13 +241,8 @@ var needInit = map[string]bool{
 	"Missing required provider":                                      true,
 	"Module not installed":                                           true,
 	"Backend initialization required, please run \"terraform init\"": true,
-}
-
-// asksForUpgrade reports whether init found a provider locked to a version that the
-// configuration no longer takes. The words have been stable since Terraform 0.14, and
-// are OpenTofu's too ("must use tofu init -upgrade").
-func asksForUpgrade(d Diagnostic) bool {
-	return strings.Contains(d.Detail, "does not match configured version constraint") && strings.Contains(d.Detail, "init -upgrade")
+	"Backend initialization required, please run \"tofu init\"":      true,
+	"Backend initialization required: please run \"tofu init\"":      true,
 }
 
 func diagnosticError(op Op, all []Diagnostic) *DiagnosticError {
@@ -262,9 +258,24 @@ func diagnosticError(op Op, all []Diagnostic) *DiagnosticError {
 	return e
 }
 
+// needsInit reports whether init may remove the cause of an error of a plan.
+func needsInit(err error) bool {
+	return errors.Is(err, errNeedsInit) || errors.Is(err, ErrLockFile)
+}
+
+// joinDiagnostics is a failure of init with the problems that were held back, and with
+// those of err.
+func joinDiagnostics(problems []Diagnostic, err error) error {
+	var d *DiagnosticError
+	if errors.As(err, &d) {
+		problems = append(slices.Clone(problems), d.Diagnostics...)
+	}
+	return diagnosticError(OpInit, problems)
+}
+
 // fromText is the error in what a Terraform without -json printed: from "Error: "
 // on, or all of it.
-func fromText(text string) []Diagnostic {
+func fromText(text string, tofu bool) []Diagnostic {
 	text = strings.TrimSpace(clean.Text(text))
 	if _, after, ok := strings.Cut(text, "Error: "); ok {
 		text = after
@@ -275,20 +286,23 @@ func fromText(text string) []Diagnostic {
 	summary, detail, _ := strings.Cut(text, "\n")
 	// A box is drawn around it.
 	detail = strings.TrimSpace(strings.NewReplacer("│ ", "", "│", "", "╵", "").Replace(detail))
-	return []Diagnostic{{Severity: "error", Summary: clean.Line(summary), Detail: detail}}
+	return []Diagnostic{{Severity: "error", Summary: clean.Line(summary), Detail: detail, Tofu: tofu}}
 }
 
 // KilledError is a Terraform that something else ended: most often the system,
 // because memory ran out.
-type KilledError struct{ Op Op }
+type KilledError struct {
+	Op   Op
+	Tofu bool // it was OpenTofu
+}
 
 // Error says what is known and what to do next.
 func (e *KilledError) Error() string {
-	text := fmt.Sprintf("terraform %s: the system ended Terraform (signal: killed), most often because memory ran out. ", e.Op)
+	text := fmt.Sprintf("%s %s: the system ended %s (signal: killed), most often because memory ran out. ", commandName(e.Tofu), e.Op, productName(e.Tofu))
 	if e.Op != OpApply && e.Op != OpDestroy {
 		return text + "Nothing was created or changed. Close other programs and try again."
 	}
-	return text + "The state has what Terraform saved until then; what AWS was making at that moment may be missing from it. " +
+	return text + "The state has what was saved until then; what AWS was making at that moment may be missing from it. " +
 		"Close other programs. `workshop destroy` also finds what the state has lost; `workshop deploy` goes on from the state."
 }
 

@@ -56,6 +56,9 @@ const (
 	EventDiagnostic EventType = "diagnostic" // an error or a warning
 	EventStopping   EventType = "stopping"   // Terraform was asked to stop
 	EventSummary    EventType = "summary"    // the operation ended
+	// EventNote: something that the person should know was done, and the operation
+	// goes on; Message says what.
+	EventNote EventType = "note"
 	// EventStateKept: Terraform could not save its state, and File has a copy.
 	// Where no folder takes one, Message ends with the state itself.
 	EventStateKept EventType = "state-kept"
@@ -90,6 +93,8 @@ type Diagnostic struct {
 	Snippet  string `json:"snippet,omitempty"`
 	// Stopped: it merely follows from Stop, such as "execution halted".
 	Stopped bool `json:"stopped,omitempty"`
+	// Tofu: OpenTofu reported it.
+	Tofu bool `json:"tofu,omitempty"`
 }
 
 // Plan is what Terraform would do. It stands for one saved plan file: applying

@@ -62,7 +62,7 @@ func FuzzStream(f *testing.F) {
 		}
 		w.flush()
 		c.order(p)
-		for _, problems := range [][]Diagnostic{out.problems, fromText(out.text.String())} {
+		for _, problems := range [][]Diagnostic{out.problems, fromText(out.text.String(), false)} {
 			if d := diagnosticError(OpApply, problems); d != nil {
 				clear(t, "the error", d.Error())
 				_ = d.Unwrap()

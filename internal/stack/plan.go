@@ -159,7 +159,7 @@ func (s *Stack) show(ctx context.Context, env []string, file string) (*tfjson.Pl
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case killed(err):
-		return nil, &KilledError{Op: OpPlan}
+		return nil, &KilledError{Op: OpPlan, Tofu: s.opts.Terraform.Tofu}
 	case err != nil && text.Len() > 0:
 		return nil, fmt.Errorf("%s (%w)", strings.TrimSpace(text.String()), err)
 	case err != nil:

@@ -31,10 +31,10 @@ type ProviderSource struct {
 // ProviderSource looks where the AWS provider would come from. It runs nothing
 // and asks nobody.
 func (s *Stack) ProviderSource() ProviderSource {
-	t, c := s.opts.Terraform, s.configuration()
+	t, wanted := s.opts.Terraform, s.wanted(s.configuration())
 	out := ProviderSource{Host: t.registry()}
 	installed := filepath.Join(s.opts.Dir, ".terraform", "providers")
-	if len(findMirrors(t, c, []string{installed}).direct) == 0 {
+	if len(findMirrors(wanted, []string{installed}).direct) == 0 {
 		out.Folder = installed
 		return out
 	}
@@ -50,7 +50,7 @@ func (s *Stack) ProviderSource() ProviderSource {
 		return out
 	}
 	for _, folder := range append(mirrorFolders(), filepath.Join(s.opts.CacheDir, "plugins")) {
-		if len(findMirrors(t, c, []string{folder}).direct) == 0 {
+		if len(findMirrors(wanted, []string{folder}).direct) == 0 {
 			out.Folder = folder
 			return out
 		}

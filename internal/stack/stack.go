@@ -16,8 +16,6 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2/maybe"
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"workshop/internal/clean"
 )
@@ -117,7 +115,7 @@ func (s *Stack) configuration() *configuration {
 }
 
 func (s *Stack) settle(c *configuration) (cliConfig, error) {
-	return settle(s.opts.Terraform, c, s.opts.DataDir, s.opts.CacheDir)
+	return settle(s.opts.Terraform, s.wanted(c), s.opts.DataDir, s.pluginCache())
 }
 
 func (s *Stack) environ(cli cliConfig) []string {
@@ -245,30 +243,33 @@ func (s *Stack) init(ctx context.Context, o *operation, force bool, extra ...str
 	}
 	args := append([]string{"init", "-input=false", "-no-color"}, extra...)
 	// Terraform takes -json and -migrate-state together in no version.
-	if !s.opts.Terraform.Tofu && len(extra) == 0 && s.opts.Terraform.atLeast(initJSON) {
+	if len(extra) == 0 && s.opts.Terraform.atLeast(initJSON) {
 		args = append(args, "-json")
 	}
-	upgrade := false
-	event := func(m message) Event {
-		e := m.event(OpInit)
-		switch {
-		case e.Type == EventDownload && cli.local:
-			e.Type = EventLog // a link, made in no time
-		case e.Diagnostic != nil && e.Diagnostic.Summary == mirrorWarning && cli.local:
-			e.Type, e.Diagnostic = EventLog, nil
-		case e.Diagnostic != nil && asksForUpgrade(*e.Diagnostic):
-			upgrade = true
-			e.Type, e.Message, e.Diagnostic = EventLog, "The configuration asks for another version of a provider than the lock file has.", nil
-		}
-		return e
+	problems, err := s.initOnce(ctx, o, cli, env, args)
+	if slices.ContainsFunc(problems, asksForUpgrade) {
+		args = append(args, "-upgrade")
+		send(o.emit, Event{Type: EventNote, Op: OpInit, Message: fmt.Sprintf("The configuration asks for another version of a provider than %s has: `%s init -upgrade` selects it.",
+			lockFile, s.opts.Terraform.command())})
+		problems, err = s.initOnce(ctx, o, cli, env, args)
 	}
-	err = s.run(ctx, o, func() Op { return OpInit }, env, args, event)
-	var d *DiagnosticError // of a program whose init has no -json
-	if upgrade && err != nil || errors.As(err, &d) && slices.ContainsFunc(d.Diagnostics, asksForUpgrade) {
-		send(o.emit, Event{Type: EventLog, Op: OpInit, Message: "Selecting that version with init -upgrade."})
-		err = s.run(ctx, o, func() Op { return OpInit }, env, append(args, "-upgrade"), event)
+	if slices.ContainsFunc(problems, lacksChecksums) {
+		added, lockErr := s.relock(ctx, o, env, problems)
+		if lockErr == nil {
+			send(o.emit, Event{Type: EventNote, Op: OpInit, Message: fmt.Sprintf("%s had no checksums for this machine (%s): `%s providers lock` added those of %s.",
+				lockFile, platform(), s.opts.Terraform.command(), clean.Line(strings.Join(added, ", ")))})
+			problems, err = s.initOnce(ctx, o, cli, env, args)
+		} else if err = lockErr; !errors.Is(err, ErrStopped) {
+			err = joinDiagnostics(problems, lockErr)
+		}
 	}
 	if err != nil {
+		var d *DiagnosticError
+		if len(problems) > 0 && errors.As(err, &d) {
+			for i := range d.Diagnostics {
+				send(o.emit, Event{Type: EventDiagnostic, Op: OpInit, Message: d.Diagnostics[i].Summary, Diagnostic: &d.Diagnostics[i]})
+			}
+		}
 		return err
 	}
 	// Without the stamp the next Init merely takes a second longer. Terraform
@@ -276,6 +277,37 @@ func (s *Stack) init(ctx context.Context, o *operation, force bool, extra ...str
 	_ = os.MkdirAll(filepath.Dir(stamp), 0o700)
 	_ = maybe.WriteFile(stamp, []byte(s.initKey(conf)), 0o600)
 	return nil
+}
+
+// initOnce runs init, and returns the problems that init itself can answer when it is run
+// in another way; they are not emitted.
+func (s *Stack) initOnce(ctx context.Context, o *operation, cli cliConfig, env, args []string) (problems []Diagnostic, err error) {
+	answerable := func(d Diagnostic) bool { return asksForUpgrade(d) || lacksChecksums(d) }
+	err = s.run(ctx, o, func() Op { return OpInit }, env, args, func(m message) Event {
+		e := m.event(OpInit)
+		switch {
+		case e.Type == EventDownload && cli.local:
+			e.Type = EventLog // a link, made in no time
+		case e.Diagnostic != nil && e.Diagnostic.Summary == mirrorWarning && cli.local:
+			e.Type, e.Diagnostic = EventLog, nil
+		case e.Diagnostic != nil && answerable(*e.Diagnostic):
+			e.Diagnostic.Tofu = s.opts.Terraform.Tofu
+			problems = append(problems, *e.Diagnostic)
+			e.Type, e.Message, e.Diagnostic = EventLog, e.Message+": "+clean.Line(e.Diagnostic.Detail), nil
+		}
+		return e
+	})
+	switch {
+	case err == nil || errors.Is(err, ErrStopped):
+		return nil, err
+	case len(problems) > 0:
+		return problems, joinDiagnostics(problems, err)
+	}
+	var d *DiagnosticError // of a program whose init has no -json
+	if errors.As(err, &d) && slices.ContainsFunc(d.Diagnostics, answerable) {
+		problems = d.Diagnostics
+	}
+	return problems, err
 }
 
 // initKey stands for everything that decides what init would do.
@@ -286,40 +318,48 @@ func (s *Stack) initKey(conf *configuration) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// initialised reports whether the last init was for this configuration and its
-// providers are still where it put them.
+// initialised reports whether init has nothing to do: the last one was for this
+// configuration, or it left all that this one asks for, and the providers are still where
+// it put them. The second is so after an update of the program's own files, and needs no
+// registry. What init would still have to do, such as for a provider that no file names,
+// Terraform asks for with errNeedsInit.
 func (s *Stack) initialised(conf *configuration, stamp string) bool {
-	key, err := os.ReadFile(stamp)
-	if err != nil || string(key) != s.initKey(conf) {
-		return false
-	}
-	name := filepath.Join(s.opts.Dir, lockFile)
-	src, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true // only built-in providers
-	}
+	locked, err := lockedProviders(s.opts.Dir)
 	if err != nil {
 		return false
 	}
-	lock, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
-	if diags.HasErrors() {
-		return false
-	}
-	for _, b := range lock.Body.(*hclsyntax.Body).Blocks {
-		version := b.Body.Attributes["version"]
-		if b.Type != "provider" || len(b.Labels) != 1 || version == nil {
-			return false
-		}
-		v, diags := version.Expr.Value(nil)
-		if diags.HasErrors() || v.IsNull() || v.Type().FriendlyName() != "string" {
-			return false
-		}
-		dir := filepath.Join(s.opts.Dir, ".terraform", "providers", filepath.FromSlash(b.Labels[0]), v.AsString(), platform())
+	for address, v := range locked {
+		dir := filepath.Join(s.opts.Dir, ".terraform", "providers", filepath.FromSlash(address), v, platform())
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) == 0 {
 			return false
 		}
 	}
+	key, err := os.ReadFile(stamp)
+	if err != nil {
+		return false
+	}
+	if string(key) == s.initKey(conf) {
+		return true
+	}
+	if conf.modules || conf.backend.file != "" || !s.place().local() || !s.lockedBefore(stamp) {
+		return false
+	}
+	for address, constraint := range s.wanted(conf) {
+		if !fits(locked[address], constraint) {
+			return false
+		}
+	}
 	return true
+}
+
+// lockedBefore reports whether the lock file is as the last init left it.
+func (s *Stack) lockedBefore(stamp string) bool {
+	lock, err := os.Stat(filepath.Join(s.opts.Dir, lockFile))
+	if err != nil {
+		return false
+	}
+	last, err := os.Stat(stamp)
+	return err == nil && !lock.ModTime().After(last.ModTime())
 }
 
 // Plan makes and saves a plan and emits EventPlanned. It needs Init before, and
@@ -350,7 +390,7 @@ func (s *Stack) plan(ctx context.Context, emit func(Event), destroy bool) (*Plan
 			p, err = s.planOnce(ctx, o, destroy)
 		}
 	}
-	if errors.Is(err, errNeedsInit) && ctx.Err() == nil {
+	if needsInit(err) && ctx.Err() == nil {
 		if err := s.init(ctx, o, true); err != nil {
 			return nil, err
 		}
@@ -489,7 +529,7 @@ func (s *Stack) ApplyAll(ctx context.Context, emit func(Event)) (*Summary, error
 			err = s.applyAll(ctx, o, sum)
 		}
 	}
-	if errors.Is(err, errNeedsInit) && ctx.Err() == nil {
+	if needsInit(err) && ctx.Err() == nil {
 		if err = s.init(ctx, o, true); err == nil {
 			err = s.applyAll(ctx, o, sum)
 		}
@@ -589,6 +629,7 @@ func (s *Stack) run(ctx context.Context, o *operation, op func() Op, env, args [
 		m := decode(line)
 		e := handle(m)
 		if e.Diagnostic != nil {
+			e.Diagnostic.Tofu = s.opts.Terraform.Tofu
 			e.Diagnostic.Stopped = s.stopping(ctx, o) && followsStop(e.Diagnostic)
 		}
 		out.take(m, e)
@@ -648,7 +689,7 @@ func (s *Stack) failure(ctx context.Context, o *operation, op Op, out *outcome, 
 	stopped := s.stopping(ctx, o)
 	problems := slices.DeleteFunc(out.problems, func(d Diagnostic) bool { return d.Stopped })
 	if len(problems) == 0 && !stopped && !killed(err) {
-		problems = fromText(out.text.String())
+		problems = fromText(out.text.String(), s.opts.Terraform.Tofu)
 	}
 	d := diagnosticError(op, problems)
 	if d != nil {
@@ -658,28 +699,14 @@ func (s *Stack) failure(ctx context.Context, o *operation, op Op, out *outcome, 
 	case stopped && d != nil:
 		return fmt.Errorf("%w: %w", ErrStopped, d)
 	case stopped:
-		return fmt.Errorf("%w: terraform %s", ErrStopped, op)
+		return fmt.Errorf("%w: %s %s", ErrStopped, s.opts.Terraform.command(), op)
 	case d != nil:
 		return d
 	case killed(err):
-		return &KilledError{Op: op}
+		return &KilledError{Op: op, Tofu: s.opts.Terraform.Tofu}
 	}
-	return fmt.Errorf("terraform %s: %w", op, err)
+	return fmt.Errorf("%s %s: %w", s.opts.Terraform.command(), op, err)
 }
-
-// RemoveLockFile renames .terraform.lock.hcl, which Terraform writes again at the
-// next Init, and returns the copy's path. It is the repair of ErrLockFile.
-func (s *Stack) RemoveLockFile() (kept string, err error) {
-	name := filepath.Join(s.opts.Dir, lockFile)
-	kept = name + ".old"
-	if err := os.Rename(name, kept); err != nil {
-		return "", fmt.Errorf("set the dependency lock file aside: %w", err)
-	}
-	return kept, nil
-}
-
-// lockFile is Terraform's dependency lock file.
-const lockFile = ".terraform.lock.hcl"
 
 // protect makes files with secrets readable by their owner alone: Terraform
 // makes them with the usual 0644.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,6 +54,7 @@ type stateResource struct {
 	Mode      string `json:"mode"`
 	Type      string `json:"type"`
 	Name      string `json:"name"`
+	Provider  string `json:"provider"` // such as provider["registry.terraform.io/hashicorp/aws"]
 	Instances []struct {
 		Key        json.RawMessage `json:"index_key"`
 		Status     string          `json:"status"`
@@ -128,6 +131,19 @@ func (s *stateFile) resources(c *configuration) []Resource {
 				Tainted: i.Status == "tainted",
 				Values:  i.Attributes,
 			})
+		}
+	}
+	return out
+}
+
+var providerAddress = regexp.MustCompile(`provider\["([^"]+)"\]`)
+
+// providers lists the addresses of the providers that the resources belong to.
+func (s *stateFile) providers() []string {
+	var out []string
+	for _, r := range s.Resources {
+		if m := providerAddress.FindStringSubmatch(r.Provider); m != nil && !slices.Contains(out, m[1]) {
+			out = append(out, m[1])
 		}
 	}
 	return out

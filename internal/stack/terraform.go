@@ -27,7 +27,7 @@ const (
 	pinned = "1.11.4"
 	// oldest is what the bundled configuration asks for.
 	oldest = "1.6.0"
-	// initJSON is the first version whose init has -json.
+	// initJSON is the first version whose init has -json; OpenTofu's has it since 1.7.
 	initJSON = "1.9.0"
 
 	versionTimeout = 30 * time.Second
@@ -42,11 +42,23 @@ type Terraform struct {
 }
 
 // Name is the product's name, for texts.
-func (t *Terraform) Name() string {
-	if t.Tofu {
+func (t *Terraform) Name() string { return productName(t.Tofu) }
+
+// command is the program's usual name, for texts.
+func (t *Terraform) command() string { return commandName(t.Tofu) }
+
+func productName(tofu bool) string {
+	if tofu {
 		return "OpenTofu"
 	}
 	return "Terraform"
+}
+
+func commandName(tofu bool) string {
+	if tofu {
+		return "tofu"
+	}
+	return "terraform"
 }
 
 func (t *Terraform) atLeast(v string) bool {
@@ -57,9 +69,9 @@ func (t *Terraform) atLeast(v string) bool {
 // registry is the host that provider names without a host belong to.
 func (t *Terraform) registry() string {
 	if t.Tofu {
-		return "registry.opentofu.org"
+		return tofuRegistry
 	}
-	return "registry.terraform.io"
+	return terraformRegistry
 }
 
 // FindOptions say where to look.

@@ -147,7 +147,7 @@ func TestFailures(t *testing.T) {
 			out.take(m, m.event(OpPlan))
 		}
 		if len(out.problems) == 0 {
-			out.problems = fromText(out.text.String())
+			out.problems = fromText(out.text.String(), false)
 		}
 		err := diagnosticError(OpPlan, out.problems)
 		if err == nil {
@@ -426,7 +426,6 @@ func TestGroups(t *testing.T) {
 }
 
 func TestMirrors(t *testing.T) {
-	tf := &Terraform{}
 	full, packed, old := t.TempDir(), t.TempDir(), t.TempDir()
 	for _, dir := range []string{
 		filepath.Join(full, "registry.terraform.io/hashicorp/aws/5.100.0", platform()),
@@ -439,8 +438,8 @@ func TestMirrors(t *testing.T) {
 		}
 	}
 	put(t, filepath.Join(packed, "example.com/me/mine/terraform-provider-mine_1.2.3_"+platform()+".zip"), "")
-	c := &configuration{providers: map[string]string{"hashicorp/aws": ">= 5.100, < 7", "hashicorp/random": "", "example.com/me/mine": ">= 1", "terraform.io/builtin/terraform": ""}}
-	m := findMirrors(tf, c, []string{old, "/nonexistent", full, packed})
+	wanted := map[string]string{"registry.terraform.io/hashicorp/aws": ">= 5.100, < 7", "registry.terraform.io/hashicorp/random": "", "example.com/me/mine": ">= 1"}
+	m := findMirrors(wanted, []string{old, "/nonexistent", full, packed})
 	want := mirrors{
 		local:  map[string][]string{full: {"registry.terraform.io/hashicorp/aws"}, packed: {"example.com/me/mine"}},
 		direct: []string{"registry.terraform.io/hashicorp/random"},
@@ -457,18 +456,15 @@ func TestMirrors(t *testing.T) {
 	if strings.Contains(text, old) {
 		t.Errorf("%s has nothing that fits:\n%s", old, text)
 	}
-	if m := findMirrors(&Terraform{Tofu: true}, c, []string{full}); len(m.local) != 0 {
-		t.Errorf("OpenTofu has a registry of its own, but %v", m.local)
-	}
 }
 
 func TestSettle(t *testing.T) {
-	tf, c := &Terraform{}, &configuration{}
+	tf, wanted := &Terraform{}, map[string]string{"registry.terraform.io/hashicorp/aws": ""}
 	home, data := t.TempDir(), t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("APPDATA", home)
 	t.Setenv("TF_CLI_CONFIG_FILE", "")
-	cli, err := settle(tf, c, data, "")
+	cli, err := settle(tf, wanted, data, "")
 	if err != nil || !cli.ours || cli.note != "" {
 		t.Errorf("with nothing of the user's: %+v, %v", cli, err)
 	}
@@ -477,19 +473,19 @@ func TestSettle(t *testing.T) {
 	}
 
 	t.Setenv("TF_CLI_CONFIG_FILE", filepath.Join(home, "missing"))
-	if cli, err := settle(tf, c, data, ""); err != nil || !cli.ours || !strings.Contains(cli.note, "missing") {
+	if cli, err := settle(tf, wanted, data, ""); err != nil || !cli.ours || !strings.Contains(cli.note, "missing") {
 		t.Errorf("with a variable that names nothing: %+v, %v", cli, err)
 	}
 	mine := filepath.Join(home, "mine")
 	put(t, mine, "")
 	t.Setenv("TF_CLI_CONFIG_FILE", mine)
-	if cli, err := settle(tf, c, data, ""); err != nil || cli.ours || cli.file != mine {
+	if cli, err := settle(tf, wanted, data, ""); err != nil || cli.ours || cli.file != mine {
 		t.Errorf("with a variable that names a file: %+v, %v", cli, err)
 	}
 	t.Setenv("TF_CLI_CONFIG_FILE", "")
 	put(t, filepath.Join(home, ".terraformrc"), "")
 	put(t, filepath.Join(home, "terraform.rc"), "")
-	if cli, err := settle(tf, c, data, ""); err != nil || cli.ours || cli.file != "" {
+	if cli, err := settle(tf, wanted, data, ""); err != nil || cli.ours || cli.file != "" {
 		t.Errorf("with a file in the home folder: %+v, %v", cli, err)
 	}
 }
@@ -772,6 +768,6 @@ func FuzzConfiguration(f *testing.F) {
 		for name := range c.resources {
 			c.needs(name)
 		}
-		findMirrors(&Terraform{}, c, nil)
+		(&Stack{opts: Options{Dir: t.TempDir(), Terraform: &Terraform{}}}).wanted(c)
 	})
 }

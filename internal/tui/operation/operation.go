@@ -386,6 +386,8 @@ func (v *View) receive(e event) {
 		if v.Phase == Planning && e.Message != "" {
 			v.message, v.part = inWords(e.Event), 0
 		}
+	case stack.EventNote:
+		v.message, v.part = clean.Line(e.Message), 0
 	}
 	if v.Progress != nil {
 		v.Progress.receive(e.Event)
