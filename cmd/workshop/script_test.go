@@ -33,6 +33,7 @@ func TestScripts(t *testing.T) {
 			home := filepath.Join(env.WorkDir, "home")
 			env.Setenv("HOME", home)
 			env.Setenv("PATH", filepath.Dir(bin)+string(os.PathListSeparator)+os.Getenv("PATH"))
+			env.Setenv("PROGRAM", filepath.Dir(bin))
 			env.Setenv("WORKSHOP_SANDBOX_SPEED", "fast")
 			env.Setenv("WORKSHOP_SANDBOX_IDLE", sandboxIdle)
 			env.Setenv("TF_CLI_CONFIG_FILE", filepath.Join(home, "is-not-there"))

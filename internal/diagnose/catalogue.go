@@ -725,6 +725,14 @@ var catalogue = []entry{
 		step:     "prerequisites",
 	},
 	{
+		// Terraform says the host of a registry that is not its own.
+		id: "state-of-opentofu", source: api,
+		patterns: []string{"available versions for provider registry.opentofu.org/<provider>: "},
+		what:     "OpenTofu made what is deployed. The state names OpenTofu's provider, registry.opentofu.org/{provider}, and Terraform cannot get it here.",
+		do:       "Go on with OpenTofu: put it on PATH, or name it with `--terraform tofu`. Or hand the state over to Terraform: run `terraform state replace-provider registry.opentofu.org/{provider} registry.terraform.io/{provider}` in the folder of the .tf files, then plan again ({plan}).",
+		step:     "prerequisites",
+	},
+	{
 		id: "provider-refused", source: api,
 		patterns: []string{"Failed to install provider*403 Forbidden", "Failed to query available provider packages*403 Forbidden", "Failed to query available provider packages*407 Proxy", "Failed to query available provider packages*proxyconnect"},
 		what:     "A proxy or firewall does not let Terraform reach the provider registry.",

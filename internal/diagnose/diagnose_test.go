@@ -355,6 +355,38 @@ func TestFaces(t *testing.T) {
 	}
 }
 
+// For a person who runs OpenTofu, an answer names that and its commands.
+func TestAnAnswerForOpenTofu(t *testing.T) {
+	a, ok := Text("Failed to resolve provider packages\nCould not resolve provider hashicorp/aws: could not connect to registry.opentofu.org")
+	if !ok || a.ID != "provider-download" || !strings.HasPrefix(a.What, "Terraform could") || !strings.Contains(a.Do, "`terraform providers mirror`") {
+		t.Fatalf("the answer is %+v", a)
+	}
+	f := Command
+	f.Tofu = true
+	if got := a.On(f); !strings.HasPrefix(got.What, "OpenTofu could") || !strings.Contains(got.Do, "`tofu providers mirror`") || strings.Contains(got.Do, "Terraform") {
+		t.Errorf("for OpenTofu it is %+v", got)
+	}
+}
+
+// Terraform says the host of OpenTofu's registry; OpenTofu leaves it out.
+func TestAStateOfOpenTofu(t *testing.T) {
+	const summary = "Failed to query available provider packages\n"
+	for text, want := range map[string]string{
+		"Could not retrieve the list of available versions for provider registry.opentofu.org/hashicorp/aws: could not connect to registry.opentofu.org: no such host":  "state-of-opentofu",
+		"Could not retrieve the list of available versions for provider registry.opentofu.org/hashicorp/aws: no available releases match the given constraints 5.100.0": "provider-none",
+		"Could not retrieve the list of available versions for provider hashicorp/aws: could not connect to registry.opentofu.org: no such host":                        "provider-download",
+	} {
+		a, ok := Text(summary + text)
+		if !ok || a.ID != want {
+			t.Errorf("%s is explained as %+v, want %s", text, a, want)
+		}
+		if want == "state-of-opentofu" && (!strings.Contains(a.Do, "`--terraform tofu`") ||
+			!strings.Contains(a.Do, "`terraform state replace-provider registry.opentofu.org/hashicorp/aws registry.terraform.io/hashicorp/aws`")) {
+			t.Errorf("what to do is %q", a.Do)
+		}
+	}
+}
+
 // The words send people to variables of the bundled configuration: they must be there.
 func TestNamedVariablesExist(t *testing.T) {
 	source, err := os.ReadFile(filepath.Join("..", "..", "terraform", "variables.tf"))

@@ -75,7 +75,7 @@ func (f *facts) Terraform(ctx context.Context) (check.Terraform, error) {
 		return *f.terraform, nil
 	}
 	var out check.Terraform
-	tf, err := stack.Find(ctx, stack.FindOptions{Path: f.s.opts.Terraform, CacheDir: cacheDir(), Offline: true}, nil)
+	tf, err := stack.Find(ctx, f.s.findOptions(true), nil)
 	switch {
 	case err == nil:
 		out.Version = tf.Version

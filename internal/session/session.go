@@ -218,7 +218,7 @@ func (s *Session) Terraform(ctx context.Context, emit func(stack.Event)) (*stack
 	cache := cacheDir()
 	tf := s.found
 	if tf == nil {
-		if tf, err = stack.Find(ctx, stack.FindOptions{Path: s.opts.Terraform, CacheDir: cache, Offline: s.opts.Offline}, emit); err != nil {
+		if tf, err = stack.Find(ctx, s.findOptions(s.opts.Offline), emit); err != nil {
 			return nil, err
 		}
 	}
@@ -229,6 +229,15 @@ func (s *Session) Terraform(ctx context.Context, emit func(stack.Event)) (*stack
 	defer s.mu.Unlock()
 	s.stack = st
 	return st, nil
+}
+
+// findOptions say where to look for Terraform. What OpenTofu has made goes on with it.
+func (s *Session) findOptions(offline bool) stack.FindOptions {
+	o := stack.FindOptions{Path: s.opts.Terraform, CacheDir: cacheDir(), Offline: offline}
+	if st, err := s.State(); err == nil {
+		o.Tofu = st.MadeByTofu()
+	}
+	return o
 }
 
 // cacheDir is where a Terraform that was fetched is kept, and plug-ins.
@@ -367,13 +376,25 @@ func (s *Session) Exports(ctx context.Context) ([]string, error) {
 	return st.Env()
 }
 
-// Environ is this process's environment with Exports in it.
+// Environ is this process's environment with Exports in it, in which `terraform` is the
+// program that the workshop uses: also one that is not on PATH, or OpenTofu.
 func (s *Session) Environ(ctx context.Context) ([]string, error) {
 	exports, err := s.Exports(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return append(s.opened().Environ(os.Environ()), exports...), nil
+	env := append(s.opened().Environ(os.Environ()), exports...)
+	s.mu.Lock()
+	st := s.stack
+	s.mu.Unlock()
+	if st == nil {
+		return env, nil // there is no Terraform
+	}
+	dir, err := st.PathFolder()
+	if dir != "" {
+		env = append(env, "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
+	return env, err
 }
 
 // Close gives the workspace back. A sandbox runs on.

@@ -83,11 +83,20 @@ func userConfig(t *Terraform) bool {
 		files = []string{filepath.Join(appData, "terraform.rc")}
 		folder = filepath.Join(appData, "terraform.d")
 	}
+	folders := []string{folder}
 	if t.Tofu {
-		files = append(files, filepath.Join(home, ".tofurc"), filepath.Join(xdg.ConfigHome, "opentofu", "tofurc"))
+		// internal/command/cliconfig/config_{unix,windows}.go in OpenTofu.
+		config := filepath.Join(xdg.ConfigHome, "opentofu")
+		files = append(files, filepath.Join(home, ".tofurc"), filepath.Join(config, "tofurc"))
+		folders = append(folders, config)
+		if runtime.GOOS == "windows" {
+			files = append(files, filepath.Join(os.Getenv("APPDATA"), "tofu.rc"))
+		}
 	}
-	for _, pattern := range []string{"*.tfrc", "*.tfrc.json"} {
-		files = append(files, filesIn(folder, pattern)...)
+	for _, dir := range folders {
+		for _, pattern := range []string{"*.tfrc", "*.tfrc.json"} {
+			files = append(files, filesIn(dir, pattern)...)
+		}
 	}
 	return slices.ContainsFunc(files, func(name string) bool {
 		// `terraform login` writes this one, which installs nothing.
@@ -100,9 +109,10 @@ func userConfig(t *Terraform) bool {
 }
 
 // mirrorFolders are the folders that may hold providers, best first: the one
-// that the user named, those that Terraform looks into by itself, and those of
-// the system.
+// that the user named, those that Terraform and OpenTofu look into by themselves, and
+// those of the system.
 // https://developer.hashicorp.com/terraform/cli/config/config-file#implied-local-mirror-directories
+// https://opentofu.org/docs/cli/config/config-file/#implied-local-mirror-directories
 func mirrorFolders() []string {
 	folders := filepath.SplitList(os.Getenv(mirrorVariable))
 	if home, err := os.UserHomeDir(); err == nil {
@@ -119,6 +129,7 @@ func mirrorFolders() []string {
 	for _, dir := range append([]string{xdg.DataHome}, xdg.DataDirs...) {
 		folders = append(folders, filepath.Join(dir, "terraform", "plugins"))
 	}
+	folders = append(folders, filepath.Join(xdg.DataHome, "opentofu", "plugins"))
 	if runtime.GOOS != "windows" {
 		folders = append(folders, "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins",
 			"/opt/terraform/plugins", "/opt/tf-plugins")

@@ -230,6 +230,7 @@ var kinds = map[string]error{
 	"provider-none":        ErrProviderUnavailable,
 	"provider-refused":     ErrProviderUnavailable,
 	"provider-download":    ErrProviderUnavailable,
+	"state-of-opentofu":    ErrProviderUnavailable,
 	"disk-full":            ErrDiskFull,
 }
 

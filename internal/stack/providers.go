@@ -117,6 +117,33 @@ func lockedProviders(dir string) (map[string]string, error) {
 	return out, nil
 }
 
+// mirrorsOfTheOther warns of folders that have a provider for Terraform where OpenTofu
+// runs, or the other way round: each takes the packages of its own registry only.
+func (s *Stack) mirrorsOfTheOther(wanted map[string]string) []Diagnostic {
+	t := s.opts.Terraform
+	other := &Terraform{Tofu: !t.Tofu}
+	var out []Diagnostic
+	for _, address := range slices.Sorted(maps.Keys(wanted)) {
+		rest, ok := strings.CutPrefix(address, t.registry()+"/")
+		if !ok {
+			continue
+		}
+		theirs := other.registry() + "/" + rest
+		folders := mirrorFolders()
+		i := slices.IndexFunc(folders, func(dir string) bool { return mirrorHas(dir, theirs, wanted[address]) })
+		if i < 0 {
+			continue
+		}
+		out = append(out, Diagnostic{
+			Severity: "warning", Tofu: t.Tofu,
+			Summary: fmt.Sprintf("%s has the provider for %s", clean.Line(folders[i]), other.Name()),
+			Detail: fmt.Sprintf("It has %s, and %s needs %s. `%s providers mirror` makes a folder that has it.",
+				theirs, t.Name(), address, t.command()),
+		})
+	}
+	return out
+}
+
 // RemoveLockFile renames .terraform.lock.hcl, which Terraform writes again at the
 // next Init, and returns the copy's path. It is the repair of ErrLockFile.
 func (s *Stack) RemoveLockFile() (kept string, err error) {

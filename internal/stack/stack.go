@@ -270,6 +270,11 @@ func (s *Stack) init(ctx context.Context, o *operation, force bool, extra ...str
 				send(o.emit, Event{Type: EventDiagnostic, Op: OpInit, Message: d.Diagnostics[i].Summary, Diagnostic: &d.Diagnostics[i]})
 			}
 		}
+		if errors.Is(err, ErrProviderUnavailable) {
+			for _, d := range s.mirrorsOfTheOther(s.wanted(conf)) {
+				send(o.emit, Event{Type: EventDiagnostic, Op: OpInit, Message: d.Summary, Diagnostic: &d})
+			}
+		}
 		return err
 	}
 	// Without the stamp the next Init merely takes a second longer. Terraform
@@ -768,6 +773,15 @@ func (s *Stack) State() ([]Resource, error) {
 		return nil, err
 	}
 	return st.resources(s.configuration()), nil
+}
+
+// MadeByTofu reports whether OpenTofu wrote the state: its resources belong to providers
+// of OpenTofu's registry. Terraform finds those only with a network or a mirror.
+func (s *Stack) MadeByTofu() bool {
+	st, err := s.state()
+	return err == nil && slices.ContainsFunc(st.providers(), func(address string) bool {
+		return strings.HasPrefix(address, tofuRegistry+"/")
+	})
 }
 
 // Exists reports whether the state has any resource. It is cheap.

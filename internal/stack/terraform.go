@@ -10,9 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/google/renameio/v2/maybe"
 	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hc-install/httpclient"
 	"github.com/hashicorp/hc-install/product"
@@ -79,12 +81,13 @@ type FindOptions struct {
 	Path     string // of the program that the user named; then nothing else is tried
 	CacheDir string // where a fetched Terraform is kept; empty: nothing is fetched
 	Offline  bool   // never fetch
+	Tofu     bool   // tofu before terraform, for what OpenTofu has made
 
 	from releases.ExactVersion // where tests fetch from
 }
 
 // Find looks for Terraform 1.6 or later: what the user named, terraform on PATH,
-// tofu on PATH, one that was fetched before. Where there is none it fetches a
+// tofu on PATH (the other way round with opts.Tofu), one that was fetched before. Where there is none it fetches a
 // pinned release into CacheDir, verified by HashiCorp's signature, with
 // EventDownload. The error wraps ErrNoTerraform or ErrTempDir and says what to do.
 func Find(ctx context.Context, opts FindOptions, emit func(Event)) (*Terraform, error) {
@@ -99,6 +102,9 @@ func Find(ctx context.Context, opts FindOptions, emit func(Event)) (*Terraform, 
 		return t, nil
 	}
 	candidates := []string{"terraform", "tofu"}
+	if opts.Tofu {
+		slices.Reverse(candidates)
+	}
 	if opts.CacheDir != "" {
 		candidates = append(candidates, fetched(opts.CacheDir))
 	}
@@ -160,11 +166,58 @@ func probe(ctx context.Context, name string) (*Terraform, error) {
 	if err != nil {
 		real = path
 	}
-	t := &Terraform{Path: path, Version: v.String(), Tofu: strings.Contains(filepath.Base(path)+" "+filepath.Base(real), "tofu")}
+	t := &Terraform{Path: path, Version: v.String(), Tofu: strings.Contains(filepath.Base(path)+" "+filepath.Base(real), "tofu") || startsTofu(ctx, real)}
 	if !t.atLeast(oldest) {
 		return nil, fmt.Errorf("%s is version %s, and the workshop needs %s or later", clean.Line(path), t.Version, oldest)
 	}
 	return t, nil
+}
+
+// startsTofu reports whether a script, whose name says nothing of what it starts, starts
+// OpenTofu. The JSON of `version` does not tell the two apart, its text does.
+func startsTofu(ctx context.Context, path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 2)
+	if _, err := io.ReadFull(f, head); err != nil || string(head) != "#!" {
+		return false
+	}
+	cmd := exec.CommandContext(ctx, path, "version")
+	cmd.Dir, cmd.Env = filepath.Dir(path), environ(nil)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	return err == nil && strings.HasPrefix(string(out), "OpenTofu v")
+}
+
+// PathFolder returns a folder for PATH in which `terraform` is the program that the stack
+// uses, so that a command of a text runs that one. It is empty where PATH finds it already.
+func (s *Stack) PathFolder() (string, error) {
+	t := s.opts.Terraform
+	if found, err := exec.LookPath("terraform"); err == nil {
+		if found, err = filepath.Abs(found); err == nil && found == t.Path {
+			return "", nil
+		}
+	}
+	dir := filepath.Join(s.opts.DataDir, "bin")
+	if filepath.Dir(t.Path) == dir {
+		return dir, nil
+	}
+	// Not a link: programs that start others by their own name would start another one.
+	script := "#!/bin/sh\nexec '" + strings.ReplaceAll(t.Path, "'", `'\''`) + "' \"$@\"\n"
+	name := filepath.Join(dir, "terraform")
+	if old, err := os.ReadFile(name); err == nil && string(old) == script {
+		return dir, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make a folder for `terraform`: %w", err)
+	}
+	if err := maybe.WriteFile(name, []byte(script), 0o700); err != nil {
+		return "", fmt.Errorf("write a `terraform` that starts %s: %w", clean.Line(t.Path), err)
+	}
+	return dir, nil
 }
 
 func fetched(cacheDir string) string {
