@@ -68,6 +68,7 @@ type Subject struct {
 	OpenErr   error  // why the workspace could not be opened; nil where it was
 	CacheDir  string // of fetched programs and providers
 	Terraform string // path of the program that the person named; empty looks for it
+	Tofu      bool   // OpenTofu made what is deployed
 
 	// The rest is known of an open workspace only.
 	TerraformDir string

@@ -124,7 +124,7 @@ func memory(context.Context, *Subject) Check {
 }
 
 func terraform(ctx context.Context, s *Subject) Check {
-	t, err := stack.Find(ctx, stack.FindOptions{Path: s.Terraform, CacheDir: s.CacheDir, Offline: true}, nil)
+	t, err := stack.Find(ctx, stack.FindOptions{Path: s.Terraform, CacheDir: s.CacheDir, Offline: true, Tofu: s.Tofu}, nil)
 	if err == nil {
 		s.mu.Lock()
 		s.program = t

@@ -50,6 +50,7 @@ func (s *Session) Doctor(ctx context.Context, emit func(doctor.Check)) []doctor.
 	subject.Confirmed = s.Workspace.AccountConfirmed
 	subject.Name = "workshop"
 	if st, err := s.State(); err == nil {
+		subject.Tofu = st.MadeByTofu()
 		if resources, err := st.State(); err == nil {
 			subject.Resources = len(resources)
 		}
