@@ -20,7 +20,8 @@ var permissionQuestions = []question{
 
 // actions are what Terraform's AWS provider calls to create, read, change and
 // delete each type of resource of the bundled configuration; a test holds the
-// keys to its files. The calls were recorded with provider 5.100.
+// keys to its files. The calls were recorded with provider 5.100; those for service
+// deployments are provider 6's, which reads how a deployment ended.
 var actions = map[string][]string{
 	"aws_vpc": {"ec2:CreateVpc", "ec2:DeleteVpc", "ec2:DescribeVpcs", "ec2:DescribeVpcAttribute", "ec2:DescribeNetworkAcls",
 		"ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups", "ec2:CreateTags", "ec2:DescribeAvailabilityZones"},
@@ -48,7 +49,8 @@ var actions = map[string][]string{
 	"aws_ecs_cluster":                    {"ecs:CreateCluster", "ecs:DeleteCluster", "ecs:DescribeClusters", "ecs:TagResource"},
 	"aws_ecs_cluster_capacity_providers": {"ecs:PutClusterCapacityProviders"},
 	"aws_ecs_task_definition":            {"ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:DescribeTaskDefinition"},
-	"aws_ecs_service":                    {"ecs:CreateService", "ecs:UpdateService", "ecs:DeleteService", "ecs:DescribeServices"},
+	"aws_ecs_service": {"ecs:CreateService", "ecs:UpdateService", "ecs:DeleteService", "ecs:DescribeServices",
+		"ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments"},
 	"aws_appautoscaling_target": {"application-autoscaling:RegisterScalableTarget", "application-autoscaling:DeregisterScalableTarget",
 		"application-autoscaling:DescribeScalableTargets", "application-autoscaling:ListTagsForResource", "application-autoscaling:TagResource"},
 	"aws_appautoscaling_policy": {"application-autoscaling:PutScalingPolicy", "application-autoscaling:DeleteScalingPolicy", "application-autoscaling:DescribeScalingPolicies"},
