@@ -111,20 +111,26 @@ func (g *pool) settle(m *member) {
 	}
 }
 
-// elect decides which targets get requests: the healthy ones, or all when none
-// is ("fail open"). What drains or is unused gets none.
+// elect decides which targets get requests: the healthy ones, or those that are not
+// when none is ("fail open"). A target that was not checked yet, and may not listen
+// yet, gets some only beside others like it. What drains or is unused gets none.
 func (g *pool) elect() {
-	var best, rest []*member
+	var best, unhealthy, unchecked []*member
 	for _, m := range g.members {
 		switch m.health.State {
 		case Healthy, Unavailable:
 			best = append(best, m)
-		case Initial, Unhealthy:
-			rest = append(rest, m)
+		case Unhealthy:
+			unhealthy = append(unhealthy, m)
+		case Initial:
+			unchecked = append(unchecked, m)
 		}
 	}
 	if len(best) == 0 {
-		best = rest
+		best = unhealthy
+	}
+	if len(best) == 0 {
+		best = unchecked
 	}
 	slices.SortFunc(best, func(a, b *member) int {
 		return strings.Compare(a.target.IP, b.target.IP)*2 + sign(a.target.Port-b.target.Port)
