@@ -158,7 +158,7 @@ func (e *ECS) containerEnded(old *task, r report, now time.Time) {
 	c := t.container(r.container)
 	c.LastStatus, c.ExitCode = aws.String(stopped), aws.Int32(int32(r.exit.Code))
 	if r.exit.OutOfMemory {
-		c.Reason = aws.String("OutOfMemoryError: Container killed due to memory usage")
+		c.Reason = aws.String("OutOfMemoryError: container killed due to memory usage")
 	}
 	e.put(t)
 	if *t.Task.DesiredStatus != stopped && e.essential(t, r.container) {

@@ -98,11 +98,13 @@ type Timing struct {
 	Activate    time.Duration // between PENDING and RUNNING where there are several target groups
 	Deprovision time.Duration // until the network interface of a stopped task is gone
 	Settle      time.Duration // after which a task without health checks counts as healthy; AWS: 40 s
-	React       time.Duration // until a task that was stopped or ended is replaced
+	React       time.Duration // until a task that was stopped or ended is replaced; AWS: 30 s
+	Deregister  time.Duration // until the target of a task that the scheduler stops is deregistered; AWS: 2 to 10 s
 	Gather      time.Duration // how long the registration of a target waits for those started with it
 	Poll        time.Duration // how often target health is looked at
 	Backoff     time.Duration // before the next start after several that failed; doubles
 	MaxBackoff  time.Duration
+	Trip        time.Duration // from the failure that is one too many until the circuit breaker opens; AWS: 30 to 60 s
 	Hurry       int           // what the times of containers' health checks are divided by
 	Shutdown    time.Duration // what containers get to stop when the sandbox does
 }
@@ -110,15 +112,16 @@ type Timing struct {
 // Real keeps Fargate's feel, in seconds rather than minutes.
 var Real = Timing{
 	Provision: 2 * time.Second, Connect: 500 * time.Millisecond, Pull: 2 * time.Second, Activate: time.Second,
-	Deprovision: 2 * time.Second, Settle: 3 * time.Second, React: 3 * time.Second, Gather: time.Second, Poll: time.Second,
-	Backoff: 2 * time.Second, MaxBackoff: time.Minute, Hurry: 1, Shutdown: 3 * time.Second,
+	Deprovision: 2 * time.Second, Settle: 3 * time.Second, React: 3 * time.Second, Deregister: 2 * time.Second, Gather: time.Second, Poll: time.Second,
+	Backoff: 2 * time.Second, MaxBackoff: time.Minute, Trip: 4 * time.Second, Hurry: 1, Shutdown: 3 * time.Second,
 }
 
-// Fast is for tests.
+// Fast is for tests. A container that exits at once must not count as healthy before:
+// what it takes to start and end a process is not shortened.
 var Fast = Timing{
 	Provision: 20 * time.Millisecond, Connect: 5 * time.Millisecond, Pull: 20 * time.Millisecond, Activate: 10 * time.Millisecond,
-	Deprovision: 20 * time.Millisecond, Settle: 50 * time.Millisecond, React: 20 * time.Millisecond, Gather: 50 * time.Millisecond, Poll: 100 * time.Millisecond,
-	Backoff: 50 * time.Millisecond, MaxBackoff: time.Second, Hurry: 20, Shutdown: 300 * time.Millisecond,
+	Deprovision: 20 * time.Millisecond, Settle: time.Second, React: 20 * time.Millisecond, Deregister: 20 * time.Millisecond, Gather: 50 * time.Millisecond, Poll: 100 * time.Millisecond,
+	Backoff: 50 * time.Millisecond, MaxBackoff: time.Second, Trip: 100 * time.Millisecond, Hurry: 20, Shutdown: 300 * time.Millisecond,
 }
 
 // retention is how long a stopped task can be described.

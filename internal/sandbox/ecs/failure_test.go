@@ -63,13 +63,22 @@ func TestContainerHealthChecks(t *testing.T) {
 		}
 		before := len(story(w.describe()))
 		f.spec.Health(false)
+		time.Sleep(10 * time.Second)
+		if s := w.describe(); s.RunningCount != 2 {
+			t.Errorf("%d running while the replacement has no verdict", s.RunningCount)
+		}
+		for _, other := range w.machine.all() {
+			if other != f {
+				other.spec.Health(true)
+			}
+		}
 		time.Sleep(time.Second)
 		want := []string{
 			"(service web) has started 1 tasks: (task T). Amazon ECS replaced 1 tasks due to an unhealthy status.",
 			"(service web) (task T) failed container health checks.",
 			"(service web) has stopped 1 running tasks: (task T).",
 		}
-		if got := story(w.describe())[before:]; !slices.Equal(got, want) {
+		if got := story(w.describe())[before:]; len(got) < 3 || !slices.Equal(got[:3], want) {
 			t.Errorf("events:\n%s", strings.Join(got, "\n"))
 		}
 		if s := w.list(types.DesiredStatusStopped)[0]; *s.StoppedReason != "Task failed container health checks" || s.StopCode != types.TaskStopCodeServiceSchedulerInitiated || s.HealthStatus != types.HealthStatusUnhealthy {
@@ -120,7 +129,7 @@ func TestOutOfMemory(t *testing.T) {
 		time.Sleep(time.Second)
 		s := w.list(types.DesiredStatusStopped)[0]
 		c := s.Containers[0]
-		if *c.ExitCode != 137 || aws.ToString(c.Reason) != "OutOfMemoryError: Container killed due to memory usage" || *s.StoppedReason != "Essential container in task exited" {
+		if *c.ExitCode != 137 || aws.ToString(c.Reason) != "OutOfMemoryError: container killed due to memory usage" || *s.StoppedReason != "Essential container in task exited" {
 			t.Errorf("container = %d %s, task %s", *c.ExitCode, aws.ToString(c.Reason), *s.StoppedReason)
 		}
 	})

@@ -31,11 +31,10 @@ func (e *ECS) stop(old *task, code types.TaskStopCode, reason string, now time.T
 	if t.Task.StoppingAt == nil {
 		t.Task.StoppingAt = aws.Time(now)
 	}
-	e.deregister(t)
 	switch p := e.running[t.id()]; {
-	case t.status() == running && len(t.Targets) > 1 && code != types.TaskStopCodeEssentialContainerExited:
-		t.Task.LastStatus = aws.String(deactivating)
-		t.Due = now.Add(e.timing.Activate)
+	case t.status() == running && t.Registered && (code == types.TaskStopCodeServiceSchedulerInitiated || code == types.TaskStopCodeUserInitiated && len(t.Targets) > 1):
+		// Its connections are drained first: the service's pass says when that is over.
+		t.Task.LastStatus, t.Due = aws.String(deactivating), time.Time{}
 	case p != nil && p.left() > 0:
 		t.Task.LastStatus = aws.String(stopping)
 		// A process that has been stopped cannot be had back if this is undone.
@@ -95,7 +94,7 @@ func (e *ECS) advance(id string, now time.Time) time.Time {
 		}
 		switch t.status() {
 		case provisioning, activating, deactivating, deprovisioning:
-			if now.Before(t.Due) {
+			if t.Due.IsZero() || now.Before(t.Due) {
 				return t.Due
 			}
 		case pending:
@@ -195,6 +194,7 @@ func (e *ECS) step(t *task, now time.Time) {
 	case stopping:
 		e.deprovision(t, now)
 	case deprovisioning:
+		e.deregister(t) // at the latest: the address may be another task's next
 		if t.Interface != "" {
 			e.network.DeleteInterface(t.Interface)
 		}

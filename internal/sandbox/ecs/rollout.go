@@ -2,6 +2,8 @@ package ecs
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -11,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/wire"
 )
 
@@ -114,7 +115,7 @@ func threshold(desired int32) int32 { return min(max((desired+1)/2, 3), 200) }
 
 // startRollout records a new deployment and returns its ARN.
 func (e *ECS) startRollout(s *service, d deployment, now time.Time) string {
-	arn := e.account.ARN("ecs", "service-deployment/"+shortName(s.Cluster)+"/"+s.Name+"/"+account.Hex(21))
+	arn := e.account.ARN("ecs", "service-deployment/"+shortName(s.Cluster)+"/"+s.Name+"/"+deploymentName())
 	r := &rollout{
 		Deployment: types.ServiceDeployment{
 			ServiceDeploymentArn: aws.String(arn), ServiceArn: aws.String(s.ARN), ClusterArn: aws.String(s.Cluster),
@@ -149,6 +150,14 @@ func (e *ECS) startRollout(s *service, d deployment, now time.Time) string {
 	e.rollouts.Put(arn, r)
 	e.forgetRollouts(s.ARN)
 	return arn
+}
+
+// deploymentName is the random part of a service deployment's ARN: 21 letters, digits,
+// hyphens and underscores.
+func deploymentName() string {
+	b := make([]byte, 16)
+	rand.Read(b) // never fails
+	return base64.RawURLEncoding.EncodeToString(b)[:21]
 }
 
 // forgetRollouts keeps a service's last hundred.
@@ -187,29 +196,23 @@ func (e *ECS) endRollout(arn string, status types.ServiceDeploymentStatus, reaso
 	e.rollouts.Put(arn, &r)
 }
 
-// rollingBack reports whether a rollout that is under way goes back.
-func (e *ECS) rollingBack(arn string) bool {
-	r, ok := e.rollouts.Get(arn)
-	return ok && r.Deployment.Rollback != nil && r.Deployment.FinishedAt == nil
-}
-
-// tripRollout notes that the circuit breaker has opened.
-func (e *ECS) tripRollout(arn string, failures int32, to string, reason string, now time.Time) {
+// tripRollout notes that the circuit breaker has opened. to is the ARN of the service
+// revision that a rollback goes to.
+func (e *ECS) tripRollout(arn string, failures int32, status types.ServiceDeploymentStatus, to, reason string, now time.Time) {
 	old, ok := e.rollouts.Get(arn)
 	if !ok {
 		return
 	}
 	r := *old
-	r.Deployment.UpdatedAt = aws.Time(now)
+	r.Deployment.Status, r.Deployment.UpdatedAt = status, aws.Time(now)
 	b := *r.Deployment.DeploymentCircuitBreaker
 	b.Status, b.FailureCount = types.ServiceDeploymentRollbackMonitorsStatusTriggered, failures
 	r.Deployment.DeploymentCircuitBreaker = &b
 	r.Deployment.StatusReason = aws.String(reason)
 	if to != "" {
-		r.Deployment.Status = types.ServiceDeploymentStatusRollbackInProgress
 		r.Deployment.Rollback = &types.Rollback{Reason: aws.String(reason), StartedAt: aws.Time(now), ServiceRevisionArn: aws.String(to)}
 	} else {
-		r.Deployment.Status, r.Deployment.StoppedAt, r.Deployment.FinishedAt = types.ServiceDeploymentStatusStopped, aws.Time(now), aws.Time(now)
+		r.Deployment.StoppedAt, r.Deployment.FinishedAt = aws.Time(now), aws.Time(now)
 	}
 	e.rollouts.Put(arn, &r)
 }
@@ -255,15 +258,16 @@ func (e *ECS) describeServiceDeployments(_ context.Context, in *ecs.DescribeServ
 			continue
 		}
 		d := r.Deployment
-		if s, ok := e.services.Get(*d.ServiceArn); ok && d.FinishedAt == nil {
+		if s, ok := e.services.Get(*d.ServiceArn); ok && (d.FinishedAt == nil || len(s.Deployments) > 0 && s.Deployments[0].Record == arn) {
 			e.countRollout(s, &d)
 		}
+		d.Alarms = &types.ServiceDeploymentAlarms{Status: types.ServiceDeploymentRollbackMonitorsStatusDisabled}
 		out.ServiceDeployments = append(out.ServiceDeployments, d)
 	}
 	return out, nil
 }
 
-// countRollout fills in how far an open rollout is.
+// countRollout fills in how far a service's last rollout is.
 func (e *ECS) countRollout(s *service, d *types.ServiceDeployment) {
 	shown := e.describeService(s, false)
 	d.SourceServiceRevisions = slices.Clone(d.SourceServiceRevisions)
@@ -281,7 +285,7 @@ func (e *ECS) countRollout(s *service, d *types.ServiceDeployment) {
 		}
 	}
 	for _, dep := range s.Deployments {
-		if dep.Record == *d.ServiceDeploymentArn && d.DeploymentCircuitBreaker != nil {
+		if dep.Record == *d.ServiceDeploymentArn && d.FinishedAt == nil && d.DeploymentCircuitBreaker != nil {
 			b := *d.DeploymentCircuitBreaker
 			b.FailureCount = dep.Failed
 			d.DeploymentCircuitBreaker = &b

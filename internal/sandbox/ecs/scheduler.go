@@ -3,6 +3,7 @@ package ecs
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ func (e *ECS) reconcile(now time.Time) (next time.Time) {
 	byService := map[string][]*task{}
 	for id := range e.tasks.All() {
 		soonest(e.advance(id, now))
-		if t, ok := e.tasks.Get(id); ok && t.Service != "" && (t.alive() || t.Failed && !t.Counted || now.Before(e.replaceable(t))) {
+		if t, ok := e.tasks.Get(id); ok && t.Service != "" && (t.alive() || t.Failed && !t.Counted || t.Registered && !t.Left || now.Before(e.replaceable(t))) {
 			byService[t.Service] = append(byService[t.Service], t)
 		}
 	}
@@ -78,12 +79,11 @@ func (e *ECS) forgetService(s *service, now time.Time) time.Time {
 // pass is the scheduler's look at one service at one time.
 type pass struct {
 	*ECS
-	now       time.Time
-	service   *service
-	tasks     []*task // that hold something, and those that failed and are not counted yet
-	unhealthy []*task // that were stopped because of their containers' health checks
-	dirty     bool    // the service is to be stored
-	next      time.Time
+	now     time.Time
+	service *service
+	tasks   []*task // that hold something, and those of which something is still to be said
+	dirty   bool    // the service is to be stored
+	next    time.Time
 }
 
 func (p *pass) again(at time.Time) {
@@ -97,14 +97,13 @@ func (p *pass) primary() *deployment { return &p.service.Deployments[0] }
 // run brings the service one step closer to what it wants.
 func (p *pass) run() time.Time {
 	p.register()
-	replaced := p.watchHealth()
-	p.reportDeregistered()
+	p.watchHealth()
+	p.drain()
 	p.countFailures()
 	p.breakCircuit()
-	p.finishDraining()
+	replaced := p.stopUnhealthy()
 	p.shrink()
 	p.grow(replaced)
-	p.reportUnhealthy()
 	p.settleRollout()
 	if p.service.Status == draining && !slices.ContainsFunc(p.tasks, func(t *task) bool { return t.live() || t.status() == deactivating }) {
 		p.service.Status, p.service.Gone = inactive, p.now
@@ -184,36 +183,68 @@ func (p *pass) expects(t *task) bool {
 	})
 }
 
-// reportDeregistered says which targets are gone with tasks that nobody drained: those that
-// a user stopped and those that ended by themselves.
-func (p *pass) reportDeregistered() {
-	left, tasks := map[string]int{}, 0
+// drain deregisters the targets of tasks that end, and has the containers stop of
+// those whose connections are drained.
+func (p *pass) drain() {
+	type leaving struct{ deployment, group string }
+	targets, tasks := map[leaving]int{}, map[string]int{}
 	for _, t := range slices.Clone(p.tasks) {
-		if !t.Registered || t.Left || *t.Task.DesiredStatus != stopped {
+		if !t.Registered || t.Left || t.wanted() {
+			continue
+		}
+		if at := p.deregisters(t); p.now.Before(at) && t.alive() {
+			p.again(at)
 			continue
 		}
 		n := t.edit()
-		n.Left = true
+		n.Left, n.Draining = true, n.status() == deactivating
+		p.deregister(n)
 		p.change(n)
-		tasks++
-		for _, l := range t.Targets {
-			left[aws.ToString(l.TargetGroupArn)]++
+		tasks[n.Deployment]++
+		for _, l := range n.Targets {
+			targets[leaving{n.Deployment, aws.ToString(l.TargetGroupArn)}]++
 		}
 	}
-	if tasks > 0 {
-		p.deregistered(left, tasks)
+	for _, id := range slices.Sorted(maps.Keys(tasks)) {
+		for _, l := range slices.SortedFunc(maps.Keys(targets), func(a, b leaving) int { return cmp.Compare(a.group, b.group) }) {
+			if l.deployment == id {
+				p.event("(service %s) deregistered %d targets in (target-group %s)", p.service.Name, targets[l], l.group)
+			}
+		}
+		p.event("(service %s, taskSet %s) has begun draining connections on %d tasks.", p.service.Name, id, tasks[id])
+	}
+	for _, t := range slices.Clone(p.tasks) {
+		if t.Draining && t.wanted() { // earlier versions of the sandbox drained first
+			p.end(t, fmt.Sprintf("Scaling activity initiated by (deployment %s)", p.primary().ID))
+			continue
+		}
+		if !t.Draining || t.status() != deactivating || !t.Due.IsZero() {
+			continue
+		}
+		if slices.ContainsFunc(t.Targets, func(l types.LoadBalancer) bool {
+			state, _, _ := p.targets.TargetHealth(aws.ToString(l.TargetGroupArn), t.IP, int(aws.ToInt32(l.ContainerPort)))
+			return strings.HasSuffix(state, "draining")
+		}) {
+			p.again(p.now.Add(p.timing.Poll))
+			continue
+		}
+		n := t.edit()
+		n.Due = p.now
+		p.change(n)
 	}
 }
 
-// reportUnhealthy says which tasks were stopped because of their containers' health
-// checks. ECS does so after it has said what it started instead.
-func (p *pass) reportUnhealthy() {
-	for _, t := range p.unhealthy {
-		p.event("(service %s) (task %s) failed container health checks.", p.service.Name, t.id())
+// deregisters is when the targets of a task that ends are deregistered: some seconds
+// after the scheduler stopped it, before its containers hear of it; half a minute
+// after a user did, when they may be gone; at once if it ended by itself.
+func (p *pass) deregisters(t *task) time.Time {
+	switch t.Task.StopCode {
+	case types.TaskStopCodeServiceSchedulerInitiated:
+		return t.Task.StoppingAt.Add(p.timing.Deregister)
+	case types.TaskStopCodeUserInitiated:
+		return t.Task.StoppingAt.Add(p.timing.React)
 	}
-	if len(p.unhealthy) > 0 {
-		p.event("(service %s) has stopped %d running tasks: %s.", p.service.Name, len(p.unhealthy), ids(p.unhealthy))
-	}
+	return p.now
 }
 
 // health is what target groups say of a running task.
@@ -229,9 +260,8 @@ func (p *pass) health(t *task) (healthy bool, unhealthy *types.LoadBalancer, des
 	return healthy, nil, ""
 }
 
-// watchHealth notes which tasks have become healthy and stops those that their
-// target groups find unhealthy; it returns how many.
-func (p *pass) watchHealth() (replaced int) {
+// watchHealth notes which tasks have become healthy, and which are unhealthy.
+func (p *pass) watchHealth() {
 	for _, t := range slices.Clone(p.tasks) {
 		if t.status() != running || !t.wanted() {
 			continue
@@ -239,15 +269,10 @@ func (p *pass) watchHealth() (replaced int) {
 		checked := p.checked(t)
 		grace := t.Task.StartedAt.Add(time.Duration(aws.ToInt32(p.service.Grace)) * time.Second)
 		if t.Task.HealthStatus == types.HealthStatusUnhealthy {
-			if p.now.Before(grace) {
-				p.again(grace)
-				continue
-			}
-			n := t.edit()
-			n.Failed = true
-			p.end(n, "Task failed container health checks")
-			p.unhealthy = append(p.unhealthy, n)
-			replaced++
+			p.ail(t, grace, &ailment{
+				fmt.Sprintf("(service %s) (task %s) failed container health checks.", p.service.Name, t.id()),
+				"Task failed container health checks",
+			})
 			continue
 		}
 		sound := !checked || t.Task.HealthStatus == types.HealthStatusHealthy
@@ -260,46 +285,107 @@ func (p *pass) watchHealth() (replaced int) {
 			default:
 				p.settle(t)
 			}
+			p.ail(t, grace, nil)
 			continue
 		}
 		healthy, bad, text := p.health(t)
 		if healthy && sound && !t.Settled {
-			p.settle(t)
+			t = p.settle(t)
 		}
-		if bad == nil || p.now.Before(grace) {
+		if bad == nil {
+			p.ail(t, grace, nil)
 			continue
 		}
 		arn := aws.ToString(bad.TargetGroupArn)
-		p.event("(service %s) (task %s) (port %d) is unhealthy in (target-group %s) due to (reason %s).",
-			p.service.Name, t.id(), aws.ToInt32(bad.ContainerPort), arn, text)
+		p.ail(t, grace, &ailment{
+			fmt.Sprintf("(service %s) (task %s) (port %d) is unhealthy in (target-group %s) due to (reason %s).",
+				p.service.Name, t.id(), aws.ToInt32(bad.ContainerPort), arn, text),
+			fmt.Sprintf("Task failed ELB health checks in (target-group %s)", arn),
+		})
+	}
+}
+
+// ail notes what is wrong with a task whose grace period is over, nil for nothing.
+func (p *pass) ail(t *task, grace time.Time, a *ailment) {
+	if a != nil && p.now.Before(grace) {
+		p.again(grace)
+		return
+	}
+	if a == nil && t.Unhealthy == nil || a != nil && t.Unhealthy != nil && *a == *t.Unhealthy {
+		return
+	}
+	n := t.edit()
+	n.Unhealthy = a
+	p.change(n)
+}
+
+// stopUnhealthy stops the unhealthy tasks whose work others do, and returns how
+// many. ECS starts the replacements first, as far as the maximum percent allows;
+// else it makes room by stopping one after the other (API reference,
+// DeploymentConfiguration).
+func (p *pass) stopUnhealthy() int {
+	s := p.service
+	if s.Status != active {
+		return 0
+	}
+	var unhealthy []*task
+	starting, healthy := 0, 0
+	for _, t := range p.of(p.primary().ID) {
+		switch {
+		case t.Unhealthy != nil:
+			unhealthy = append(unhealthy, t)
+		case t.Settled:
+			healthy++
+		default:
+			starting++
+		}
+	}
+	_, most := p.bounds()
+	over := healthy + len(unhealthy) - int(s.Desired)
+	switch {
+	case p.primary().Rollout == types.DeploymentRolloutStateFailed:
+		over = len(unhealthy) // and nothing replaces them
+	case starting == 0 && p.live() >= most:
+		over = max(over, 1)
+	}
+	over = min(max(over, 0), len(unhealthy))
+	if over == 0 {
+		return 0
+	}
+	for _, t := range unhealthy[:over] {
 		n := t.edit()
 		n.Failed = true
-		p.end(n, fmt.Sprintf("Task failed ELB health checks in (target-group %s)", arn))
-		replaced++
+		p.event("%s", t.Unhealthy.Event)
+		p.end(n, t.Unhealthy.Reason)
 	}
-	return replaced
+	p.reportStopped(unhealthy[:over])
+	return over
 }
 
-// deregistered says which targets receive no new requests.
-func (p *pass) deregistered(targets map[string]int, tasks int) {
-	for _, arn := range sortedKeys(targets) {
-		p.event("(service %s) deregistered %d targets in (target-group %s)", p.service.Name, targets[arn], arn)
+// live returns how many of the service's tasks count toward the maximum percent.
+func (p *pass) live() (n int) {
+	for _, t := range p.tasks {
+		if t.live() {
+			n++
+		}
 	}
-	p.event("(service %s) has begun draining connections on %d tasks.", p.service.Name, tasks)
+	return n
 }
 
-// settle notes that a task is healthy, which ends a row of failures.
-func (p *pass) settle(t *task) {
+// settle notes that a task is healthy, which ends a row of failures, and returns it
+// as it is now.
+func (p *pass) settle(t *task) *task {
 	n := t.edit()
 	n.Settled = true
 	p.change(n)
 	for i := range p.service.Deployments {
 		if d := &p.service.Deployments[i]; d.ID == t.Deployment && d.Failed > 0 {
-			d.Failed = 0
+			d.Failed, d.Exceeded = 0, time.Time{}
 		}
 	}
-	p.service.Failures, p.service.Retry, p.service.Impaired, p.service.LastError = 0, time.Time{}, false, ""
+	p.service.Failures, p.service.Retry, p.service.Impaired = 0, time.Time{}, false
 	p.dirty = true
+	return n
 }
 
 // patience is how many failures in a row there are before the scheduler slows
@@ -321,10 +407,7 @@ func (p *pass) countFailures() {
 			if reason == "Task failed to start" && len(t.Task.Containers) > 0 {
 				reason = aws.ToString(t.Task.Containers[0].Reason)
 			}
-			if p.service.LastError != reason {
-				p.service.LastError = reason
-				p.event("(service %s) was unable to place a task. Reason: %s.", p.service.Name, strings.TrimSuffix(reason, "."))
-			}
+			p.event("(service %s) was unable to place a task. Reason: %s.", p.service.Name, strings.TrimSuffix(reason, "."))
 		}
 		if t.Settled && t.Task.StopCode == types.TaskStopCodeEssentialContainerExited {
 			continue // it did run
@@ -335,12 +418,13 @@ func (p *pass) countFailures() {
 				d.Updated = p.now
 			}
 		}
-		p.fail()
+		p.fail(t.Task.StopCode == types.TaskStopCodeTaskFailedToStart)
 	}
 }
 
-// fail slows down the starting of tasks after several that failed.
-func (p *pass) fail() {
+// fail slows down the starting of tasks after several that failed, and says so of
+// those that never ran. A circuit breaker has words of its own.
+func (p *pass) fail(neverRan bool) {
 	s := p.service
 	s.Failures++
 	s.Retry = time.Time{}
@@ -352,31 +436,49 @@ func (p *pass) fail() {
 		wait = p.timing.MaxBackoff
 	}
 	s.Retry = p.now.Add(wait)
-	if !s.Impaired {
+	if neverRan && !s.Impaired && !p.breaking() {
 		s.Impaired = true
 		p.event("(service %s) is unable to consistently start tasks successfully. For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.", s.Name)
 	}
 }
 
+// breaking reports whether a circuit breaker watches the primary deployment.
+func (p *pass) breaking() bool {
+	breaker := p.service.Configuration.DeploymentCircuitBreaker
+	return breaker != nil && breaker.Enable && p.primary().Rollout == types.DeploymentRolloutStateInProgress
+}
+
 // breakCircuit gives up on a primary deployment whose tasks keep failing, and
-// goes back to the last one that was completed where that is asked for.
+// goes back to the last one that was completed where that is asked for. ECS goes on
+// starting tasks until it does.
 func (p *pass) breakCircuit() {
 	s, d := p.service, p.primary()
-	breaker := s.Configuration.DeploymentCircuitBreaker
-	if breaker == nil || !breaker.Enable || d.Rollout != types.DeploymentRolloutStateInProgress || d.Failed < threshold(s.Desired) {
+	if !p.breaking() || d.Failed < threshold(s.Desired) {
 		return
 	}
 	p.dirty = true
+	if d.Exceeded.IsZero() {
+		d.Exceeded = p.now
+	}
+	if at := d.Exceeded.Add(p.timing.Trip); p.now.Before(at) {
+		p.again(at)
+		return
+	}
 	const failed = "ECS deployment circuit breaker: tasks failed to start."
 	d.Rollout, d.Reason, d.Updated = types.DeploymentRolloutStateFailed, failed, p.now
 	p.event("(service %s) (deployment %s) deployment failed: tasks failed to start.", s.Name, d.ID)
 	i := slices.IndexFunc(s.Deployments, func(d deployment) bool { return d.Completed })
-	if !breaker.Rollback || i <= 0 {
-		p.tripRollout(d.Record, d.Failed, "", failed, p.now)
+	switch {
+	case !s.Configuration.DeploymentCircuitBreaker.Rollback:
+		p.tripRollout(d.Record, d.Failed, types.ServiceDeploymentStatusStopped, "", failed, p.now)
+		return
+	case i <= 0:
+		p.tripRollout(d.Record, d.Failed, types.ServiceDeploymentStatusRollbackFailed, "", "No rollback candidate was found to run the rollback.", p.now)
 		return
 	}
 	good := s.Deployments[i]
-	p.tripRollout(d.Record, d.Failed, p.revisionARN(s, good), failed, p.now)
+	p.tripRollout(d.Record, d.Failed, types.ServiceDeploymentStatusRollbackInProgress, p.revisionARN(s, good),
+		"Service deployment rolled back because the circuit breaker threshold was exceeded.", p.now)
 	p.event("(service %s) rolling back to deployment %s.", s.Name, good.ID)
 	s.rollBack(i, "ECS deployment circuit breaker: rolling back to deploymentId "+good.ID, p.now)
 }
@@ -386,44 +488,20 @@ func (p *pass) breakCircuit() {
 // s must be a copy.
 func (s *service) rollBack(i int, reason string, now time.Time) {
 	good := s.Deployments[i]
-	good.Status, good.Rollout, good.Updated, good.Failed = primary, types.DeploymentRolloutStateInProgress, now, 0
+	good.Status, good.Rollout, good.Updated, good.Failed, good.Exceeded = primary, types.DeploymentRolloutStateInProgress, now, 0, time.Time{}
 	good.Reason, good.Record = reason, s.Deployments[0].Record
 	rest := slices.Delete(slices.Clone(s.Deployments), i, i+1)
 	rest[0].Status = active
 	s.Deployments = append([]deployment{good}, rest...)
-	s.Failures, s.Retry, s.Impaired, s.LastError = 0, time.Time{}, false, ""
+	s.Failures, s.Retry, s.Impaired = 0, time.Time{}, false
 }
 
-// finishDraining stops the tasks whose last requests are over.
-func (p *pass) finishDraining() {
-	var over []*task
-	for _, t := range p.tasks {
-		if !t.Draining || t.status() != running {
-			continue
-		}
-		busy := false
-		for _, l := range t.Targets {
-			state, _, _ := p.targets.TargetHealth(aws.ToString(l.TargetGroupArn), t.IP, int(aws.ToInt32(l.ContainerPort)))
-			busy = busy || strings.HasSuffix(state, "draining")
-		}
-		if busy {
-			p.again(p.now.Add(p.timing.Poll))
-			continue
-		}
-		over = append(over, t)
+// reportStopped says which running tasks the scheduler stopped. Their connections may
+// still have to be drained.
+func (p *pass) reportStopped(tasks []*task) {
+	if len(tasks) > 0 {
+		p.event("(service %s) has stopped %d running tasks: %s.", p.service.Name, len(tasks), ids(tasks))
 	}
-	p.halt(over)
-}
-
-// halt stops tasks that nobody needs any more.
-func (p *pass) halt(tasks []*task) {
-	if len(tasks) == 0 {
-		return
-	}
-	for _, t := range tasks {
-		p.end(t, fmt.Sprintf("Scaling activity initiated by (deployment %s)", p.primary().ID))
-	}
-	p.event("(service %s) has stopped %d running tasks: %s.", p.service.Name, len(tasks), ids(tasks))
 }
 
 func ids(tasks []*task) string {
@@ -448,18 +526,20 @@ func (p *pass) shrink() {
 	s := p.service
 	least, _ := p.bounds()
 	healthy := 0
-	var old []*task
+	var current, old []*task
 	for i, d := range s.Deployments {
 		for _, t := range p.of(d.ID) {
-			if t.Settled {
+			if t.Settled && t.Unhealthy == nil {
 				healthy++
 			}
-			if i > 0 {
+			switch {
+			case i > 0:
 				old = append(old, t)
+			case t.Unhealthy == nil || s.Status != active: // else they are replaced
+				current = append(current, t)
 			}
 		}
 	}
-	current := p.of(p.primary().ID)
 	guarded := 0
 	unguarded := func(tasks []*task) []*task {
 		if s.Status != active {
@@ -483,7 +563,7 @@ func (p *pass) shrink() {
 			guarded = 0 // those that are protected are not in the way
 		}
 		for _, t := range victims {
-			if t.Settled {
+			if t.Settled && t.Unhealthy == nil {
 				healthy--
 			}
 		}
@@ -493,6 +573,10 @@ func (p *pass) shrink() {
 	if p.primary().Rollout != types.DeploymentRolloutStateFailed || s.Desired == 0 {
 		slices.SortStableFunc(old, func(a, b *task) int { return cmp.Compare(rank(a), rank(b)) })
 		for _, t := range old {
+			if t.Unhealthy != nil {
+				gone = append(gone, t)
+				continue
+			}
 			if t.Settled && healthy <= least {
 				break
 			}
@@ -523,7 +607,7 @@ func rank(t *task) int {
 	switch {
 	case t.status() != running:
 		return 0
-	case !t.Settled:
+	case !t.Settled, t.Unhealthy != nil:
 		return 1
 	}
 	return 2
@@ -552,65 +636,51 @@ func (p *pass) scaleIn(tasks []*task, n int) []*task {
 	return out
 }
 
-// retire ends tasks: those that a load balancer knows are drained first.
+// retire ends tasks that nobody needs any more.
 func (p *pass) retire(tasks []*task) {
-	var now, waiting []*task
-	drained := map[string]int{}
+	var wereRunning []*task
 	pendings := 0
 	for _, t := range tasks {
-		switch {
-		case t.status() != running:
+		if t.status() == running {
+			wereRunning = append(wereRunning, t)
+		} else {
 			pendings++
-			p.end(t, fmt.Sprintf("Scaling activity initiated by (deployment %s)", p.primary().ID))
-		case len(t.Targets) == 0:
-			now = append(now, t)
-		default:
-			n := t.edit()
-			n.Draining, n.Left = true, true
-			p.deregister(n)
-			p.change(n)
-			waiting = append(waiting, n)
-			for _, l := range n.Targets {
-				drained[aws.ToString(l.TargetGroupArn)]++
-			}
 		}
+		p.end(t, fmt.Sprintf("Scaling activity initiated by (deployment %s)", p.primary().ID))
 	}
 	if pendings > 0 {
 		p.event("(service %s) stopped %d pending tasks.", p.service.Name, pendings)
 	}
-	p.halt(now)
-	if len(waiting) == 0 {
-		return
-	}
-	p.deregistered(drained, len(waiting))
-	p.finishDraining()
+	p.reportStopped(wereRunning)
 }
 
-// grow starts what the primary deployment lacks, within the maximum percent.
+// grow starts what the primary deployment lacks, within the maximum percent; replaced
+// is how many unhealthy tasks were stopped to make room.
 func (p *pass) grow(replaced int) {
 	s, d := p.service, p.primary()
 	if s.Status != active || d.Rollout == types.DeploymentRolloutStateFailed {
 		return
 	}
 	_, most := p.bounds()
-	there := 0
 	var mine []*task
+	need := int(s.Desired)
 	for _, t := range p.tasks {
 		if t.live() {
-			there++
-			if t.wanted() {
-				mine = append(mine, t)
-			}
+			mine = append(mine, t)
 		}
-	}
-	need := int(s.Desired) - len(p.of(d.ID))
-	for _, t := range p.tasks {
+		switch {
+		case !t.live() || t.Deployment != d.ID:
+		case t.Unhealthy != nil:
+			replaced++
+		default:
+			need--
+		}
 		if at := p.replaceable(t); p.now.Before(at) {
 			p.again(at)
 			need--
 		}
 	}
-	need = min(need, max(most, int(s.Desired))-there)
+	need = min(need, max(most, int(s.Desired))-p.live())
 	if need <= 0 {
 		return
 	}
@@ -627,17 +697,13 @@ func (p *pass) grow(replaced int) {
 		return
 	}
 	if err := p.assumable(def, nil); err != nil {
-		text := err.Error()
-		if s.LastError != text {
-			s.LastError = text
-			p.event("(service %s) failed to launch a task with (error %s).", s.Name, text)
-		}
+		p.event("(service %s) failed to launch a task with (error %s).", s.Name, err)
 		if d.Rollout == types.DeploymentRolloutStateInProgress {
 			d.Failed++
 		}
 		p.dirty = true
 		s.Failures = max(s.Failures, patience)
-		p.fail()
+		p.fail(true)
 		p.breakCircuit()
 		p.again(p.now.Add(p.timing.Backoff)) // sooner than the retry, if it went back
 		return
@@ -656,7 +722,7 @@ func (p *pass) grow(replaced int) {
 	p.tasks = append(p.tasks, started...)
 	p.dirty = true
 	message := fmt.Sprintf("(service %s) has started %d tasks: %s.", s.Name, len(started), ids(started))
-	if replaced > 0 {
+	if replaced = min(replaced, len(started)); replaced > 0 {
 		message += fmt.Sprintf(" Amazon ECS replaced %d tasks due to an unhealthy status.", replaced)
 	}
 	p.event("%s", message)
@@ -683,16 +749,19 @@ func (s *service) taskTags(d *definition) []types.Tag {
 func (p *pass) settleRollout() {
 	s, d := p.service, p.primary()
 	good := len(p.of(d.ID)) == int(s.Desired)
-	rollback := p.rollingBack(d.Record)
 	for _, t := range p.tasks {
 		switch {
-		case rollback && t.Deployment != d.ID && t.alive():
-			good = false // what failed is cleared away first
-		case t.Deployment == d.ID && t.live() && t.wanted():
-			good = good && t.Settled
-		case t.live(), t.status() == deactivating:
-			good = false // still draining, or of an earlier deployment
+		case t.Deployment != d.ID && t.alive():
+			good = false // what was there before is cleared away first
+		case t.live():
+			good = good && t.Settled && t.Unhealthy == nil
+		case t.status() == deactivating:
+			good = false
 		}
+	}
+	if back := d.Updated.Add(p.timing.Trip); d.Completed && d.Rollout == types.DeploymentRolloutStateInProgress && p.now.Before(back) {
+		p.again(back) // a rollback takes a while also where nothing is left to stop
+		good = false
 	}
 	if !good || s.Status != active || d.Rollout == types.DeploymentRolloutStateFailed {
 		if s.Steady {

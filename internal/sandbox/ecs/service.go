@@ -33,14 +33,13 @@ type service struct {
 	Placement          []types.PlacementStrategy
 	Deployments        []deployment
 
-	Steady    bool      // as its last event said
-	SteadyAt  time.Time // when it was last said
-	Gone      time.Time // when it became INACTIVE
-	Guarded   string    // what was last said of protected tasks
-	Failures  int32     // of tasks in a row
-	Retry     time.Time // no task is started before
-	Impaired  bool      // the event that it cannot start tasks was sent
-	LastError string    // why the last task could not be placed
+	Steady   bool      // as its last event said
+	SteadyAt time.Time // when it was last said
+	Gone     time.Time // when it became INACTIVE
+	Guarded  string    // what was last said of protected tasks
+	Failures int32     // of tasks in a row
+	Retry    time.Time // no task is started before
+	Impaired bool      // the event that it cannot start tasks was sent
 }
 
 // Statuses of deployments.
@@ -54,9 +53,10 @@ type deployment struct {
 	Created, Updated time.Time
 	Rollout          types.DeploymentRolloutState
 	Reason           string
-	Failed           int32  // tasks in a row
-	Completed        bool   // it was rolled out once: a rollback may return to it
-	Record           string // ARN of its rollout
+	Failed           int32     // tasks in a row
+	Exceeded         time.Time // when these were too many for the circuit breaker
+	Completed        bool      // it was rolled out once: a rollback may return to it
+	Record           string    // ARN of its rollout
 }
 
 func (s *service) edit() *service {
@@ -233,7 +233,7 @@ func (e *ECS) deploy(s *service, r revision, now time.Time) {
 		s.Deployments[i].Updated = now
 	}
 	s.Deployments = append([]deployment{d}, s.Deployments...)
-	s.Steady, s.Failures, s.Retry, s.Impaired, s.LastError = false, 0, time.Time{}, false, ""
+	s.Steady, s.Failures, s.Retry, s.Impaired = false, 0, time.Time{}, false
 }
 
 func (e *ECS) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*ecs.UpdateServiceOutput, error) {
@@ -350,12 +350,17 @@ func (e *ECS) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*ecs
 		s.Desired = *in.DesiredCount
 	}
 	s.Retry, s.Failures, s.Impaired = time.Time{}, 0, false // an update ends any back-off
-	if redeploy || !same(r, was) {
+	redeploy = redeploy || !same(r, was)
+	if redeploy {
 		e.deploy(s, r, now)
 	}
 	e.services.Put(s.ARN, s)
 	e.changed()
-	return &ecs.UpdateServiceOutput{Service: e.describeService(s, true)}, nil
+	shown := e.describeService(s, true)
+	if redeploy {
+		shown.Deployments[0].DesiredCount = 0 // the scheduler has not looked at it yet
+	}
+	return &ecs.UpdateServiceOutput{Service: shown}, nil
 }
 
 // SetDesiredCount changes how many tasks a service wants, as Application Auto
@@ -488,7 +493,8 @@ func (e *ECS) describeService(s *service, tags bool) *types.Service {
 		HealthCheckGracePeriodSeconds: s.Grace, SchedulingStrategy: types.SchedulingStrategyReplica,
 		EnableECSManagedTags: s.ManagedTags, EnableExecuteCommand: s.ExecuteCommand, PropagateTags: s.Propagate,
 		AvailabilityZoneRebalancing: s.Rebalancing, Deployments: []types.Deployment{}, Tags: []types.Tag{},
-		RoleArn: aws.String(e.account.GlobalARN("iam", "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS")),
+		ResourceManagementType: types.ResourceManagementTypeCustomer,
+		RoleArn:                aws.String(e.account.GlobalARN("iam", "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS")),
 	}
 	if tags {
 		out.Tags = orEmpty(s.Tags)

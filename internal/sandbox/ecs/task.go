@@ -51,12 +51,19 @@ type task struct {
 
 	Due        time.Time // when its next timed step is
 	Registered bool      // with its target groups, once
-	Left       bool      // its deregistration was told of
+	Left       bool      // was deregistered when it ended
 	Protected  time.Time // until then no scale-in stops it
-	Draining   bool      // deregistered, and to be stopped when no request is left
+	Draining   bool      // was deregistered before its containers were told to stop
 	Settled    bool      // was healthy once
+	Unhealthy  *ailment  // why it is to be replaced
 	Failed     bool      // ended or never began by no wish of the scheduler or a user
 	Counted    bool      // the scheduler has taken note of Failed
+}
+
+// ailment is what ECS says of a task that is stopped because it is unhealthy.
+type ailment struct {
+	Event  string // of its service
+	Reason string // stoppedReason of the task
 }
 
 func (t *task) id() string     { return shortName(*t.Task.TaskArn) }
@@ -74,7 +81,7 @@ func (t *task) launched() bool {
 }
 
 // wanted reports whether the task is to go on running.
-func (t *task) wanted() bool { return *t.Task.DesiredStatus == running && !t.Draining }
+func (t *task) wanted() bool { return *t.Task.DesiredStatus == running }
 
 // alive reports whether the task still holds anything.
 func (t *task) alive() bool { return t.status() != stopped }
@@ -436,7 +443,9 @@ func (e *ECS) stopTask(_ context.Context, in *ecs.StopTaskInput) (*ecs.StopTaskO
 		if reason == "" {
 			reason = "Task stopped by user"
 		}
-		t = e.stop(t, types.TaskStopCodeUserInitiated, reason, e.now())
+		was := t.Task.LastStatus
+		t = e.stop(t, types.TaskStopCodeUserInitiated, reason, e.now()).edit()
+		t.Task.LastStatus = was // the answer comes before the agent has heard of it (API reference, StopTask)
 		e.changed()
 	}
 	return &ecs.StopTaskOutput{Task: &t.Task}, nil
