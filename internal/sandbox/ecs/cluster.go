@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -68,7 +69,7 @@ func (e *ECS) createCluster(_ context.Context, in *ecs.CreateClusterInput) (*ecs
 	if c, ok := e.clusters.Get(name); ok && *c.Status == active {
 		return &ecs.CreateClusterOutput{Cluster: e.describeCluster(c, true, true)}, nil
 	}
-	if err := e.checkProviders(in.CapacityProviders, in.DefaultCapacityProviderStrategy); err != nil {
+	if err := cmp.Or(e.checkProviders(in.CapacityProviders, in.DefaultCapacityProviderStrategy), checkTags(in.Tags)); err != nil {
 		return nil, err
 	}
 	c := &types.Cluster{
@@ -123,10 +124,10 @@ func (e *ECS) checkProviders(names []string, strategy []types.CapacityProviderSt
 	}
 	for _, i := range strategy {
 		if !slices.Contains(names, aws.ToString(i.CapacityProvider)) {
-			return invalid("The specified capacity provider '%s' is not associated with the cluster. Specify a valid capacity provider and try again.", aws.ToString(i.CapacityProvider))
+			return invalid("The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster or specify a valid capacity provider and try again.")
 		}
 	}
-	return nil
+	return checkStrategy(strategy)
 }
 
 // describeCluster is a cluster as it is answered, with what is counted.

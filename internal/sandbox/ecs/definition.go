@@ -110,8 +110,11 @@ func (e *ECS) registerTaskDefinition(_ context.Context, in *ecs.RegisterTaskDefi
 	if !named(family) {
 		return nil, client("Invalid family name. Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.")
 	}
-	if len(in.ContainerDefinitions) == 0 {
+	switch n := len(in.ContainerDefinitions); {
+	case n == 0:
 		return nil, client("Container list cannot be empty.")
+	case n > 10: // Service Quotas, "Containers per task definition"
+		return nil, client("Too many containers")
 	}
 	fargate := slices.Contains(in.RequiresCompatibilities, types.CompatibilityFargate)
 	def := types.TaskDefinition{
@@ -149,21 +152,18 @@ func (e *ECS) registerTaskDefinition(_ context.Context, in *ecs.RegisterTaskDefi
 		if !sold(cpu, memory) {
 			return nil, client("No Fargate configuration exists for given values: %d CPU, %d memory. See the Amazon ECS documentation for the valid values.", cpu, memory)
 		}
-		switch {
-		case in.IpcMode != "":
-			return nil, client("Tasks using the Fargate launch type do not support ipcMode.")
-		case in.PidMode != "" && in.PidMode != types.PidModeTask:
-			return nil, client("Tasks using the Fargate launch type do not support pidMode '%s'. The supported value for pidMode is 'task'.", in.PidMode)
+		if err := checkFargate(in); err != nil {
+			return nil, err
 		}
-		if s := in.EphemeralStorage; s != nil && (s.SizeInGiB < 21 || s.SizeInGiB > 200) {
-			return nil, client("Ephemeral storage size must be between 21 and 200 GiB.")
-		}
+	}
+	if err := cmp.Or(checkRoles(in.ExecutionRoleArn, in.TaskRoleArn), checkTags(in.Tags)); err != nil {
+		return nil, err
 	}
 	containers, err := containerDefinitions(in, fargate)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkContainers(containers, cpu, memory); err != nil {
+	if err := cmp.Or(checkContainers(containers, cpu, memory), checkVolumes(in.Volumes, containers)); err != nil {
 		return nil, err
 	}
 	def.ContainerDefinitions = containers
@@ -191,24 +191,33 @@ func nonBlank(s *string) *string {
 
 func containerDefinitions(in *ecs.RegisterTaskDefinitionInput, fargate bool) ([]types.ContainerDefinition, error) {
 	out := slices.Clone(in.ContainerDefinitions)
-	names := map[string]bool{}
+	awsvpc := in.NetworkMode == types.NetworkModeAwsvpc
+	hasRole := aws.ToString(in.ExecutionRoleArn) != ""
+	names, ports := map[string]bool{}, map[string]bool{}
 	essential := false
 	for i := range out {
 		c := &out[i]
 		name := aws.ToString(c.Name)
 		switch {
+		case name == "":
+			return nil, client("Container.name should not be null or empty.")
 		case !named(name):
 			return nil, client("Container.name contains invalid characters.")
-		case fargate && aws.ToBool(c.Privileged):
-			return nil, client("Fargate compatible task definitions do not support privileged containers.")
-		case len(c.Links) > 0 && in.NetworkMode == types.NetworkModeAwsvpc:
-			return nil, client("Links are not supported when networkMode=awsvpc.")
 		case names[name]:
-			return nil, client("Container name '%s' is used more than once.", name)
+			return nil, client("Container names must be unique within a task definition.")
 		case aws.ToString(c.Image) == "":
 			return nil, client("Container.image should not be null or empty.")
 		case in.Memory == nil && c.Memory == nil && c.MemoryReservation == nil:
 			return nil, client("Invalid setting for container '%s'. At least one of 'memory' or 'memoryReservation' must be specified.", name)
+		case !hasRole && (len(c.Secrets) > 0 || c.LogConfiguration != nil && len(c.LogConfiguration.SecretOptions) > 0):
+			return nil, client("When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
+		case !hasRole && c.RepositoryCredentials != nil:
+			return nil, client("Private repository authentication requires that the task definition specify a value for executionRoleArn.")
+		}
+		if awsvpc {
+			if err := checkAwsvpc(*c); err != nil {
+				return nil, err
+			}
 		}
 		names[name] = true
 		if c.Essential == nil {
@@ -222,36 +231,31 @@ func containerDefinitions(in *ecs.RegisterTaskDefinitionInput, fargate bool) ([]
 			if p.Protocol == "" {
 				p.Protocol = types.TransportProtocolTcp
 			}
-			if in.NetworkMode == types.NetworkModeAwsvpc && p.ContainerPort != nil {
+			if port := aws.ToInt32(p.ContainerPort); p.ContainerPortRange == nil && (port < 1 || port > 65535) {
+				return nil, client("Invalid 'containerPort' setting for container '%s'.", name)
+			}
+			if n := aws.ToString(p.Name); n != "" && awsvpc {
+				if ports[n] {
+					return nil, client("When networkMode=awsvpc, port mapping name is already used")
+				}
+				ports[n] = true
+			}
+			if awsvpc && p.ContainerPort != nil {
 				if p.HostPort != nil && *p.HostPort != *p.ContainerPort {
 					return nil, client("When networkMode=awsvpc, the host ports and container ports in port mappings must match.")
 				}
 				p.HostPort = p.ContainerPort
 			}
 		}
-		if l := c.LogConfiguration; l != nil && l.LogDriver == types.LogDriverAwslogs && fargate {
-			if aws.ToString(in.ExecutionRoleArn) == "" {
-				return nil, client("Fargate requires task definition to have execution role ARN to support log driver awslogs.")
-			}
-			var lacking []string
-			for _, option := range []string{"awslogs-region", "awslogs-group"} {
-				if l.Options[option] == "" {
-					lacking = append(lacking, option)
-				}
-			}
-			if len(lacking) > 0 {
-				return nil, client("Log driver awslogs requires options: %s", strings.Join(lacking, ", "))
-			}
-			if l.Options["awslogs-stream-prefix"] == "" {
-				return nil, client("Fargate requires log configuration options to include awslogs-stream-prefix to support log driver awslogs.")
-			}
+		if err := checkLogs(in, c.LogConfiguration, fargate); err != nil {
+			return nil, err
 		}
-		if fargate && strings.Contains(*c.Image, ".dkr.ecr.") && aws.ToString(in.ExecutionRoleArn) == "" {
+		if fargate && strings.Contains(*c.Image, ".dkr.ecr.") && !hasRole {
 			return nil, client("Fargate requires task definition to have execution role ARN to support ECR images.")
 		}
 	}
 	if !essential {
-		return nil, client("A task definition must have at least one essential container.")
+		return nil, client("Task definition doesn't have any essential container")
 	}
 	return out, nil
 }
@@ -275,16 +279,16 @@ func checkContainers(containers []types.ContainerDefinition, cpu, memory int) er
 		}
 	}
 	if cpu > 0 && cpus > int32(cpu) {
-		return client("The total 'cpu' setting for containers is greater than for the task.")
+		return client("The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.")
 	}
 	for _, c := range containers {
 		for _, d := range c.DependsOn {
 			on, ok := byName[aws.ToString(d.ContainerName)]
 			switch {
 			case !ok:
-				return client("Container '%s' depends on the container '%s', which is not in the task definition.", *c.Name, aws.ToString(d.ContainerName))
+				return client("Cannot depend on container + '%s' because it does not exist", aws.ToString(d.ContainerName)) // sic
 			case d.Condition == types.ContainerConditionHealthy && on.HealthCheck == nil:
-				return client("Container '%s' depends on the container '%s' with condition HEALTHY, but it has no health check.", *c.Name, *on.Name)
+				return client("A dependency container with HEALTHY condition must have health check configured")
 			case aws.ToBool(on.Essential) && (d.Condition == types.ContainerConditionSuccess || d.Condition == types.ContainerConditionComplete):
 				return client("A dependency container with SUCCESS or COMPLETE condition cannot be an essential container")
 			}
@@ -323,8 +327,12 @@ func checkHealth(container string, h *types.HealthCheck) error {
 		value       *int32
 		least, most int32
 	}{{"interval", h.Interval, 5, 300}, {"timeout", h.Timeout, 2, 60}, {"retries", h.Retries, 1, 10}, {"startPeriod", h.StartPeriod, 0, 300}} {
-		if n.value != nil && (*n.value < n.least || *n.value > n.most) {
-			return client("Invalid health check for container '%s'. %s must be between %d and %d.", container, n.name, n.least, n.most)
+		switch {
+		case n.value == nil:
+		case *n.value > n.most:
+			return client("Health check %s must be less than or equal to the maximum allowed value %d for container '%s'", n.name, n.most, container)
+		case *n.value < n.least:
+			return client("Health check %s must be greater than or equal to the minimum allowed value %d for container '%s'", n.name, n.least, container)
 		}
 	}
 	return nil

@@ -183,7 +183,7 @@ func (e *ECS) createService(_ context.Context, in *ecs.CreateServiceInput) (*ecs
 	if err := checkPlacement(r, in.PlacementConstraints, in.PlacementStrategy); err != nil {
 		return nil, err
 	}
-	if err := e.checkTargets(d, in.LoadBalancers); err != nil {
+	if err := cmp.Or(e.checkTargets(d, in.LoadBalancers), checkTags(in.Tags)); err != nil {
 		return nil, err
 	}
 	if in.HealthCheckGracePeriodSeconds != nil && *in.HealthCheckGracePeriodSeconds > 0 && len(in.LoadBalancers) == 0 {

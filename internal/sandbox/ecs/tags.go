@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -70,9 +71,31 @@ func (e *ECS) tagged(arn *string) (list []types.Tag, put func([]types.Tag), err 
 
 func tagKey(t types.Tag) string { return aws.ToString(t.Key) }
 
+// checkTags checks the tags of a request, which may have 50, each key once and
+// none of AWS's own (API reference, Tag).
+func checkTags(list []types.Tag) error {
+	if len(list) > 50 {
+		return invalid("A resource can have at most 50 tags.")
+	}
+	seen := map[string]bool{}
+	for _, t := range list {
+		switch key := tagKey(t); {
+		case key == "":
+			return invalid("A tag must have a key.")
+		case len(key) > 3 && strings.EqualFold(key[:4], "aws:"):
+			return invalid("Tag keys must not begin with 'aws:', which is for AWS's own tags: %s", key)
+		case seen[key]:
+			return invalid("Multiple tags contain the same key.")
+		default:
+			seen[key] = true
+		}
+	}
+	return nil
+}
+
 func (e *ECS) tagResource(_ context.Context, in *ecs.TagResourceInput) (*ecs.TagResourceOutput, error) {
 	old, put, err := e.tagged(in.ResourceArn)
-	if err != nil {
+	if err := cmp.Or(err, checkTags(in.Tags)); err != nil {
 		return nil, err
 	}
 	after := tags.MergeList(old, in.Tags, tagKey)

@@ -334,7 +334,7 @@ func (e *ECS) runTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutp
 	if !r.onFargate() {
 		return nil, invalid(noInstances)
 	}
-	if err := checkPlacement(r, in.PlacementConstraints, in.PlacementStrategy); err != nil {
+	if err := cmp.Or(checkPlacement(r, in.PlacementConstraints, in.PlacementStrategy), checkTags(in.Tags)); err != nil {
 		return nil, err
 	}
 	if err := e.assumable(d, in.Overrides); err != nil {
@@ -344,7 +344,7 @@ func (e *ECS) runTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutp
 		return nil, invalid("startedBy can have at most 128 characters.")
 	}
 	if o := in.Overrides; o != nil {
-		if err := overrideSize(d, o); err != nil {
+		if err := cmp.Or(overrideSize(d, o), checkRoles(o.ExecutionRoleArn, o.TaskRoleArn)); err != nil {
 			return nil, err
 		}
 		for _, c := range o.ContainerOverrides {
