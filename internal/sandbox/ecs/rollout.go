@@ -128,6 +128,7 @@ func (e *ECS) startRollout(s *service, d deployment, now time.Time) string {
 			ServiceRevisionArn: aws.String(e.revisionARN(s, d)), ServiceArn: aws.String(s.ARN), ClusterArn: aws.String(s.Cluster),
 			TaskDefinition: aws.String(d.Revision.TaskDefinition), LaunchType: d.Revision.LaunchType, CapacityProviderStrategy: d.Revision.Providers,
 			LoadBalancers: d.Revision.LoadBalancers, ServiceRegistries: d.Revision.Registries, NetworkConfiguration: d.Revision.Network,
+			ServiceConnectConfiguration: d.Revision.Connect, VolumeConfigurations: d.Revision.Volumes,
 			ContainerImages: []types.ContainerImage{}, CreatedAt: aws.Time(now),
 		},
 	}
