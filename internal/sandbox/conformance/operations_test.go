@@ -494,6 +494,7 @@ func (w *world) ecs(n *network) {
 	do("UpdateCluster", in{"cluster": "c", "configuration": in{"executeCommandConfiguration": in{"logging": "NONE"}}})
 	do("DescribeClusters", in{"clusters": []string{"c", "none"}, "include": []string{"ATTACHMENTS", "CONFIGURATIONS", "SETTINGS", "STATISTICS", "TAGS"}})
 	do("ListClusters", in{"maxResults": 1})
+	do("ListContainerInstances", in{"cluster": "c"})
 	do("DescribeCapacityProviders", nil)
 
 	do("PutAccountSetting", in{"name": "containerInsights", "value": "enhanced"})

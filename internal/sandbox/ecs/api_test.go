@@ -290,6 +290,26 @@ func TestRefusedTags(t *testing.T) {
 	})
 }
 
+// The texts are moto's, which the errors of other tools confirm (aws/amazon-ecs-agent#1354).
+func TestNamesOfRevisions(t *testing.T) {
+	scenario(t, func(w *world) {
+		w.service(func(in *ecs.CreateServiceInput) { in.DesiredCount = aws.Int32(0) })
+		for _, c := range []struct{ name, code, want string }{
+			{"web", "ClientException", "Revision is missing."},
+			{"web:foo", "InvalidParameterException", "Invalid revision number. Number: foo"},
+			{"web:", "InvalidParameterException", "Invalid revision number. Number: "},
+			{"web:9", "ClientException", "Unable to describe task definition."},
+		} {
+			_, err := call(w, w.deregisterTaskDefinition, &ecs.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(c.name)})
+			refused(t, err, c.code, c.want)
+		}
+		_, err := call(w, w.updateService, &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("web"), TaskDefinition: aws.String("web:latest")})
+		refused(t, err, "InvalidParameterException", "Invalid revision number. Number: latest")
+		_, err = call(w, w.describeTaskDefinition, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("web:latest")})
+		refused(t, err, "InvalidParameterException", "Invalid revision number. Number: latest")
+	})
+}
+
 func TestSold(t *testing.T) {
 	for _, c := range []struct {
 		cpu, memory int
@@ -344,6 +364,28 @@ func TestRefusedServices(t *testing.T) {
 			{"platform of instances", func(in *ecs.CreateServiceInput) {
 				in.LaunchType, in.PlatformVersion = types.LaunchTypeEc2, aws.String("1.4.0")
 			}, "InvalidParameterException", "The platform version must be null when specifying an EC2 launch type."},
+			{"role", func(in *ecs.CreateServiceInput) { in.Role = aws.String("arn:aws:iam::000000000000:role/x") }, "InvalidParameterException", "You cannot specify an IAM role for services that require a service linked role."},
+			{"volume", func(in *ecs.CreateServiceInput) {
+				in.VolumeConfigurations = []types.ServiceVolumeConfiguration{{Name: aws.String("nope")}}
+			}, "InvalidParameterException", "The volume name 'nope' in your request does not have a matching volume in your Task Definition that is configurable at launch."},
+			{"no room", func(in *ecs.CreateServiceInput) {
+				in.DeploymentConfiguration = &types.DeploymentConfiguration{MaximumPercent: aws.Int32(100)}
+			}, "InvalidParameterException", "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments."},
+			{"least", func(in *ecs.CreateServiceInput) {
+				in.DeploymentConfiguration = &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(101)}
+			}, "InvalidParameterException", "minimumHealthyPercent must be at most 100"},
+			{"most", func(in *ecs.CreateServiceInput) {
+				in.DeploymentConfiguration = &types.DeploymentConfiguration{MaximumPercent: aws.Int32(99)}
+			}, "InvalidParameterException", "maximumPercent must be at least 100"}, // ours, after the minimum's
+			// what the sandbox has not is refused in its own words
+			{"hooks", func(in *ecs.CreateServiceInput) {
+				in.DeploymentConfiguration = &types.DeploymentConfiguration{LifecycleHooks: []types.DeploymentLifecycleHook{{}}}
+			}, "UnsupportedFeatureException", "lifecycle hooks"},
+			{"lattice", func(in *ecs.CreateServiceInput) { in.VpcLatticeConfigurations = []types.VpcLatticeConfiguration{{}} }, "UnsupportedFeatureException", "VPC Lattice"},
+			{"gateway", func(in *ecs.CreateServiceInput) { in.GatewayConnectors = []types.GatewayConnector{{}} }, "UnsupportedFeatureException", "gateway connectors"},
+			{"resolution", func(in *ecs.CreateServiceInput) {
+				in.Monitoring = &types.MonitoringConfiguration{MetricConfigurations: []types.MetricConfiguration{{}}}
+			}, "UnsupportedFeatureException", "60 seconds"},
 			{"classic balancer", func(in *ecs.CreateServiceInput) { in.LoadBalancers[0].TargetGroupArn = nil }, "InvalidParameterException", "Classic Load Balancers are not supported with Fargate"},
 			// the API reference has the rule (AwsVpcConfiguration), many deployment logs the text
 			{"public address of instances", func(in *ecs.CreateServiceInput) {

@@ -37,6 +37,7 @@ func (e *ECS) clusterOperations(s *wire.Service) {
 	wire.Handle(s, "PutClusterCapacityProviders", e.putClusterCapacityProviders)
 	wire.Handle(s, "DeleteCluster", e.deleteCluster)
 	wire.Handle(s, "DescribeCapacityProviders", e.describeCapacityProviders)
+	wire.Handle(s, "ListContainerInstances", e.listContainerInstances)
 }
 
 // shortName is the last part of an ARN, or the name that it already is.
@@ -290,6 +291,11 @@ func (e *ECS) describeCapacityProviders(_ context.Context, in *ecs.DescribeCapac
 	if len(names) == 0 {
 		names = []string{"FARGATE", "FARGATE_SPOT"}
 	}
+	names, next, err := page(names, in.NextToken, in.MaxResults)
+	if err != nil {
+		return nil, err
+	}
+	out.NextToken = next
 	for _, n := range names {
 		short := shortName(n)
 		if short != "FARGATE" && short != "FARGATE_SPOT" {
@@ -302,4 +308,13 @@ func (e *ECS) describeCapacityProviders(_ context.Context, in *ecs.DescribeCapac
 		})
 	}
 	return out, nil
+}
+
+// listContainerInstances lists none: all tasks run on Fargate.
+func (e *ECS) listContainerInstances(_ context.Context, in *ecs.ListContainerInstancesInput) (*ecs.ListContainerInstancesOutput, error) {
+	if _, err := e.cluster(in.Cluster); err != nil {
+		return nil, err
+	}
+	arns, next, err := page([]string{}, in.NextToken, in.MaxResults)
+	return &ecs.ListContainerInstancesOutput{ContainerInstanceArns: arns, NextToken: next}, err
 }

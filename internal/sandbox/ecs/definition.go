@@ -58,10 +58,23 @@ func (e *ECS) definition(name string) (*definition, bool) {
 	return nil, false
 }
 
+// checkRevision refuses the name of a task definition whose revision is no number.
+func checkRevision(name *string) error {
+	if _, revision, ok := strings.Cut(shortName(aws.ToString(name)), ":"); ok {
+		if n, err := strconv.Atoi(revision); err != nil || n < 1 {
+			return invalid("Invalid revision number. Number: %s", revision)
+		}
+	}
+	return nil
+}
+
 // usable finds a task definition that new tasks may be made of.
 func (e *ECS) usable(name *string) (*definition, error) {
 	if aws.ToString(name) == "" {
 		return nil, invalid("TaskDefinition can not be blank.")
+	}
+	if err := checkRevision(name); err != nil {
+		return nil, err
 	}
 	d, ok := e.definition(*name)
 	if !ok {
@@ -359,6 +372,9 @@ func requiredAttributes(d *types.TaskDefinition) []types.Attribute {
 }
 
 func (e *ECS) describeTaskDefinition(_ context.Context, in *ecs.DescribeTaskDefinitionInput) (*ecs.DescribeTaskDefinitionOutput, error) {
+	if err := checkRevision(in.TaskDefinition); err != nil {
+		return nil, err
+	}
 	d, ok := e.definition(aws.ToString(in.TaskDefinition))
 	if !ok {
 		return nil, client("Unable to describe task definition.")
@@ -375,6 +391,9 @@ func (e *ECS) deregisterTaskDefinition(_ context.Context, in *ecs.DeregisterTask
 	name := aws.ToString(in.TaskDefinition)
 	if !strings.Contains(shortName(name), ":") {
 		return nil, client("Revision is missing.")
+	}
+	if err := checkRevision(in.TaskDefinition); err != nil {
+		return nil, err
 	}
 	old, ok := e.definition(name)
 	if !ok {
@@ -397,7 +416,7 @@ func (e *ECS) deleteTaskDefinitions(_ context.Context, in *ecs.DeleteTaskDefinit
 	for _, name := range in.TaskDefinitions {
 		old, ok := e.definition(name)
 		if !ok {
-			out.Failures = append(out.Failures, types.Failure{Arn: aws.String(e.arnOf("task-definition/", name)), Reason: aws.String("The specified task definition does not exist. Specify a valid account, family, revision and try again.")})
+			out.Failures = append(out.Failures, types.Failure{Arn: aws.String(name), Reason: aws.String("The specified task definition does not exist. Specify a valid account, family, revision and try again.")})
 			continue
 		}
 		if old.Definition.Status == types.TaskDefinitionStatusActive {

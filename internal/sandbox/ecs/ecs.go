@@ -270,6 +270,11 @@ func client(format string, args ...any) error {
 	return &types.ClientException{Message: aws.String(fmt.Sprintf(format, args...))}
 }
 
+// unsupported refuses what AWS has and the sandbox has not.
+func unsupported(text string) error {
+	return &types.UnsupportedFeatureException{Message: aws.String(text)}
+}
+
 func missing(arn string) types.Failure {
 	return types.Failure{Arn: aws.String(arn), Reason: aws.String("MISSING")}
 }

@@ -19,6 +19,7 @@ import (
 type service struct {
 	ARN, Name, Cluster string // Cluster is an ARN
 	Status             string
+	Role               string // ARN of the one that ECS was given for the load balancers; empty for its own
 	Created            time.Time
 	Token              string // of the client that created it
 	Desired            int32
@@ -119,9 +120,14 @@ func rolling(in *types.DeploymentConfiguration) (types.DeploymentConfiguration, 
 		c.Strategy = types.DeploymentStrategyRolling
 	}
 	if c.Strategy != types.DeploymentStrategyRolling {
-		return c, &types.UnsupportedFeatureException{Message: aws.String("The sandbox has rolling deployments only.")}
+		return c, unsupported("The sandbox has rolling deployments only.")
 	}
-	c.LifecycleHooks, c.Alarms = nil, nil // nothing here calls or watches them
+	if len(c.LifecycleHooks) > 0 {
+		return c, unsupported("The sandbox calls no lifecycle hooks.")
+	}
+	if c.BakeTimeInMinutes == nil {
+		c.BakeTimeInMinutes = aws.Int32(0)
+	}
 	if c.MaximumPercent == nil {
 		c.MaximumPercent = aws.Int32(200)
 	}
@@ -132,13 +138,33 @@ func rolling(in *types.DeploymentConfiguration) (types.DeploymentConfiguration, 
 		c.DeploymentCircuitBreaker = &types.DeploymentCircuitBreaker{}
 	}
 	least, most := *c.MinimumHealthyPercent, *c.MaximumPercent
-	if least < 0 || most < 0 {
-		return c, invalid("minimumHealthyPercent and maximumPercent must not be negative.")
-	}
-	if most <= least && most <= 100 && least >= 100 {
-		return c, invalid("Deployment configuration's minimumHealthyPercent must be less than its maximumPercent.")
+	switch {
+	case least < 0:
+		return c, invalid("minimumHealthyPercent must be at least 0")
+	case least > 100:
+		return c, invalid("minimumHealthyPercent must be at most 100")
+	case most < 100:
+		return c, invalid("maximumPercent must be at least 100")
+	case least == 100 && most == 100:
+		return c, invalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.")
 	}
 	return c, nil
+}
+
+// checkSupported refuses what the sandbox has not, in requests that make or change
+// a service.
+func checkSupported(c *types.DeploymentController, lattice []types.VpcLatticeConfiguration, gateways []types.GatewayConnector, m *types.MonitoringConfiguration) error {
+	switch {
+	case c != nil && c.Type != types.DeploymentControllerTypeEcs:
+		return unsupported("The sandbox has no deployment controller but ECS.")
+	case len(lattice) > 0:
+		return unsupported("The sandbox has no VPC Lattice.")
+	case len(gateways) > 0:
+		return unsupported("The sandbox has no gateway connectors.")
+	case m != nil && len(m.MetricConfigurations) > 0:
+		return unsupported("The sandbox has metrics of 60 seconds only.")
+	}
+	return nil
 }
 
 func (e *ECS) createService(_ context.Context, in *ecs.CreateServiceInput) (*ecs.CreateServiceOutput, error) {
@@ -159,8 +185,8 @@ func (e *ECS) createService(_ context.Context, in *ecs.CreateServiceInput) (*ecs
 		}
 		return nil, invalid("Creation of service was not idempotent.")
 	}
-	if c := in.DeploymentController; c != nil && c.Type != types.DeploymentControllerTypeEcs {
-		return nil, &types.UnsupportedFeatureException{Message: aws.String("The sandbox has no deployment controller but ECS.")}
+	if err := checkSupported(in.DeploymentController, in.VpcLatticeConfigurations, in.GatewayConnectors, in.Monitoring); err != nil {
+		return nil, err
 	}
 	d, err := e.usable(in.TaskDefinition)
 	if err != nil {
@@ -175,15 +201,17 @@ func (e *ECS) createService(_ context.Context, in *ecs.CreateServiceInput) (*ecs
 		return nil, err
 	}
 	switch {
+	case aws.ToString(in.Role) != "" && r.Network != nil:
+		return nil, invalid("You cannot specify an IAM role for services that require a service linked role.")
 	case in.SchedulingStrategy == types.SchedulingStrategyDaemon && r.onFargate():
 		return nil, invalid("The DAEMON scheduling strategy is not supported for tasks using the Fargate launch type.")
 	case in.SchedulingStrategy == types.SchedulingStrategyDaemon:
-		return nil, &types.UnsupportedFeatureException{Message: aws.String("The sandbox has no container instances, which daemon services need.")}
+		return nil, unsupported("The sandbox has no container instances, which daemon services need.")
 	}
 	if err := checkPlacement(r, in.PlacementConstraints, in.PlacementStrategy); err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(e.checkTargets(d, in.LoadBalancers), checkTags(in.Tags)); err != nil {
+	if err := cmp.Or(e.checkTargets(d, in.LoadBalancers), checkLaunchVolumes(d, serviceVolumes(in.VolumeConfigurations)), checkTags(in.Tags)); err != nil {
 		return nil, err
 	}
 	if in.HealthCheckGracePeriodSeconds != nil && *in.HealthCheckGracePeriodSeconds > 0 && len(in.LoadBalancers) == 0 {
@@ -197,7 +225,7 @@ func (e *ECS) createService(_ context.Context, in *ecs.CreateServiceInput) (*ecs
 	now := e.now()
 	s := &service{
 		ARN: e.account.ARN("ecs", "service/"+*cluster.ClusterName+"/"+name), Name: name, Cluster: *cluster.ClusterArn,
-		Status: active, Created: now, Token: aws.ToString(in.ClientToken), Desired: desired,
+		Status: active, Role: aws.ToString(in.Role), Created: now, Token: aws.ToString(in.ClientToken), Desired: desired,
 		Tags: orEmpty(in.Tags), Propagate: in.PropagateTags, ManagedTags: in.EnableECSManagedTags,
 		ExecuteCommand: in.EnableExecuteCommand, Grace: in.HealthCheckGracePeriodSeconds,
 		Rebalancing: in.AvailabilityZoneRebalancing, Configuration: configuration,
@@ -248,6 +276,9 @@ func (e *ECS) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*ecs
 	if old.Status != active {
 		return nil, &types.ServiceNotActiveException{Message: aws.String("Service was not ACTIVE.")}
 	}
+	if err := checkSupported(in.DeploymentController, in.VpcLatticeConfigurations, in.GatewayConnectors, in.Monitoring); err != nil {
+		return nil, err
+	}
 	s := old.edit()
 	was := s.Deployments[0].Revision
 	r := was
@@ -297,6 +328,11 @@ func (e *ECS) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*ecs
 		r.Connect = in.ServiceConnectConfiguration
 	}
 	if in.VolumeConfigurations != nil {
+		if d, ok := e.definition(r.TaskDefinition); ok {
+			if err := checkLaunchVolumes(d, serviceVolumes(in.VolumeConfigurations)); err != nil {
+				return nil, err
+			}
+		}
 		r.Volumes = in.VolumeConfigurations
 	}
 	if in.DeploymentConfiguration != nil {
@@ -309,6 +345,12 @@ func (e *ECS) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*ecs
 		}
 		if c.DeploymentCircuitBreaker == nil {
 			c.DeploymentCircuitBreaker = s.Configuration.DeploymentCircuitBreaker
+		}
+		if c.Alarms == nil {
+			c.Alarms = s.Configuration.Alarms
+		}
+		if c.BakeTimeInMinutes == nil {
+			c.BakeTimeInMinutes = s.Configuration.BakeTimeInMinutes
 		}
 		if s.Configuration, err = rolling(&c); err != nil {
 			return nil, err
@@ -419,7 +461,8 @@ func (e *ECS) listServices(_ context.Context, in *ecs.ListServicesInput) (*ecs.L
 	for _, s := range e.services.All() {
 		if s.Cluster == *cluster.ClusterArn && s.Status == active &&
 			(in.LaunchType == "" || in.LaunchType == s.Deployments[0].Revision.LaunchType) &&
-			(in.SchedulingStrategy == "" || in.SchedulingStrategy == types.SchedulingStrategyReplica) {
+			(in.SchedulingStrategy == "" || in.SchedulingStrategy == types.SchedulingStrategyReplica) &&
+			(in.ResourceManagementType == "" || in.ResourceManagementType == types.ResourceManagementTypeCustomer) {
 			arns = append(arns, s.ARN)
 		}
 	}
@@ -493,8 +536,8 @@ func (e *ECS) describeService(s *service, tags bool) *types.Service {
 		HealthCheckGracePeriodSeconds: s.Grace, SchedulingStrategy: types.SchedulingStrategyReplica,
 		EnableECSManagedTags: s.ManagedTags, EnableExecuteCommand: s.ExecuteCommand, PropagateTags: s.Propagate,
 		AvailabilityZoneRebalancing: s.Rebalancing, Deployments: []types.Deployment{}, Tags: []types.Tag{},
+		RoleArn:                aws.String(cmp.Or(s.Role, e.account.GlobalARN("iam", "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"))),
 		ResourceManagementType: types.ResourceManagementTypeCustomer,
-		RoleArn:                aws.String(e.account.GlobalARN("iam", "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS")),
 	}
 	if tags {
 		out.Tags = orEmpty(s.Tags)

@@ -2,7 +2,9 @@ package ecs
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -23,6 +25,7 @@ var settingDefaults = map[types.SettingName]string{
 	types.SettingNameFargateTaskRetirementWaitPeriod: "7",
 	types.SettingNameGuardDutyActivate:               "off",
 	types.SettingNameDefaultLogDriverMode:            "non-blocking",
+	types.SettingNameFargateEventWindows:             "disabled",
 }
 
 func (e *ECS) settingOperations(s *wire.Service) {
@@ -36,9 +39,24 @@ func (e *ECS) settingOperations(s *wire.Service) {
 		return &ecs.PutAccountSettingDefaultOutput{Setting: set}, err
 	})
 	wire.Handle(s, "DeleteAccountSetting", func(_ context.Context, in *ecs.DeleteAccountSettingInput) (*ecs.DeleteAccountSettingOutput, error) {
+		if err := checkSetting(in.Name); err != nil {
+			return nil, err
+		}
 		e.settings.Delete(string(in.Name))
 		return &ecs.DeleteAccountSettingOutput{Setting: e.setting(in.Name)}, nil
 	})
+}
+
+// checkSetting refuses a name that no setting has.
+func checkSetting(name types.SettingName) error {
+	if _, ok := settingDefaults[name]; ok {
+		return nil
+	}
+	var names []string
+	for _, n := range slices.Sorted(maps.Keys(settingDefaults)) {
+		names = append(names, string(n))
+	}
+	return invalid("%s should be one of [%s]", name, strings.Join(names, ","))
 }
 
 func (e *ECS) setting(name types.SettingName) *types.Setting {
@@ -50,8 +68,8 @@ func (e *ECS) setting(name types.SettingName) *types.Setting {
 }
 
 func (e *ECS) putSetting(name types.SettingName, value *string) (*types.Setting, error) {
-	if _, ok := settingDefaults[name]; !ok {
-		return nil, invalid("You entered an invalid setting name: %s", name)
+	if err := checkSetting(name); err != nil {
+		return nil, err
 	}
 	if aws.ToString(value) == "" {
 		return nil, invalid("The value of the setting must not be empty.")
@@ -61,6 +79,11 @@ func (e *ECS) putSetting(name types.SettingName, value *string) (*types.Setting,
 }
 
 func (e *ECS) listAccountSettings(_ context.Context, in *ecs.ListAccountSettingsInput) (*ecs.ListAccountSettingsOutput, error) {
+	if in.Name != "" {
+		if err := checkSetting(in.Name); err != nil {
+			return nil, err
+		}
+	}
 	var out []types.Setting
 	for name := range settingDefaults {
 		_, set := e.settings.Get(string(name))

@@ -337,6 +337,11 @@ func (e *ECS) runTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutp
 	if err := cmp.Or(checkPlacement(r, in.PlacementConstraints, in.PlacementStrategy), checkTags(in.Tags)); err != nil {
 		return nil, err
 	}
+	for _, v := range in.VolumeConfigurations {
+		if err := cmp.Or(checkLaunchVolumes(d, []string{aws.ToString(v.Name)}), unsupported("The sandbox has no EBS volumes.")); err != nil {
+			return nil, err
+		}
+	}
 	if err := e.assumable(d, in.Overrides); err != nil {
 		return nil, client("%s", err)
 	}
@@ -473,7 +478,7 @@ func (e *ECS) listTasks(_ context.Context, in *ecs.ListTasksInput) (*ecs.ListTas
 			in.Family != nil && familyOf(*t.Task.TaskDefinitionArn) != *in.Family,
 			in.StartedBy != nil && aws.ToString(t.Task.StartedBy) != *in.StartedBy,
 			in.LaunchType != "" && in.LaunchType != types.LaunchTypeFargate,
-			in.ContainerInstance != nil:
+			in.ContainerInstance != nil, in.DaemonName != nil:
 			continue
 		}
 		arns = append(arns, *t.Task.TaskArn)

@@ -165,6 +165,24 @@ func checkVolumes(volumes []types.Volume, containers []types.ContainerDefinition
 	return nil
 }
 
+// checkLaunchVolumes checks the names of volumes that are configured when tasks are
+// started.
+func checkLaunchVolumes(d *definition, names []string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(d.Definition.Volumes, func(v types.Volume) bool { return aws.ToString(v.Name) == name && aws.ToBool(v.ConfiguredAtLaunch) }) {
+			return invalid("The volume name '%s' in your request does not have a matching volume in your Task Definition that is configurable at launch.", name)
+		}
+	}
+	return nil
+}
+
+func serviceVolumes(volumes []types.ServiceVolumeConfiguration) (names []string) {
+	for _, v := range volumes {
+		names = append(names, aws.ToString(v.Name))
+	}
+	return names
+}
+
 // awslogsOptions are what the log driver awslogs knows (API reference,
 // LogConfiguration).
 var awslogsOptions = []string{
