@@ -44,8 +44,8 @@ func TestTaskDefinitions(t *testing.T) {
 		must(w, w.createCluster, &ecs.CreateClusterInput{ClusterName: aws.String("c")})
 		_, err := call(w, w.runTask, &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String(second), LaunchType: types.LaunchTypeFargate, NetworkConfiguration: vpc("subnet-a1")})
 		refused(t, err, "InvalidParameterException", "TaskDefinition is inactive")
-		out := must(w, w.deleteTaskDefinitions, &ecs.DeleteTaskDefinitionsInput{TaskDefinitions: []string{first, second, "web:9"}})
-		if len(out.TaskDefinitions) != 1 || len(out.Failures) != 2 {
+		out := must(w, w.deleteTaskDefinitions, &ecs.DeleteTaskDefinitionsInput{TaskDefinitions: []string{first, second, "web:9", "web"}})
+		if len(out.TaskDefinitions) != 1 || len(out.Failures) != 3 {
 			t.Errorf("deleted %d, failed %d", len(out.TaskDefinitions), len(out.Failures))
 		}
 		time.Sleep(time.Second)
@@ -307,6 +307,30 @@ func TestNamesOfRevisions(t *testing.T) {
 		refused(t, err, "InvalidParameterException", "Invalid revision number. Number: latest")
 		_, err = call(w, w.describeTaskDefinition, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("web:latest")})
 		refused(t, err, "InvalidParameterException", "Invalid revision number. Number: latest")
+	})
+}
+
+// A definition that does not ask for Fargate says whether Fargate can run it.
+func TestCompatibilities(t *testing.T) {
+	scenario(t, func(w *world) {
+		for _, c := range []struct {
+			name   string
+			change func(*ecs.RegisterTaskDefinitionInput)
+			want   bool
+		}{
+			{"size and network", func(*ecs.RegisterTaskDefinitionInput) {}, true},
+			{"bridge", func(in *ecs.RegisterTaskDefinitionInput) { in.NetworkMode = types.NetworkModeBridge }, false},
+			{"no size", func(in *ecs.RegisterTaskDefinitionInput) { in.Cpu = nil }, false},
+			{"host path", func(in *ecs.RegisterTaskDefinitionInput) {
+				in.Volumes = []types.Volume{{Name: aws.String("v"), Host: &types.HostVolumeProperties{SourcePath: aws.String("/tmp")}}}
+			}, false},
+		} {
+			arn := w.register(image, func(in *ecs.RegisterTaskDefinitionInput) { in.RequiresCompatibilities = nil; c.change(in) })
+			d := must(w, w.describeTaskDefinition, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(arn)}).TaskDefinition
+			if got := slices.Contains(d.Compatibilities, types.CompatibilityFargate); got != c.want {
+				t.Errorf("%s: compatible with Fargate is %v", c.name, got)
+			}
+		}
 	})
 }
 

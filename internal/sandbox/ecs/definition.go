@@ -135,9 +135,13 @@ func (e *ECS) registerTaskDefinition(_ context.Context, in *ecs.RegisterTaskDefi
 		ExecutionRoleArn: nonBlank(in.ExecutionRoleArn), TaskRoleArn: nonBlank(in.TaskRoleArn),
 		RequiresCompatibilities: in.RequiresCompatibilities, RuntimePlatform: in.RuntimePlatform,
 		EphemeralStorage: in.EphemeralStorage, IpcMode: in.IpcMode, PidMode: in.PidMode,
-		PlacementConstraints: orEmpty(in.PlacementConstraints), Volumes: orEmpty(in.Volumes),
+		PlacementConstraints: orEmpty(in.PlacementConstraints), Volumes: volumes(in.Volumes),
 		ProxyConfiguration: in.ProxyConfiguration, EnableFaultInjection: in.EnableFaultInjection,
 		Status: types.TaskDefinitionStatusActive, RegisteredAt: aws.Time(e.now()), RegisteredBy: aws.String(e.account.UserARN()),
+	}
+	containers, err := containerDefinitions(in, fargate)
+	if err != nil {
+		return nil, err
 	}
 	var cpu, memory int
 	for _, size := range []struct {
@@ -172,16 +176,12 @@ func (e *ECS) registerTaskDefinition(_ context.Context, in *ecs.RegisterTaskDefi
 	if err := cmp.Or(checkRoles(in.ExecutionRoleArn, in.TaskRoleArn), checkTags(in.Tags)); err != nil {
 		return nil, err
 	}
-	containers, err := containerDefinitions(in, fargate)
-	if err != nil {
-		return nil, err
-	}
 	if err := cmp.Or(checkContainers(containers, cpu, memory), checkVolumes(in.Volumes, containers)); err != nil {
 		return nil, err
 	}
 	def.ContainerDefinitions = containers
 	def.Compatibilities = []types.Compatibility{types.CompatibilityEc2}
-	if fargate || in.NetworkMode == types.NetworkModeAwsvpc && sold(cpu, memory) {
+	if fargate || in.NetworkMode == types.NetworkModeAwsvpc && sold(cpu, memory) && checkFargate(in) == nil {
 		def.Compatibilities = append(def.Compatibilities, types.CompatibilityFargate)
 	}
 	def.RequiresAttributes = requiredAttributes(&def)
@@ -193,6 +193,20 @@ func (e *ECS) registerTaskDefinition(_ context.Context, in *ecs.RegisterTaskDefi
 	e.families.Put(family, def.Revision)
 	e.definitions.Put(d.key(), d)
 	return &ecs.RegisterTaskDefinitionOutput{TaskDefinition: &def, Tags: d.Tags}, nil
+}
+
+// volumes fills in the directory of a file system that is mounted where none is
+// said (API reference, EFSVolumeConfiguration).
+func volumes(in []types.Volume) []types.Volume {
+	out := append([]types.Volume{}, in...)
+	for i := range out {
+		if f := out[i].EfsVolumeConfiguration; f != nil && aws.ToString(f.RootDirectory) == "" {
+			c := *f
+			c.RootDirectory = aws.String("/")
+			out[i].EfsVolumeConfiguration = &c
+		}
+	}
+	return out
 }
 
 func nonBlank(s *string) *string {
@@ -414,6 +428,10 @@ func (e *ECS) deleteTaskDefinitions(_ context.Context, in *ecs.DeleteTaskDefinit
 	}
 	out := &ecs.DeleteTaskDefinitionsOutput{TaskDefinitions: []types.TaskDefinition{}, Failures: []types.Failure{}}
 	for _, name := range in.TaskDefinitions {
+		if !strings.Contains(shortName(name), ":") {
+			out.Failures = append(out.Failures, types.Failure{Arn: aws.String(name), Reason: aws.String("The specified task definition identifier is invalid. Specify a valid name or ARN and try again.")})
+			continue
+		}
 		old, ok := e.definition(name)
 		if !ok {
 			out.Failures = append(out.Failures, types.Failure{Arn: aws.String(name), Reason: aws.String("The specified task definition does not exist. Specify a valid account, family, revision and try again.")})

@@ -66,6 +66,8 @@ func (e *ECS) revisionOf(cluster *types.Cluster, d *definition, launch types.Lau
 		return r, err
 	}
 	switch {
+	case !slices.Contains([]types.LaunchType{"", types.LaunchTypeEc2, types.LaunchTypeFargate, types.LaunchTypeExternal}, r.LaunchType):
+		return r, invalid("launch type should be one of [EC2,FARGATE,EXTERNAL]")
 	case !r.onFargate() && r.PlatformVersion != "":
 		return r, invalid("The platform version must be null when specifying an %s launch type.", r.LaunchType)
 	case r.onFargate() && !slices.Contains(d.Definition.Compatibilities, types.CompatibilityFargate):

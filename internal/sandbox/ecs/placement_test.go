@@ -79,6 +79,8 @@ func TestRefusedTasks(t *testing.T) {
 			// RunTask fails where a service waits (docs of the API: InvalidParameterException; many logs have the text)
 			{"no launch type", func(in *ecs.RunTaskInput) { in.LaunchType = "" }, "InvalidParameterException", "No Container Instances were found in your cluster."},
 			{"EC2", func(in *ecs.RunTaskInput) { in.LaunchType = types.LaunchTypeEc2 }, "InvalidParameterException", "No Container Instances were found in your cluster."},
+			// moto, test_run_task_exceptions
+			{"typing error", func(in *ecs.RunTaskInput) { in.LaunchType = "FARGAT" }, "InvalidParameterException", "launch type should be one of [EC2,FARGATE,EXTERNAL]"},
 			{"no network", func(in *ecs.RunTaskInput) { in.LaunchType, in.NetworkConfiguration = "", nil }, "InvalidParameterException", "Network Configuration must be provided when networkMode 'awsvpc' is specified."},
 			{"definition", func(in *ecs.RunTaskInput) { in.TaskDefinition = aws.String("no") }, "ClientException", "TaskDefinition not found."},
 			{"cluster", func(in *ecs.RunTaskInput) { in.Cluster = aws.String("gone") }, "ClusterNotFoundException", "The referenced cluster was inactive."},
