@@ -73,12 +73,16 @@ func (e *ECS) createCluster(_ context.Context, in *ecs.CreateClusterInput) (*ecs
 	if err := cmp.Or(e.checkProviders(in.CapacityProviders, in.DefaultCapacityProviderStrategy), checkTags(in.Tags)); err != nil {
 		return nil, err
 	}
+	connect, err := connectDefaults(in.ServiceConnectDefaults)
+	if err != nil {
+		return nil, err
+	}
 	c := &types.Cluster{
 		ClusterArn: aws.String(e.account.ARN("ecs", "cluster/"+name)), ClusterName: aws.String(name),
 		Status: aws.String(active), Settings: clusterSettings(nil, in.Settings), Configuration: in.Configuration,
 		CapacityProviders:               orEmpty(in.CapacityProviders),
 		DefaultCapacityProviderStrategy: orEmpty(in.DefaultCapacityProviderStrategy),
-		ServiceConnectDefaults:          connectDefaults(in.ServiceConnectDefaults),
+		ServiceConnectDefaults:          connect,
 		Tags:                            orEmpty(in.Tags),
 	}
 	e.clusters.Put(name, c)
@@ -90,13 +94,6 @@ func orEmpty[T any](s []T) []T {
 		return []T{}
 	}
 	return s
-}
-
-func connectDefaults(in *types.ClusterServiceConnectDefaultsRequest) *types.ClusterServiceConnectDefaults {
-	if in == nil || aws.ToString(in.Namespace) == "" {
-		return nil
-	}
-	return &types.ClusterServiceConnectDefaults{Namespace: in.Namespace}
 }
 
 // clusterSettings lays changes over settings; Container Insights is off unless
@@ -226,7 +223,9 @@ func (e *ECS) updateCluster(_ context.Context, in *ecs.UpdateClusterInput) (*ecs
 		c.Configuration = in.Configuration
 	}
 	if in.ServiceConnectDefaults != nil {
-		c.ServiceConnectDefaults = connectDefaults(in.ServiceConnectDefaults)
+		if c.ServiceConnectDefaults, err = connectDefaults(in.ServiceConnectDefaults); err != nil {
+			return nil, err
+		}
 	}
 	e.clusters.Put(*c.ClusterName, &c)
 	return &ecs.UpdateClusterOutput{Cluster: e.describeCluster(&c, true, true)}, nil

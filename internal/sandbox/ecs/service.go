@@ -211,7 +211,8 @@ func (e *ECS) createService(_ context.Context, in *ecs.CreateServiceInput) (*ecs
 	if err := checkPlacement(r, in.PlacementConstraints, in.PlacementStrategy); err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(e.checkTargets(d, in.LoadBalancers), checkLaunchVolumes(d, serviceVolumes(in.VolumeConfigurations)), checkTags(in.Tags)); err != nil {
+	if err := cmp.Or(e.checkTargets(d, in.LoadBalancers), checkLaunchVolumes(d, serviceVolumes(in.VolumeConfigurations)),
+		e.checkConnect(cluster, in.ServiceConnectConfiguration), checkTags(in.Tags)); err != nil {
 		return nil, err
 	}
 	if in.HealthCheckGracePeriodSeconds != nil && *in.HealthCheckGracePeriodSeconds > 0 && len(in.LoadBalancers) == 0 {
@@ -325,6 +326,9 @@ func (e *ECS) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*ecs
 		return nil, err
 	}
 	if in.ServiceConnectConfiguration != nil {
+		if err := e.checkConnect(cluster, in.ServiceConnectConfiguration); err != nil {
+			return nil, err
+		}
 		r.Connect = in.ServiceConnectConfiguration
 	}
 	if in.VolumeConfigurations != nil {
