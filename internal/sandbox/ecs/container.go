@@ -557,7 +557,7 @@ func (e *ECS) initialise(t *task) error {
 	}
 	switch {
 	case len(parameters) == 0:
-		return nil
+		return e.mount(t)
 	case !e.network.ReachesService(t.Interface, "ssm"):
 		return errors.New(failed + "unable to retrieve secrets from ssm: The task cannot pull secrets from AWS Systems Manager. There is a connection issue between the task and AWS Systems Manager Parameter Store. Check your task network configuration. RequestCanceled: request context canceled caused by: context deadline exceeded")
 	}
