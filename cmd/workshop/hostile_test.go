@@ -131,7 +131,7 @@ func TestHostileAnswers(t *testing.T) {
 				receipts = append(receipts, filled, session.Receipt{Report: rep, Left: left, From: now, To: now})
 			}
 			var events []stack.Event
-			for _, kind := range []stack.EventType{stack.EventDownload, stack.EventLog, stack.EventPlanned, stack.EventStarted, stack.EventProgress, stack.EventDone, stack.EventFailed, stack.EventDiagnostic, stack.EventSummary} {
+			for _, kind := range []stack.EventType{stack.EventDownload, stack.EventLog, stack.EventPlanned, stack.EventStarted, stack.EventProgress, stack.EventDone, stack.EventFailed, stack.EventDiagnostic, stack.EventSummary, stack.EventNote, stack.EventHeld, stack.EventStateKept} {
 				e := stack.Event{}
 				cleantest.Fill(&e, map[string]string{"Severity": "warning"})
 				e.Type = kind

@@ -390,11 +390,10 @@ func (s *Session) Environ(ctx context.Context) ([]string, error) {
 	if st == nil {
 		return env, nil // there is no Terraform
 	}
-	dir, err := st.PathFolder()
-	if dir != "" {
+	if dir, err := st.PathFolder(); err == nil && dir != "" { // curl and aws are of use without it
 		env = append(env, "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	}
-	return env, err
+	return env, nil
 }
 
 // Close gives the workspace back. A sandbox runs on.

@@ -271,7 +271,10 @@ func joinDiagnostics(problems []Diagnostic, err error) error {
 	if errors.As(err, &d) {
 		problems = append(slices.Clone(problems), d.Diagnostics...)
 	}
-	return diagnosticError(OpInit, problems)
+	if all := diagnosticError(OpInit, problems); all != nil {
+		return all
+	}
+	return err
 }
 
 // fromText is the error in what a Terraform without -json printed: from "Error: "

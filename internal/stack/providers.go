@@ -128,10 +128,12 @@ func (s *Stack) mirrorsOfTheOther(wanted map[string]string) []Diagnostic {
 		if !ok {
 			continue
 		}
-		theirs := other.registry() + "/" + rest
-		folders := mirrorFolders()
-		i := slices.IndexFunc(folders, func(dir string) bool { return mirrorHas(dir, theirs, wanted[address]) })
-		if i < 0 {
+		theirs, folders := other.registry()+"/"+rest, mirrorFolders()
+		has := func(address, constraint string) int {
+			return slices.IndexFunc(folders, func(dir string) bool { return mirrorHas(dir, address, constraint) })
+		}
+		i := has(theirs, wanted[address])
+		if i < 0 || has(address, wanted[address]) >= 0 {
 			continue
 		}
 		out = append(out, Diagnostic{
@@ -159,7 +161,7 @@ func (s *Stack) RemoveLockFile() (kept string, err error) {
 // configuration no longer takes. The words have been stable since Terraform 0.14, and
 // are OpenTofu's too ("must use tofu init -upgrade").
 func asksForUpgrade(d Diagnostic) bool {
-	return strings.Contains(d.Detail, "does not match configured version constraint") && strings.Contains(d.Detail, "init -upgrade")
+	return d.Severity == "error" && strings.Contains(d.Detail, "does not match configured version constraint") && strings.Contains(d.Detail, "init -upgrade")
 }
 
 // lacksChecksums reports whether the lock file has no checksum of the package that is

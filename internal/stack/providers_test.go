@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -135,6 +136,27 @@ func TestInitAnswersItsOwnProblems(t *testing.T) {
 				t.Errorf("the lock file is gone: %v, %v", locked, err)
 			}
 		})
+	}
+}
+
+// What init does not answer by itself stays an error.
+func TestWhatInitAnswers(t *testing.T) {
+	for _, tt := range []struct {
+		severity, detail   string
+		upgrade, checksums bool
+	}{
+		{"error", lockedToAnother, true, false},
+		{"error", strings.Replace(lockedToAnother, "terraform init", "tofu init", 1), true, false},
+		{"error", otherChecksums, false, true},
+		{"warning", otherChecksums + lockedToAnother, false, false},
+		{"error", "could not connect to registry.terraform.io", false, false},
+		{"error", "no available releases match the given constraints ~> 5.100", false, false},
+		{"error", "the previously-selected version 5.100.0 is no longer available", false, false},
+	} {
+		d := Diagnostic{Severity: tt.severity, Summary: "Failed to install provider", Detail: tt.detail}
+		if u, c := asksForUpgrade(d), lacksChecksums(d); u != tt.upgrade || c != tt.checksums {
+			t.Errorf("%s %q: upgrade %t, checksums %t", tt.severity, tt.detail, u, c)
+		}
 	}
 }
 
@@ -298,5 +320,42 @@ func TestOpenTofuIsNamed(t *testing.T) {
 		if a := d.Advice(diagnose.Command); len(a) != 1 || !strings.HasPrefix(a[0].What, "OpenTofu could not get its provider") {
 			t.Errorf("the advice is %+v", a)
 		}
+	}
+}
+
+// The real Terraform, where this machine has the AWS provider in a folder.
+func TestALockFileOfAnotherPlatform(t *testing.T) {
+	const constraint = ">= 5.100, < 7"
+	if !slices.ContainsFunc(mirrorFolders(), func(dir string) bool { return mirrorHas(dir, awsAddress, constraint) }) {
+		t.Skip("no folder of this machine has the AWS provider")
+	}
+	s := newStack(t, "main.tf", "terraform {\n  required_providers {\n    aws = {\n      source  = \"hashicorp/aws\"\n      version = \""+constraint+"\"\n    }\n  }\n}\n")
+	if s.opts.Terraform.Tofu || len(findMirrors(s.wanted(s.configuration()), mirrorFolders()).direct) > 0 {
+		t.Skip("the folder is not for the Terraform of this machine")
+	}
+	if err := s.Init(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(s.opts.Dir, lockFile)
+	good, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const theirs = "h1:wOhTPz6apLBuF7/FYZuCoXRK/MLgrNprZ3vXmq83g5k="
+	put(t, name, regexp.MustCompile(`"h1:[^"]*"`).ReplaceAllString(string(good), `"`+theirs+`"`))
+	later := time.Now().Add(time.Hour) // a clock's tick may be longer than what lies between
+	if err := os.Chtimes(name, later, later); err != nil {
+		t.Fatal(err)
+	}
+	var rec recorder
+	if err := s.Init(t.Context(), rec.emit); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(rec.types(), EventNote) {
+		t.Errorf("nothing is said of it: %v", rec.types())
+	}
+	now, err := os.ReadFile(name)
+	if ours := regexp.MustCompile(`"h1:[^"]*"`).FindString(string(good)); err != nil || !strings.Contains(string(now), ours) || !strings.Contains(string(now), theirs) {
+		t.Errorf("the lock file has become\n%s", now)
 	}
 }

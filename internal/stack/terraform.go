@@ -87,9 +87,10 @@ type FindOptions struct {
 }
 
 // Find looks for Terraform 1.6 or later: what the user named, terraform on PATH,
-// tofu on PATH (the other way round with opts.Tofu), one that was fetched before. Where there is none it fetches a
-// pinned release into CacheDir, verified by HashiCorp's signature, with
-// EventDownload. The error wraps ErrNoTerraform or ErrTempDir and says what to do.
+// tofu on PATH (the other way round with opts.Tofu), one that was fetched before.
+// Where there is none it fetches a pinned release into CacheDir, verified by
+// HashiCorp's signature, with EventDownload. The error wraps ErrNoTerraform or
+// ErrTempDir and says what to do.
 func Find(ctx context.Context, opts FindOptions, emit func(Event)) (*Terraform, error) {
 	if err := checkTemp(); err != nil {
 		return nil, err
@@ -166,7 +167,7 @@ func probe(ctx context.Context, name string) (*Terraform, error) {
 	if err != nil {
 		real = path
 	}
-	t := &Terraform{Path: path, Version: v.String(), Tofu: strings.Contains(filepath.Base(path)+" "+filepath.Base(real), "tofu") || startsTofu(ctx, real)}
+	t := &Terraform{Path: path, Version: v.String(), Tofu: strings.Contains(filepath.Base(path)+" "+filepath.Base(real), "tofu") || startsTofu(ctx, path)}
 	if !t.atLeast(oldest) {
 		return nil, fmt.Errorf("%s is version %s, and the workshop needs %s or later", clean.Line(path), t.Version, oldest)
 	}

@@ -74,7 +74,7 @@ func (s hostileSession) Plan(_ context.Context, destroy bool, emit func(stack.Ev
 }
 
 func (s hostileSession) Apply(_ context.Context, _ *stack.Plan, emit func(stack.Event)) (*stack.Summary, error) {
-	for _, kind := range []stack.EventType{stack.EventLog, stack.EventStarted, stack.EventProgress, stack.EventDone, stack.EventFailed, stack.EventDiagnostic, stack.EventSummary} {
+	for _, kind := range []stack.EventType{stack.EventLog, stack.EventStarted, stack.EventProgress, stack.EventDone, stack.EventFailed, stack.EventDiagnostic, stack.EventSummary, stack.EventNote, stack.EventHeld, stack.EventStateKept} {
 		e := filled[stack.Event](map[string]string{"Severity": "error", "Action": "create"})
 		e.Type = kind
 		emit(e)
