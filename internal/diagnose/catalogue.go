@@ -725,6 +725,13 @@ var catalogue = []entry{
 		step:     "prerequisites",
 	},
 	{
+		id: "provider-withdrawn", source: api,
+		patterns: []string{"the previously-selected version <version> is no longer available"},
+		what:     ".terraform.lock.hcl has selected version {version} of the provider, and where Terraform looks there is another one only.",
+		do:       "Put that version into the folder from which Terraform takes its providers. Or run `terraform init -upgrade`, which selects another version, then plan again ({plan}).",
+		step:     "prerequisites",
+	},
+	{
 		// Terraform says the host of a registry that is not its own.
 		id: "state-of-opentofu", source: api,
 		patterns: []string{"available versions for provider registry.opentofu.org/<provider>: "},

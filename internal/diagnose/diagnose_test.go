@@ -387,6 +387,15 @@ func TestAStateOfOpenTofu(t *testing.T) {
 	}
 }
 
+// What Terraform says of a locked version that its mirror no longer has
+// (internal/providercache/installer.go).
+func TestALockedVersionThatIsGone(t *testing.T) {
+	a, ok := Text("Failed to query available provider packages\nCould not retrieve the list of available versions for provider hashicorp/aws: the previously-selected version 5.100.0 is no longer available")
+	if !ok || a.ID != "provider-withdrawn" || !strings.Contains(a.What, "version 5.100.0") {
+		t.Errorf("it is explained as %+v", a)
+	}
+}
+
 // The words send people to variables of the bundled configuration: they must be there.
 func TestNamedVariablesExist(t *testing.T) {
 	source, err := os.ReadFile(filepath.Join("..", "..", "terraform", "variables.tf"))

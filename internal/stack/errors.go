@@ -231,6 +231,7 @@ var kinds = map[string]error{
 	"provider-refused":     ErrProviderUnavailable,
 	"provider-download":    ErrProviderUnavailable,
 	"state-of-opentofu":    ErrProviderUnavailable,
+	"provider-withdrawn":   ErrProviderUnavailable,
 	"disk-full":            ErrDiskFull,
 }
 
