@@ -218,8 +218,10 @@ func made(w string) bool {
 }
 
 // passing are members whose value is of its moment: times, sizes, the network
-// interfaces of what is being deleted, and what is told of the way to a state.
-var passing = regexp.MustCompile(`(Time|At|Date|DNSName|events|eason|storedBytes|NetworkInterfaces)$`)
+// interfaces of what is being deleted, and what is told of the way to a state. Since
+// the recording, who made something is the account's user, and the tasks of a
+// deployment that is over are counted.
+var passing = regexp.MustCompile(`(Time|At|By|Date|DNSName|events|eason|storedBytes|NetworkInterfaces|runningTaskCount)$`)
 
 // compare returns where an answer lacks what was answered, or says otherwise,
 // and learns the ids that it meets. Members that have come since do not count.
