@@ -394,6 +394,36 @@ func TestAWarningIsShownOnce(t *testing.T) {
 	})
 }
 
+// What was done about a lock file that did not fit stands with the plan.
+func TestANoteStandsWithThePlan(t *testing.T) {
+	for name, tt := range map[string]struct {
+		page string
+		plan *stack.Plan
+		head string
+	}{
+		"changes":    {"deploy", nil, "to create"},
+		"no changes": {"deploy", &stack.Plan{}, "Nothing to change"},
+		"clean up":   {"cleanup", nil, "to delete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := func() *tuitest.Session {
+				s := tuitest.New()
+				if tt.page == "cleanup" {
+					s = tuitest.NewUp()
+				}
+				s.PlanNote, s.PlanAs = "`terraform providers lock` added checksums.", tt.plan
+				return s
+			}
+			drive(t, session, 80, 24, tui.Options{Page: tt.page}, func(st *driver) {
+				st.wait(time.Second)
+				st.press("enter")
+				st.wait(3 * time.Second)
+				st.sees(tt.head, "`terraform providers lock` added checksums.")
+			})
+		})
+	}
+}
+
 // What the state has lost stands in the plan, in a group of its own.
 func TestThePlanHasWhatTheStateLost(t *testing.T) {
 	session := func() *tuitest.Session {

@@ -87,6 +87,7 @@ type View struct {
 	log         terraformLog
 	showLog     bool
 	held        []string // what keeps deletions from coming to their end
+	notes       []string // what was done about something that stood in the way
 }
 
 // New returns the view of a deploy or a destroy.
@@ -152,7 +153,7 @@ func (v *View) Begin() tea.Cmd {
 }
 
 func (v *View) startPlanning() {
-	v.Phase, v.Plan, v.Progress, v.diagnostics, v.err, v.Summary, v.held = Planning, nil, nil, nil, nil, nil, nil
+	v.Phase, v.Plan, v.Progress, v.diagnostics, v.err, v.Summary, v.held, v.notes = Planning, nil, nil, nil, nil, nil, nil, nil
 	v.message, v.part, v.showLog = "Terraform reads the configuration", 0, false
 	v.log.reset()
 }
@@ -387,7 +388,7 @@ func (v *View) receive(e event) {
 			v.message, v.part = inWords(e.Event), 0
 		}
 	case stack.EventNote:
-		v.message, v.part = clean.Line(e.Message), 0
+		v.notes = append(v.notes, clean.Line(e.Message))
 	}
 	if v.Progress != nil {
 		v.Progress.receive(e.Event)

@@ -200,6 +200,19 @@ func place(d diagnostic) string {
 	return at
 }
 
+// Notes draws what was done about something that stood in the way of the plan; nothing
+// where nothing did.
+func (v *View) Notes(w int) []string {
+	var out []string
+	for _, n := range v.notes {
+		out = append(out, draw.Indent(3, draw.Paragraphs(min(w-6, draw.ReadWidth), v.Theme.Dim, n))...)
+	}
+	if len(out) > 0 {
+		out = append(out, "")
+	}
+	return out
+}
+
 // heldLines draws what keeps deletions from coming to their end.
 func (v *View) heldLines(w int) []string {
 	t := v.Theme

@@ -38,6 +38,7 @@ type Session struct {
 	Known    session.TextValues // what the steps' texts ask for
 
 	ReadyErr  error              // what Ready ends with
+	PlanNote  string             // what Plan does about something that stands in its way
 	PlanDiags []stack.Diagnostic // Plan fails with these
 	FailOn    string             // address of the resource whose creation fails
 	FailDiag  stack.Diagnostic   // how
@@ -294,6 +295,9 @@ func (s *Session) Plan(ctx context.Context, destroy bool, emit func(stack.Event)
 		if err := s.sleep(ctx, 200*time.Millisecond); err != nil {
 			return nil, err
 		}
+	}
+	if s.PlanNote != "" {
+		say(stack.EventNote, stack.OpInit, s.PlanNote)
 	}
 	say(stack.EventLog, stack.OpPlan, "Terraform compares the configuration with what exists")
 	if err := s.sleep(ctx, 1200*time.Millisecond); err != nil {

@@ -162,7 +162,7 @@ func (c *Page) View(w, h int) []string {
 				"   Terraform's state lists nothing, and " + c.Where() + " has nothing of this workspace."}
 		}
 		head := " " + t.Strong.Render("Clean up") + "   " + operation.Counts(c.op.Plan, t)
-		lines := []string{draw.Cut(head, w, t), ""}
+		lines := append([]string{draw.Cut(head, w, t), ""}, c.op.Notes(w)...)
 		return append(lines, c.op.Tree(w, h-len(lines))...)
 	}
 	if c.Jobs.Alive(c.asking) {

@@ -247,6 +247,9 @@ func (d *Page) viewPlan(w, h int) []string {
 		lines := []string{"", " " + t.Good.Bold(true).Render(t.Signs.Done+" Nothing to change"), ""}
 		lines = append(lines, draw.Indent(3, draw.Paragraphs(min(w-6, draw.ReadWidth), t.Text,
 			"What is up is exactly what the configuration asks for. Terraform compared every resource with AWS just now."))...)
+		if notes := d.op.Notes(w); len(notes) > 0 {
+			lines = append(append(lines, ""), notes...)
+		}
 		if len(p.Drift) > 0 {
 			lines = append(lines, "")
 			return append(lines, d.op.Tree(w, h-len(lines))...)
@@ -261,6 +264,7 @@ func (d *Page) viewPlan(w, h int) []string {
 	}
 	lines = append(lines, draw.Indent(8, d.Caveats(d.op.Price, w-9))...)
 	lines = append(lines, "")
+	lines = append(lines, d.op.Notes(w)...)
 	return append(lines, d.op.Tree(w, h-len(lines))...)
 }
 
