@@ -99,7 +99,7 @@ func (m message) event(op Op) Event {
 		if s := m.Hook.Elapsed; s > 0 && s < 1e6 {
 			e.Elapsed = time.Duration(s * float64(time.Second))
 		}
-	case strings.HasPrefix(m.Text, "Installing provider version"):
+	case strings.HasPrefix(strings.TrimPrefix(m.Text, "- "), "Installing "): // a provider: both programs say so in init only
 		e.Type = EventDownload
 	}
 	return e

@@ -114,6 +114,23 @@ func TestPathFolder(t *testing.T) {
 	}
 }
 
+// Terraform 1.11.4, OpenTofu 1.12.6 and OpenTofu 1.9.4 say in these words that a provider
+// is being fetched.
+func TestInstallingIsADownload(t *testing.T) {
+	for text, want := range map[string]EventType{
+		"Installing provider version: hashicorp/aws v5.100.0...":             EventDownload,
+		"Installing hashicorp/aws v5.100.0...":                               EventDownload,
+		"Installing hashicorp/aws v5.100.0 to the shared cache directory...": EventDownload,
+		"- Installing hashicorp/aws v5.100.0...":                             EventDownload,
+		"Installed hashicorp/aws v5.100.0 (signed, key ID 0C0AF313E5FD9F80)": EventLog,
+		"Initializing provider plugins...":                                   EventLog,
+	} {
+		if e := (message{Text: text}).event(OpInit); e.Type != want {
+			t.Errorf("%q is %s", text, e.Type)
+		}
+	}
+}
+
 func TestMadeByTofu(t *testing.T) {
 	for text, want := range map[string]bool{
 		"":                        false,
