@@ -1084,7 +1084,7 @@ var catalogue = []entry{
 	},
 	{
 		id: "terraform-version", source: api,
-		patterns: []string{"Unsupported Terraform Core version"},
+		patterns: []string{"Unsupported Terraform Core version", "Unsupported OpenTofu Core version", "This module is not compatible with OpenTofu v"},
 		what:     "The configuration asks for another version of Terraform than the one that runs.",
 		do:       "Install a version that `required_version` in versions.tf allows, or name one with --terraform PATH.",
 		step:     "prerequisites",

@@ -387,6 +387,19 @@ func TestAStateOfOpenTofu(t *testing.T) {
 	}
 }
 
+// A required_version that does not fit, in the words of OpenTofu 1.6 and 1.12
+// (internal/configs/module.go and diagnostics.go).
+func TestAVersionThatOpenTofuIsNot(t *testing.T) {
+	for _, text := range []string{
+		"Unsupported OpenTofu Core version\nThis configuration does not support OpenTofu version 1.6.0.",
+		"Incompatible module\nThis module is not compatible with OpenTofu v1.12.6.",
+	} {
+		if a, ok := Text(text); !ok || a.ID != "terraform-version" {
+			t.Errorf("%q is explained as %+v", text, a)
+		}
+	}
+}
+
 // What Terraform says of a locked version that its mirror no longer has
 // (internal/providercache/installer.go).
 func TestALockedVersionThatIsGone(t *testing.T) {
