@@ -62,11 +62,16 @@ func TestNothingOutlivesTerraform(t *testing.T) {
 		"provider first": {"kill -KILL $!; wait; exit 1", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tf := fake(t, provider+"echo last line\n"+c.end+"\n")
+			// It must not end before it was identified.
+			tf := fake(t, provider+"echo last line\nwhile [ ! -e identified ]; do sleep 0.01; done\n"+c.end+"\n")
+			dir := filepath.Dir(tf.Path)
 			var started Process
 			var last string
-			p := &process{started: func(p Process) { started = p }}
-			err := p.run(t.Context(), tf, filepath.Dir(tf.Path), os.Environ(), nil, func(line []byte) { last = string(line) })
+			p := &process{started: func(p Process) {
+				started = p
+				put(t, filepath.Join(dir, "identified"), "")
+			}}
+			err := p.run(t.Context(), tf, dir, os.Environ(), nil, func(line []byte) { last = string(line) })
 			if killed(err) != c.killed {
 				t.Errorf("run = %v", err)
 			}
