@@ -256,6 +256,7 @@ func driveByHand(t *testing.T, program, version string) {
 // newer are members that came after version 2.9.19.
 var newer = map[string]bool{
 	"availabilityZoneRebalancing": true, "currentServiceDeployment": true, "currentServiceRevisions": true, "fargateEphemeralStorage": true, "strategy": true,
+	"bakeTimeInMinutes": true, "resourceManagementType": true,
 }
 
 // differences lists where a CLI prints other than what is held, but for members

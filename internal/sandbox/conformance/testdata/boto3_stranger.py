@@ -244,6 +244,7 @@ arguments = {
     "ListServiceQuotas": {"ServiceCode": "vpc"},
     "ListAWSDefaultServiceQuotas": {"ServiceCode": "vpc"},
     "ListAccountSettings": {"effectiveSettings": True},
+    "ListContainerInstances": {"cluster": "c0"},
     "ListServices": {"cluster": "c0"},
     "ListServiceDeployments": {"cluster": "c0", "service": "s0"},
     "ListTasks": {"cluster": "c0"},
