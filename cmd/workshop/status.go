@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"workshop/internal/clean"
+	"workshop/internal/diagnose"
 	"workshop/internal/fargate"
 	operations "workshop/internal/operation"
 	"workshop/internal/session"
@@ -249,10 +251,26 @@ func (c *commandLine) showStatus(st status) error {
 			c.printf("        %s\n", clean.Line(t.StoppedReason))
 		}
 	}
-	for _, e := range st.Events[:min(shownEvents, len(st.Events))] {
+	for i, e := range st.Events[:min(shownEvents, len(st.Events))] {
 		c.printf("event   %s  %s\n", e.Time.Local().Format("15:04:05"), clean.Line(e.Message))
+		if a := st.explained(); i == 0 && a != nil {
+			c.printf("        %s\n        %s\n", clean.Line(a.What), clean.Line(a.Do))
+		}
 	}
 	return nil
+}
+
+// explained returns what is known of the newest event; nil where nothing is wrong
+// or a task says it already. Older events may be about what is over.
+func (st *status) explained() *fargate.Answer {
+	if len(st.Events) == 0 {
+		return nil
+	}
+	a, ok := diagnose.Event(st.Events[0].Message)
+	if !ok || a.Fine || slices.ContainsFunc(st.Tasks, func(t fargate.Task) bool { return t.Answer != nil && t.Answer.ID == a.ID }) {
+		return nil
+	}
+	return &a
 }
 
 // operationText says in a sentence how the newest operation is; empty for one
