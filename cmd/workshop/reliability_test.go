@@ -708,13 +708,13 @@ func TestStateLost(t *testing.T) {
 // proxy puts a server between the place and its account; meddle may answer a
 // request itself, which it then reports. Requests keep their Host header, so that
 // their signatures stay valid.
-func (p *place) proxy(meddle func(w http.ResponseWriter, r *http.Request) bool) (forward *httputil.ReverseProxy) {
+func (p *place) proxy(meddle func(w http.ResponseWriter, r *http.Request) bool) {
 	p.t.Helper()
 	account, err := url.Parse(p.exports()["AWS_ENDPOINT_URL"])
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	forward = &httputil.ReverseProxy{
+	forward := &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(account); r.Out.Host = r.In.Host },
 		Transport: &http.Transport{DisableCompression: true},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
@@ -728,7 +728,6 @@ func (p *place) proxy(meddle func(w http.ResponseWriter, r *http.Request) bool) 
 	}))
 	p.t.Cleanup(srv.Close)
 	p.env = append(p.env, "AWS_ENDPOINT_URL="+srv.URL)
-	return forward
 }
 
 // refuse answers a request with an error of AWS in the request's protocol.
@@ -801,51 +800,6 @@ func TestFaultyAccount(t *testing.T) {
 			p.emptied() // has nothing left to do
 		})
 	}
-}
-
-// TestLostAnswer: AWS deletes the service, and the answer does not reach the
-// provider, which asks again and hears that the service is not active. One destroy
-// empties the account all the same.
-func TestLostAnswer(t *testing.T) {
-	needsLong(t)
-	p := newVictim(t)
-	p.inAccount()
-	p.run(0, "deploy", "--yes", "--json")
-	direct := p.env
-	var forward http.Handler
-	var once sync.Once
-	ready := make(chan struct{})
-	forward = p.proxy(func(w http.ResponseWriter, r *http.Request) bool {
-		<-ready
-		lost := false
-		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".DeleteService") {
-			once.Do(func() { lost = true })
-		}
-		if !lost {
-			return false
-		}
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-			again := r.Clone(r.Context())
-			again.Body = io.NopCloser(bytes.NewReader(body))
-			answer := httptest.NewRecorder()
-			if forward.ServeHTTP(answer, again); answer.Code != http.StatusOK {
-				break // the service is gone
-			}
-		}
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return true
-	})
-	close(ready)
-	out := p.run(0, "destroy", "--yes", "--json")
-	if !strings.Contains(out, "Service was not ACTIVE") {
-		t.Errorf("the provider did not ask again:\n%s", out)
-	}
-	p.env = direct
-	p.emptied()
 }
 
 // TestCredentialsExpire: the command says within half a minute that credentials

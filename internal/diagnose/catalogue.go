@@ -904,16 +904,9 @@ var catalogue = []entry{
 	},
 	{
 		id: "service-draining", source: api,
-		patterns: []string{"Unable to Start a service that is still Draining"},
+		patterns: []string{"Unable to Start a service that is still Draining", "Service was not ACTIVE"},
 		what:     "A service of this name is just being deleted: its last tasks are stopping.",
 		do:       "Wait a minute, then apply again.",
-		step:     "deploy",
-	},
-	{
-		id: "service-inactive", source: api,
-		patterns: []string{"Service was not ACTIVE"},
-		what:     "The service is deleted already.",
-		do:       "Do the same again: the next plan knows that it is gone.",
 		step:     "deploy",
 	},
 	{

@@ -236,7 +236,7 @@ func TestText(t *testing.T) {
 		"The Cluster cannot be deleted while Services are active.":                                                                                       "cluster-not-empty",
 		"The Cluster cannot be deleted while Tasks are active.":                                                                                          "cluster-not-empty",
 		"InvalidParameterException: Unable to Start a service that is still Draining.":                                                                   "service-draining",
-		"ServiceNotActiveException: Service was not ACTIVE.":                                                                                             "service-inactive",
+		"ServiceNotActiveException: Service was not ACTIVE.":                                                                                             "service-draining",
 		"InvalidParameterException: Creation of service was not idempotent.":                                                                             "name-exists",
 		"api error EntityAlreadyExists: Role with name x already exists.":                                                                                "name-exists",
 		"A target group with the same name 'web' exists, but with different settings (DuplicateTargetGroupName)":                                         "name-exists",

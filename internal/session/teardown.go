@@ -256,8 +256,7 @@ func (w *worker) tearDown(ctx context.Context) (*stack.Summary, error) {
 	removed, err := w.remove(ctx, lost)
 	total.Deleted += removed
 	// The second round is for what was in the way of the first: something that
-	// the state did not know and that came to light, or was made, meanwhile; or an
-	// answer of AWS that was lost.
+	// the state did not know and that came to light, or was made, meanwhile.
 	for round := 0; err == nil && round < 2; round++ {
 		var sum *stack.Summary
 		sum, err = w.terraformDestroy(ctx, rest, round > 0)
@@ -273,7 +272,7 @@ func (w *worker) tearDown(ctx context.Context) (*stack.Summary, error) {
 		}
 		removed, rerr := w.removeLeft(ctx, report.Left)
 		total.Deleted += removed
-		if err == nil || rerr != nil || removed == 0 && !errors.Is(err, stack.ErrGone) {
+		if err == nil || removed == 0 || rerr != nil {
 			break
 		}
 		err = nil

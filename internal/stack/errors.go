@@ -26,9 +26,6 @@ var (
 	// ErrPlanStale: the plan was made before the latest change of the state, or
 	// has been applied or replaced; a new plan is needed.
 	ErrPlanStale = errors.New("the plan is out of date")
-	// ErrGone: what was to be changed or deleted is deleted already. The provider says
-	// so where AWS deleted it and the answer was lost on the way; a new plan knows it.
-	ErrGone = errors.New("it is deleted already")
 	// ErrStopped: Terraform stopped because it was asked to. What was half made is
 	// in the state as tainted, unless Terraform was told to leave at once.
 	ErrStopped = errors.New("stopped on request")
@@ -225,7 +222,6 @@ var kinds = map[string]error{
 	"state-unwritable":     ErrStateUnwritable,
 	"state-locked":         ErrStateLocked,
 	"plan-stale":           ErrPlanStale,
-	"service-inactive":     ErrGone,
 	"lock-file-checksums":  ErrLockFile,
 	"lock-file-version":    ErrLockFile,
 	"temporary-folder":     ErrTempDir,

@@ -106,7 +106,6 @@ func TestFailures(t *testing.T) {
 		{"failures/lock-no-space.jsonl", ErrDiskFull, "disk-full", "Free about 1 GB"},
 		{"failures/no-space.jsonl", ErrErroredState, "state-errored", "before the copy is put back"},
 		{"failures/errored.jsonl", ErrErroredState, "state-errored", "terraform state push errored.tfstate"},
-		{"failures/service-inactive.jsonl", ErrGone, "service-inactive", "next plan"},
 		{"failures/plan-lineage.jsonl", ErrPlanStale, "plan-stale", "new plan"},
 		{"failures/state-push-lineage.txt", ErrStateConflict, "state-conflict", "Compare"},
 		{"failures/state-push-serial.txt", ErrStateConflict, "state-conflict", "Compare"},

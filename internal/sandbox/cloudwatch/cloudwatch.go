@@ -86,7 +86,7 @@ func (c *CloudWatch) OnAlarm(act func(policyARN string, a types.MetricAlarm, val
 func (c *CloudWatch) Service() *wire.Service {
 	s := &wire.Service{
 		Name: "monitoring", Protocol: wire.Query, Version: "2010-08-01", RPC: "GraniteServiceVersion20100801",
-		Namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/", Casing: wire.Pascal, Own: true,
+		Namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/", Casing: wire.Pascal,
 		QueryCodes: map[string]string{
 			"InvalidParameterValueException": "InvalidParameterValue", "InvalidParameterCombinationException": "InvalidParameterCombination",
 			"MissingRequiredParameterException": "MissingParameter", "InvalidFormatFault": "InvalidFormat", "LimitExceededFault": "LimitExceeded",

@@ -6,4 +6,4 @@
 // has, so that the tests need no Python.
 package conformance
 
-//go:generate go run ./extract testdata/models.json.gz ../wire/constraint/models.json.gz
+//go:generate go run ./extract testdata/models.json.gz

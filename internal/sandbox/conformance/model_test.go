@@ -45,8 +45,6 @@ type shape struct {
 	Members            map[string]ref
 	Member, Key, Value *ref
 	Required, Enum     []string
-	Min, Max           *float64
-	Pattern            string
 	Flattened          bool
 	TimestampFormat    string
 	Error              *struct {

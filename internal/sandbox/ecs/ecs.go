@@ -210,7 +210,7 @@ func (e *ECS) Notes() []string {
 
 // Service returns ECS's operations.
 func (e *ECS) Service() *wire.Service {
-	s := &wire.Service{Name: "ecs", Protocol: wire.JSON, Target: "AmazonEC2ContainerServiceV20141113", Casing: wire.Camel, Invalid: "InvalidParameterException", Own: true}
+	s := &wire.Service{Name: "ecs", Protocol: wire.JSON, Target: "AmazonEC2ContainerServiceV20141113", Casing: wire.Camel}
 	e.clusterOperations(s)
 	e.definitionOperations(s)
 	e.serviceOperations(s)

@@ -90,6 +90,9 @@ func (x *ELB) createBalancer(_ context.Context, in *elb.CreateLoadBalancerInput)
 	if in.Scheme == "" {
 		in.Scheme = types.LoadBalancerSchemeEnumInternetFacing
 	}
+	if in.Scheme != types.LoadBalancerSchemeEnumInternetFacing && in.Scheme != types.LoadBalancerSchemeEnumInternal {
+		return nil, wire.Errorf("InvalidScheme", "Scheme '%s' is not valid", in.Scheme)
+	}
 	if err := ipv4Only(in.IpAddressType); err != nil {
 		return nil, err
 	}

@@ -166,7 +166,7 @@ func (x *ELB) Counters() balancer.Counters { return x.plane.Counters() }
 func (x *ELB) Service() *wire.Service {
 	s := &wire.Service{
 		Name: "elasticloadbalancing", Protocol: wire.Query, Version: "2015-12-01",
-		Namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/", Casing: wire.Pascal, Own: true,
+		Namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/", Casing: wire.Pascal,
 	}
 	x.balancerOperations(s)
 	x.groupOperations(s)

@@ -359,7 +359,7 @@ func TestRefusals(t *testing.T) {
 		{"long name", newLB(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String(strings.Repeat("x", 33)) }), "ValidationError"},
 		{"odd name", newLB(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String("a_b") }), "ValidationError"},
 		{"dash", newLB(func(in *elb.CreateLoadBalancerInput) { in.Name = aws.String("-a") }), "ValidationError"},
-		{"scheme", newLB(func(in *elb.CreateLoadBalancerInput) { in.Scheme = "public" }), "ValidationError"},
+		{"scheme", newLB(func(in *elb.CreateLoadBalancerInput) { in.Scheme = "public" }), "InvalidScheme"},
 		{"duplicate tags", newLB(func(in *elb.CreateLoadBalancerInput) {
 			in.Tags = []types.Tag{{Key: aws.String("a")}, {Key: aws.String("a")}}
 		}), "DuplicateTagKeys"},

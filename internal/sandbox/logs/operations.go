@@ -25,7 +25,7 @@ const (
 
 // Service returns the API.
 func (l *Logs) Service() *wire.Service {
-	s := &wire.Service{Name: "logs", Protocol: wire.JSON, Target: "Logs_20140328", Casing: wire.Camel, Lock: &l.mu, Invalid: "InvalidParameterException"}
+	s := &wire.Service{Name: "logs", Protocol: wire.JSON, Target: "Logs_20140328", Casing: wire.Camel, Lock: &l.mu}
 	wire.Handle(s, "CreateLogGroup", l.createLogGroup)
 	wire.Handle(s, "DeleteLogGroup", l.deleteLogGroup)
 	wire.Handle(s, "DescribeLogGroups", l.describeLogGroups)

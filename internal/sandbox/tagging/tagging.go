@@ -23,7 +23,7 @@ type Source interface {
 
 // Service returns the tagging API over the sources.
 func Service(sources ...Source) *wire.Service {
-	s := &wire.Service{Name: "tagging", Protocol: wire.JSON, Target: "ResourceGroupsTaggingAPI_20170126", Casing: wire.Pascal, Invalid: "InvalidParameterException"}
+	s := &wire.Service{Name: "tagging", Protocol: wire.JSON, Target: "ResourceGroupsTaggingAPI_20170126", Casing: wire.Pascal}
 	all := func() []account.Tagged {
 		var out []account.Tagged
 		for _, src := range sources {

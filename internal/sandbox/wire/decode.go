@@ -7,11 +7,10 @@ import (
 	"math"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"workshop/internal/sandbox/wire/constraint"
 )
 
 // A request of any protocol is first a tree of map[string]any, []any, string,
@@ -108,7 +107,7 @@ func assign(tree any, v reflect.Value, c Casing, path string) error {
 			v.SetBytes(b)
 			return nil
 		}
-		items, ok := constraint.Entries(tree)
+		items, ok := list(tree)
 		if !ok {
 			return &malformed{path, "a list"}
 		}
@@ -183,6 +182,38 @@ func timestamp(tree any) (time.Time, bool) {
 		return at.UTC(), err == nil
 	}
 	return time.Time{}, false
+}
+
+// list reads a JSON array, or a query list: X.member.1, X.item.1 and X.1 all
+// stand for the first entry of X.
+func list(tree any) ([]any, bool) {
+	switch t := tree.(type) {
+	case []any:
+		return t, true
+	case string:
+		return nil, t == ""
+	case map[string]any:
+		for _, wrapper := range []string{"member", "item", "entry"} {
+			if inner, ok := t[wrapper]; ok && len(t) == 1 {
+				return list(inner)
+			}
+		}
+		keys := make([]int, 0, len(t))
+		for k := range t {
+			n, err := strconv.Atoi(k)
+			if err != nil {
+				return nil, false
+			}
+			keys = append(keys, n)
+		}
+		slices.Sort(keys)
+		out := make([]any, len(keys))
+		for i, k := range keys {
+			out[i] = t[strconv.Itoa(k)]
+		}
+		return out, true
+	}
+	return nil, false
 }
 
 // queryTree turns the parameters of a query request into a tree.

@@ -58,12 +58,6 @@ type Service struct {
 	// QueryCodes are the codes that query clients know errors by, where these are
 	// not the names of the errors' shapes.
 	QueryCodes map[string]string
-	// Invalid is the code of the error for input that does not satisfy the service's
-	// model; empty is ValidationError for Query and ValidationException for the others.
-	Invalid string
-	// Own has required members checked by the operations, whose words for them are
-	// more than the model's.
-	Own bool
 	// Before runs ahead of each operation of Handle, with its decoded input and
 	// under the same lock. An error is the answer. It may be nil.
 	Before func(in any) error
@@ -310,9 +304,6 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 			return nil, Errorf("UnknownOperationException", "The sandbox has no operation %s of %s", c.op, c.svc.Name)
 		}
 		return nil, Errorf("InvalidAction", "The action %s is not valid for this web service: the sandbox does not have it", c.op)
-	}
-	if err := c.constrain(); err != nil {
-		return nil, err
 	}
 	if op.stream != nil {
 		return nil, s.serveStream(w, r, op, c)

@@ -1,6 +1,5 @@
 // Extract writes what botocore's service models say of the operations that the
-// sandbox has: shapes, members, types, required members, enumerations, errors; and,
-// for package constraint, what the inputs have to satisfy.
+// sandbox has: shapes, members, types, required members, enumerations, errors.
 // It needs python3 with botocore, whose version it notes.
 //
 //	go generate ./internal/sandbox/conformance
@@ -23,7 +22,6 @@ import (
 	"strings"
 
 	"workshop/internal/sandbox"
-	"workshop/internal/sandbox/wire/constraint"
 )
 
 // folders are botocore's names of services where they are not the ones that
@@ -39,22 +37,22 @@ var folders = map[string]string{
 var (
 	metadataKeys  = []string{"apiVersion", "protocol", "protocols", "targetPrefix", "jsonVersion", "serviceId", "signatureVersion", "xmlNamespace"}
 	operationKeys = []string{"http", "input", "output", "errors", "endpoint"}
-	shapeKeys     = []string{"type", "members", "member", "key", "value", "required", "enum", "min", "max", "pattern", "flattened", "locationName", "timestampFormat", "error", "exception", "eventstream", "event", "union"}
+	shapeKeys     = []string{"type", "members", "member", "key", "value", "required", "enum", "flattened", "locationName", "timestampFormat", "error", "exception", "eventstream", "event", "union"}
 	refKeys       = []string{"shape", "location", "locationName", "queryName", "flattened", "resultWrapper", "timestampFormat", "eventpayload", "eventheader"}
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: extract MODELS.json.gz CONSTRAINTS.json.gz")
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: extract FILE.json.gz")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Args[2]); err != nil {
+	if err := run(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "extract:", err)
 		os.Exit(1)
 	}
 }
 
-func run(to, checked string) error {
+func run(to string) error {
 	have, err := operations()
 	if err != nil {
 		return err
@@ -64,7 +62,7 @@ func run(to, checked string) error {
 		return fmt.Errorf("looking for botocore with python3: %w", err)
 	}
 	version, path, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	services, inputs := map[string]any{}, map[string]*constraint.Model{}
+	services := map[string]any{}
 	for name, ops := range have {
 		folder := name
 		if f, ok := folders[name]; ok {
@@ -82,20 +80,11 @@ func run(to, checked string) error {
 			model["attributeKeys"] = keys
 		}
 		services[name] = model
-		if unchecked[name] == "" {
-			inputs[name] = constraints(model)
-		}
 	}
-	if err := write(to, map[string]any{"source": "botocore " + version, "services": services}); err != nil {
-		return err
-	}
-	return write(checked, inputs)
-}
-
-func write(to string, v any) error {
 	var b bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	if err := json.NewEncoder(z).Encode(v); err != nil {
+	e := json.NewEncoder(z)
+	if err := e.Encode(map[string]any{"source": "botocore " + version, "services": services}); err != nil {
 		return err
 	}
 	if err := z.Close(); err != nil {
