@@ -119,7 +119,7 @@ func assign(tree any, v reflect.Value, c Casing, path string) error {
 		}
 		v.Set(out)
 	case reflect.Map:
-		m, ok := tree.(map[string]any)
+		m, ok := mapping(tree)
 		if !ok || v.Type().Key().Kind() != reflect.String {
 			return &malformed{path, "a map"}
 		}
@@ -214,6 +214,28 @@ func list(tree any) ([]any, bool) {
 		return out, true
 	}
 	return nil, false
+}
+
+// mapping reads a JSON object, or a query map (Smithy, "AWS query protocol"):
+// X.entry.1.key and X.entry.1.value, or without entry, are the first entry of X.
+func mapping(tree any) (map[string]any, bool) {
+	m, ok := tree.(map[string]any)
+	if !ok {
+		return nil, tree == ""
+	}
+	if inner, ok := m["entry"].(map[string]any); ok && len(m) == 1 {
+		m = inner
+	}
+	out := make(map[string]any, len(m))
+	for n, entry := range m {
+		e, ok := entry.(map[string]any)
+		k, isKey := e["key"].(string)
+		if _, err := strconv.Atoi(n); !ok || !isKey || err != nil {
+			return tree.(map[string]any), true // not a query's
+		}
+		out[k] = e["value"]
+	}
+	return out, true
 }
 
 // queryTree turns the parameters of a query request into a tree.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"io"
+	"maps"
 	"net/url"
 	"reflect"
 	"strings"
@@ -119,4 +120,35 @@ func FuzzQuery(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestQueryMaps has the forms of Smithy's "AWS query protocol", of maps and of
+// flattened maps.
+func TestQueryMaps(t *testing.T) {
+	for _, c := range []struct {
+		form string
+		want map[string]string // nil for a refusal
+	}{
+		{"M.entry.1.key=a&M.entry.1.value=b&M.entry.2.key=c&M.entry.2.value=", map[string]string{"a": "b", "c": ""}},
+		{"M.1.key=a&M.1.value=b", map[string]string{"a": "b"}},
+		{"M.entry.1.key=entry&M.entry.1.value=b", map[string]string{"entry": "b"}},
+		{"M.entry.1.key=a", map[string]string{"a": ""}},
+		{"M=", map[string]string{}},
+		{"M=a", nil},
+		{"M.entry.1.key.b=a&M.entry.1.value=b", nil},
+	} {
+		form, err := url.ParseQuery(c.form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, err := queryTree(form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var in struct{ M map[string]string }
+		err = assign(tree, reflect.ValueOf(&in).Elem(), Pascal, "")
+		if (err != nil) != (c.want == nil) || c.want != nil && !maps.Equal(in.M, c.want) {
+			t.Errorf("%s: %v, %v, want %v", c.form, in.M, err, c.want)
+		}
+	}
 }
