@@ -7,3 +7,4 @@
 package conformance
 
 //go:generate go run ./extract testdata/models.json.gz
+//go:generate go run ../model/reduce testdata/models.json.gz ../model/model.json.gz

@@ -1,5 +1,6 @@
 // Extract writes what botocore's service models say of the operations that the
-// sandbox has: shapes, members, types, required members, enumerations, errors.
+// sandbox has: shapes, members, types, constraints, errors; and how each of AWS's
+// services is called and asked.
 // It needs python3 with botocore, whose version it notes.
 //
 //	go generate ./internal/sandbox/conformance
@@ -36,8 +37,9 @@ var folders = map[string]string{
 // Of each part of a model these are kept: what is on the wire, no prose.
 var (
 	metadataKeys  = []string{"apiVersion", "protocol", "protocols", "targetPrefix", "jsonVersion", "serviceId", "signatureVersion", "xmlNamespace"}
+	directoryKeys = []string{"apiVersion", "endpointPrefix", "jsonVersion", "protocol", "serviceAbbreviation", "serviceFullName", "serviceId", "signingName", "targetPrefix"}
 	operationKeys = []string{"http", "input", "output", "errors", "endpoint"}
-	shapeKeys     = []string{"type", "members", "member", "key", "value", "required", "enum", "flattened", "locationName", "timestampFormat", "error", "exception", "eventstream", "event", "union"}
+	shapeKeys     = []string{"type", "members", "member", "key", "value", "required", "enum", "min", "max", "pattern", "flattened", "locationName", "timestampFormat", "error", "exception", "eventstream", "event", "union"}
 	refKeys       = []string{"shape", "location", "locationName", "queryName", "flattened", "resultWrapper", "timestampFormat", "eventpayload", "eventheader"}
 )
 
@@ -81,10 +83,14 @@ func run(to string) error {
 		}
 		services[name] = model
 	}
+	directory, err := directory(filepath.Join(path, "data"))
+	if err != nil {
+		return err
+	}
 	var b bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	e := json.NewEncoder(z)
-	if err := e.Encode(map[string]any{"source": "botocore " + version, "services": services}); err != nil {
+	if err := e.Encode(map[string]any{"source": "botocore " + version, "services": services, "directory": directory}); err != nil {
 		return err
 	}
 	if err := z.Close(); err != nil {
@@ -105,6 +111,29 @@ func operations() (map[string][]string, error) {
 		return nil, err
 	}
 	return s.Operations(), s.Close()
+}
+
+// directory returns the metadata of all services that botocore knows.
+func directory(data string) ([]map[string]any, error) {
+	folders, err := fs.Glob(os.DirFS(data), "*/*/service-2.json.gz")
+	if err != nil {
+		return nil, err
+	}
+	var out []map[string]any
+	for _, f := range folders {
+		name, _, _ := strings.Cut(f, "/")
+		if n := len(out); n > 0 && out[n-1]["folder"] == name {
+			continue // another version of the same
+		}
+		m, err := read(filepath.Join(data, name))
+		if err != nil {
+			return nil, err
+		}
+		entry := pick(m["metadata"].(map[string]any), directoryKeys)
+		entry["folder"] = name
+		out = append(out, entry)
+	}
+	return out, nil
 }
 
 // read opens the newest version of a service's model.
