@@ -226,7 +226,11 @@ func (s *Server) Invoke(ctx context.Context, service, operation string, input []
 	if err != nil {
 		return refusal(Errorf("SerializationException", "The input is not a JSON structure: %v", err))
 	}
-	if _, err := s.run(ctx, op, &call{svc: svc, protocol: JSON, op: operation, tree: tree}); err != nil {
+	c := &call{svc: svc, protocol: JSON, op: operation, tree: tree}
+	if err := c.check(); err != nil {
+		return refusal(err)
+	}
+	if _, err := s.run(ctx, op, c); err != nil {
 		return refusal(err)
 	}
 	return nil

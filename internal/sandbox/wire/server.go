@@ -305,6 +305,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 		}
 		return nil, Errorf("InvalidAction", "The action %s is not valid for this web service: the sandbox does not have it", c.op)
 	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	if op.stream != nil {
 		return nil, s.serveStream(w, r, op, c)
 	}
