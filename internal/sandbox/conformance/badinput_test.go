@@ -84,7 +84,7 @@ func TestBadRequests(t *testing.T) {
 		{"no form", signed(t, i, "ec2", "/", form, []byte("Action=%zz")), 400, "MalformedQueryString"},
 		{"a value and a structure", signed(t, i, "ec2", "/", form, []byte("Action=DescribeVpcs&Filter=a&Filter.1.Name=b")), 400, ""},
 		{"a form too deep", signed(t, i, "ec2", "/", form, []byte("Action=DescribeVpcs&"+strings.Repeat(".", 100)+"=1")), 400, "SerializationException"},
-		{"unknown service", signed(t, i, "dynamodb", "/", form, []byte("Action=List")), 404, "InvalidAction"},
+		{"unknown service", signed(t, i, "dynamodb", "/", form, []byte("Action=List")), 400, "UnknownOperationException"},
 		{"no CBOR", signed(t, i, "monitoring", "/service/GraniteServiceVersion20100801/operation/ListMetrics", is("Smithy-Protocol", "rpc-v2-cbor"), []byte("{}")), 400, ""},
 		{"no gzip", signed(t, i, "ecs", "/", is("X-Amz-Target", target, "Content-Encoding", "gzip"), []byte("{}")), 400, "SerializationException"},
 		{"too large", signed(t, i, "ecs", "/", toECS, make([]byte, 3<<20)), 413, "RequestEntityTooLarge"},

@@ -14,7 +14,6 @@ import (
 	"encoding/json"
 	"io"
 	"regexp"
-	"strings"
 	"sync"
 )
 
@@ -75,7 +74,6 @@ type Entry struct {
 	Short       string `json:"short,omitempty"` // what FullName is abbreviated to
 	Protocol    string `json:"protocol"`
 	Signing     string `json:"signing"` // name in the credential scope
-	Host        string `json:"host"`    // first label of the host name
 	Target      string `json:"target,omitempty"`
 	Version     string `json:"version"`
 	JSONVersion string `json:"jsonVersion,omitempty"`
@@ -88,6 +86,9 @@ func (e *Entry) Name() string {
 	}
 	return e.FullName + " (" + e.Short + ")"
 }
+
+// S3 reports whether the service is S3, whose errors have a form of their own.
+func (e *Entry) S3() bool { return e.Signing == "s3" }
 
 //go:embed model.json.gz
 var packed []byte
@@ -171,15 +172,4 @@ func Find(target, signing, version string) *Entry {
 		}
 	}
 	return found
-}
-
-// FindHost returns the service whose endpoints have a host name that begins with
-// label, nil if there is none.
-func FindHost(label string) *Entry {
-	for i := range load().Directory {
-		if e := &load().Directory[i]; strings.EqualFold(e.Host, label) {
-			return e
-		}
-	}
-	return nil
 }

@@ -28,6 +28,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"workshop/internal/sandbox/model"
 )
 
 // maxBody bounds a request: the largest that AWS takes here is a PutLogEvents
@@ -154,6 +156,7 @@ type Server struct {
 	byRPC     map[string]*Service
 	byVersion map[string]*Service
 	rest      []*Service
+	offers    string // the services' names, for people
 
 	calls, open atomic.Int64 // of AWS operations
 
@@ -176,6 +179,7 @@ func (s *Server) Add(svc *Service) {
 		s.unknown = map[string]int{}
 	}
 	s.byName[svc.Name] = svc
+	s.offers = offers(s.byName)
 	if svc.Version != "" {
 		s.byVersion[svc.Version] = svc
 	}
@@ -221,6 +225,8 @@ type call struct {
 	tree     map[string]any
 	route    *route         // REST; nil where there is none at this path
 	members  map[string]any // in the path, as route has them
+	lacks    *model.Entry   // the service asked for, where the sandbox does not have it
+	offers   string         // what it has instead
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -269,6 +275,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 	c.svc = s.byName[sc.service] // an error as well is worded for the service
 	s.route(r, c)
 	if err != nil {
+		if c.svc == nil {
+			c.lacks = lookUp(r, sc.service)
+		}
 		return nil, err
 	}
 	if s.Control != nil && strings.HasPrefix(r.URL.Path, ControlPath) {
@@ -285,8 +294,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 			return nil, err
 		}
 	}
-	err = s.parse(r, body, c)
-	if c.svc == nil {
+	err = s.parse(r, body, sc.service, c)
+	if c.svc == nil || c.lacks != nil {
 		// Services with REST protocols name an operation by method and path.
 		s.miss(sc.service, cmp.Or(c.op, r.Method+" "+r.URL.Path))
 		return nil, err
@@ -374,12 +383,13 @@ func (s *Server) run(ctx context.Context, op operation, c *call) (out any, err e
 }
 
 // parse finds the operation and the tree of its input.
-func (s *Server) parse(r *http.Request, body []byte, c *call) error {
+func (s *Server) parse(r *http.Request, body []byte, signing string, c *call) error {
+	c.offers = s.offers
 	if speaksCBOR(r) {
 		name, op, ok := cborOperation(r.URL.Path)
 		svc := s.byRPC[name]
 		if c.op = op; !ok || svc == nil {
-			return Errorf("UnknownOperationException", "The sandbox has no service at %q", r.URL.Path)
+			return c.lack(model.Find(name, "", ""), cmp.Or(name, r.URL.Path))
 		}
 		c.svc, c.protocol = svc, CBOR
 		tree, err := cborTree(body)
@@ -393,7 +403,7 @@ func (s *Server) parse(r *http.Request, body []byte, c *call) error {
 		prefix, op, ok := strings.Cut(target, ".")
 		svc := s.byTarget[prefix]
 		if c.op = op; !ok || svc == nil {
-			return Errorf("UnknownOperationException", "The sandbox has no service %q", prefix)
+			return c.lack(model.Find(prefix, "", ""), prefix)
 		}
 		c.svc, c.protocol = svc, JSON
 		tree, err := jsonTree(body)
@@ -406,20 +416,21 @@ func (s *Server) parse(r *http.Request, body []byte, c *call) error {
 	if c.rest(r) {
 		return s.parseREST(r, body, c)
 	}
-	form := r.URL.Query()
-	if len(body) > 0 {
-		more, err := url.ParseQuery(string(body))
-		if err != nil {
-			return Errorf("MalformedQueryString", "The request's body is not a form: %v", err)
+	form, err := formed(r, body)
+	if err != nil {
+		if c.svc == nil {
+			return c.lack(model.Find("", signing, ""), signing) // its requests are no forms
 		}
-		maps.Copy(form, more)
+		return err
 	}
+	version := form.Get("Version")
 	c.op = form.Get("Action")
-	if svc := s.byVersion[form.Get("Version")]; svc != nil {
+	if svc := s.byVersion[version]; svc != nil {
 		c.svc = svc
-	}
-	if c.svc == nil {
-		return &Error{"InvalidAction", "The sandbox does not have this service", http.StatusNotFound}
+	} else if e := model.Find("", signing, version); c.svc == nil {
+		return c.lack(e, signing)
+	} else if e != nil && e.Version == version && c.svc.Version != "" {
+		return c.lackVersion(e)
 	}
 	c.protocol = c.svc.Protocol
 	if c.op == "" {
@@ -472,6 +483,10 @@ func (c *call) succeed(w http.ResponseWriter, out any) {
 
 func (c *call) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 	w.Header().Set("X-Amzn-Requestid", c.id)
+	if c.lacks != nil && !speaksCBOR(r) {
+		c.failMissing(w, e)
+		return
+	}
 	if c.rest(r) {
 		c.failREST(w, e)
 		return

@@ -97,7 +97,7 @@ func reduce(packed []byte) ([]byte, error) {
 	}
 	for _, d := range in.Directory {
 		e := model.Entry{
-			FullName: d.ServiceFullName, Protocol: d.Protocol, Signing: cmp.Or(d.SigningName, d.EndpointPrefix), Host: d.EndpointPrefix,
+			FullName: d.ServiceFullName, Protocol: d.Protocol, Signing: cmp.Or(d.SigningName, d.EndpointPrefix),
 			Target: d.TargetPrefix, Version: d.APIVersion, JSONVersion: d.JSONVersion,
 		}
 		// Abbreviations are often the name over again.

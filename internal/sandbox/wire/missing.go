@@ -1,0 +1,135 @@
+package wire
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+
+	"workshop/internal/sandbox/model"
+)
+
+// The protocols as the models call them.
+const (
+	restJSON = "rest-json"
+	restXML  = "rest-xml"
+)
+
+// lack refuses a request for a service of AWS's that the sandbox does not have.
+// The service is nil where AWS has none either; name is then what the client calls it.
+func (c *call) lack(service *model.Entry, name string) error {
+	if service == nil {
+		service = &model.Entry{FullName: name}
+	}
+	c.lacks = service
+	code := "UnknownOperationException"
+	switch {
+	case service.S3():
+		code = "NotImplemented"
+	case service.Protocol == "query" || service.Protocol == "ec2" || service.Protocol == restXML:
+		code = "InvalidAction"
+	}
+	return Errorf(code, "The sandbox has no %s. It has %s.", service.Name(), c.offers)
+}
+
+// lackVersion refuses a request for another version of a service than the sandbox has.
+func (c *call) lackVersion(service *model.Entry) error {
+	c.lacks = service
+	what := service.Name() + " of version " + service.Version
+	if service.Version == "2012-06-01" {
+		what += " (Classic Load Balancers)"
+	}
+	return Errorf("InvalidAction", "The sandbox has no %s, only of version %s.", what, c.svc.Version)
+}
+
+// offers lists services by the names that people have for them.
+func offers(services map[string]*Service) string {
+	var names []string
+	for name, svc := range services {
+		if e := model.Find(svc.Target, name, svc.Version); e != nil {
+			name = e.Name()
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if n := len(names) - 1; n > 0 {
+		return strings.Join(names[:n], ", ") + " and " + names[n]
+	}
+	return names[0]
+}
+
+// lookUp finds the service of AWS's that a request is for, without regard to what the
+// sandbox has; nil if there is none.
+func lookUp(r *http.Request, signing string) *model.Entry {
+	target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	return model.Find(target, signing, "")
+}
+
+// formed is a query request's form.
+func formed(r *http.Request, body []byte) (url.Values, error) {
+	form := r.URL.Query()
+	if len(body) == 0 {
+		return form, nil
+	}
+	more, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, Errorf("MalformedQueryString", "The request's body is not a form: %v", err)
+	}
+	for k, v := range more {
+		form[k] = v
+	}
+	return form, nil
+}
+
+// failMissing writes an error in the form that clients of c.lacks read.
+func (c *call) failMissing(w http.ResponseWriter, e *Error) {
+	code := e.Code
+	jsonCode := cmp.Or(authCodes[code], code)
+	var b bytes.Buffer
+	text := func(name, s string) { xmlStyle{}.element(&b, name, reflect.ValueOf(s)) }
+	switch c.lacks.Protocol {
+	case "query", restXML, "ec2":
+		if c.lacks.Protocol == "ec2" && authCodes[code] != "" {
+			code, e.Status = "AuthFailure", http.StatusUnauthorized
+		}
+		b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
+		switch {
+		case c.lacks.S3():
+			b.WriteString("<Error>")
+			text("Code", code)
+			text("Message", e.Message)
+			text("RequestId", c.id)
+			b.WriteString("</Error>")
+		case c.lacks.Protocol == "ec2":
+			b.WriteString("<Response><Errors><Error>")
+			text("Code", code)
+			text("Message", e.Message)
+			b.WriteString("</Error></Errors>")
+			text("RequestID", c.id)
+			b.WriteString("</Response>")
+		default:
+			b.WriteString("<ErrorResponse><Error>")
+			text("Type", "Sender")
+			text("Code", code)
+			text("Message", e.Message)
+			b.WriteString("</Error>")
+			text("RequestId", c.id)
+			b.WriteString("</ErrorResponse>")
+		}
+		w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	default:
+		kind := "application/json"
+		if c.lacks.Protocol != restJSON {
+			kind = "application/x-amz-json-" + cmp.Or(c.lacks.JSONVersion, "1.1")
+		}
+		w.Header().Set("Content-Type", kind)
+		w.Header().Set("X-Amzn-Errortype", jsonCode)
+		json.NewEncoder(&b).Encode(map[string]string{"__type": jsonCode, "message": e.Message})
+	}
+	w.WriteHeader(e.Status)
+	w.Write(b.Bytes())
+}
