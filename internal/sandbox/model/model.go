@@ -13,7 +13,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"io"
-	"regexp"
 	"sync"
 )
 
@@ -51,7 +50,7 @@ type Shape struct {
 	Pattern string   `json:"pattern,omitempty"` // as the model has it: a regular expression of Java
 	Text    string   `json:"text,omitempty"`    // the service's own for Enum or Pattern, with {value} and {member}
 
-	expression func() *regexp.Regexp
+	matches func() func(string) bool
 }
 
 // Member is a member of a structure.
@@ -122,7 +121,7 @@ func Read(r io.Reader) (*Data, error) {
 				}
 			}
 			if sh.Pattern != "" {
-				sh.expression = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(Expression(sh.Pattern)) })
+				sh.matches = sync.OnceValue(func() func(string) bool { return matcher(sh.Pattern) })
 			}
 		}
 	}
@@ -144,14 +143,7 @@ func Services() map[string]*ServiceModel { return load().Services }
 
 // Matches reports whether all of text fits the shape's pattern.
 func (s *Shape) Matches(text string) bool {
-	return s.expression == nil || s.expression().MatchString(text)
-}
-
-var unicodeEscape = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
-
-// Expression is Go's form of a pattern of Java's that must match a whole text.
-func Expression(pattern string) string {
-	return `\A(?:` + unicodeEscape.ReplaceAllString(pattern, `\x{$1}`) + `)\z`
+	return s.matches == nil || s.matches()(text)
 }
 
 // Find returns the service that a request is for, nil if there is none: by the target
