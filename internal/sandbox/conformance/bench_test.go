@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -39,6 +40,18 @@ func BenchmarkCalls(b *testing.B) {
 		i := start(b).Info()
 		mix := prepare(b, i)
 		saturate(b, i.Endpoint, mix, 20*time.Millisecond)
+	})
+	// What net/http takes alone: a handler that reads the body and writes an answer as
+	// long as the sandbox's are on average.
+	b.Run("bare", func(b *testing.B) {
+		answer := bytes.Repeat([]byte("a"), 900)
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			w.Write(answer)
+		}))
+		b.Cleanup(s.Close)
+		mix := prepare(b, start(b).Info())
+		saturate(b, s.URL, mix, 0)
 	})
 	b.Run("moto", func(b *testing.B) {
 		if _, err := exec.LookPath("moto_server"); err != nil {

@@ -125,7 +125,9 @@ func cborHead(b []byte, major byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, major|27), n)
 }
 
+// cborString appends a text, which may hold what a client sent in another protocol.
 func cborString(b []byte, s string) []byte {
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	return append(cborHead(b, cborText, uint64(len(s))), s...)
 }
 

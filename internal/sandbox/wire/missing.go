@@ -71,16 +71,14 @@ func lookUp(r *http.Request, signing string) *model.Entry {
 
 // formed is a query request's form.
 func formed(r *http.Request, body []byte) (url.Values, error) {
-	form := r.URL.Query()
-	if len(body) == 0 {
-		return form, nil
-	}
-	more, err := url.ParseQuery(string(body))
+	form, err := url.ParseQuery(string(body))
 	if err != nil {
 		return nil, Errorf("MalformedQueryString", "The request's body is not a form: %v", err)
 	}
-	for k, v := range more {
-		form[k] = v
+	for k, v := range r.URL.Query() {
+		if _, ok := form[k]; !ok {
+			form[k] = v
+		}
 	}
 	return form, nil
 }

@@ -6,11 +6,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"workshop/internal/regions"
@@ -96,10 +96,14 @@ func (c Credentials) verify(r *http.Request, body []byte, now time.Time) (scope,
 	if !slices.Contains(names, "host") {
 		return sc, denied("SignatureDoesNotMatch", "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
 	}
-	for _, n := range slices.Sorted(maps.Keys(r.Header)) {
-		if strings.HasPrefix(n, "X-Amz-") && !slices.Contains(names, strings.ToLower(n)) {
-			return sc, denied("SignatureDoesNotMatch", "'"+n+"' must be a 'SignedHeader' in the AWS Authorization.")
+	unsigned := ""
+	for n := range r.Header {
+		if strings.HasPrefix(n, "X-Amz-") && (unsigned == "" || n < unsigned) && !slices.Contains(names, strings.ToLower(n)) {
+			unsigned = n
 		}
+	}
+	if unsigned != "" {
+		return sc, denied("SignatureDoesNotMatch", "'"+unsigned+"' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	if elements[4] != "aws4_request" {
 		return sc, denied("SignatureDoesNotMatch", "Credential should be scoped with a valid terminator: 'aws4_request', not '"+elements[4]+"'.")
@@ -114,7 +118,56 @@ func (c Credentials) verify(r *http.Request, body []byte, now time.Time) (scope,
 	if subtle.ConstantTimeCompare([]byte(want), []byte(part["Signature"])) != 1 {
 		return sc, denied("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}
+	keys.store(keyOf{c.SecretAccessKey, sc}, c.key(sc)) // only now is the scope that of a client of ours
 	return sc, nil
+}
+
+// keyOf is what a signing key is made of.
+type keyOf struct {
+	secret string
+	scope  scope
+}
+
+// keyring has the signing keys of late: a client's is the same for a day and a service,
+// and making it takes longer than signing with it.
+type keyring struct {
+	mu   sync.RWMutex
+	made map[keyOf][]byte
+}
+
+var keys keyring
+
+// maxKeys is above the number of services.
+const maxKeys = 64
+
+func (k *keyring) load(of keyOf) []byte {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.made[of]
+}
+
+func (k *keyring) store(of keyOf, key []byte) {
+	if k.load(of) != nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.made == nil || len(k.made) >= maxKeys {
+		k.made = map[keyOf][]byte{}
+	}
+	k.made[of] = key
+}
+
+// key is the signing key of a scope.
+func (c Credentials) key(sc scope) []byte {
+	if key := keys.load(keyOf{c.SecretAccessKey, sc}); key != nil {
+		return key
+	}
+	key := []byte("AWS4" + c.SecretAccessKey)
+	for _, s := range []string{sc.date, sc.region, sc.service, "aws4_request"} {
+		key = mac(key, s)
+	}
+	return key
 }
 
 // scoped checks that a request was signed for the service that it asks and, in
@@ -136,7 +189,6 @@ func (s *Server) scoped(sc scope, svc *Service) error {
 }
 
 func (c Credentials) signature(r *http.Request, body []byte, names []string, sc scope, date string) string {
-	scope := []string{sc.date, sc.region, sc.service}
 	var canonical strings.Builder
 	path := r.URL.EscapedPath()
 	if path == "" {
@@ -160,13 +212,9 @@ func (c Credentials) signature(r *http.Request, body []byte, names []string, sc 
 
 	hashed := sha256.Sum256([]byte(canonical.String()))
 	toSign := strings.Join([]string{
-		algorithm, date, strings.Join(scope, "/") + "/aws4_request", hex.EncodeToString(hashed[:]),
+		algorithm, date, sc.date + "/" + sc.region + "/" + sc.service + "/aws4_request", hex.EncodeToString(hashed[:]),
 	}, "\n")
-	key := []byte("AWS4" + c.SecretAccessKey)
-	for _, s := range append(slices.Clone(scope), "aws4_request") {
-		key = mac(key, s)
-	}
-	return hex.EncodeToString(mac(key, toSign))
+	return hex.EncodeToString(mac(c.key(sc), toSign))
 }
 
 func mac(key []byte, s string) []byte {
