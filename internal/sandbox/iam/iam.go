@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -85,29 +84,11 @@ func conflict(code, format string, args ...any) error {
 	return e
 }
 
-var (
-	namePattern = regexp.MustCompile(`^[\w+=,.@-]+$`)
-	pathPattern = regexp.MustCompile(`^/([!-~]+/)?$`)
-)
-
-func checkName(member, name string, limit int) error {
-	if !namePattern.MatchString(name) {
-		return wire.Errorf("ValidationError", "The specified value for %s is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-", member)
-	}
-	if len(name) > limit {
-		return wire.Errorf("ValidationError", "1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must have length less than or equal to %d", name, member, limit)
-	}
-	return nil
-}
-
-func pathOr(p *string) (string, error) {
+func pathOr(p *string) string {
 	if p == nil || *p == "" {
-		return "/", nil
+		return "/"
 	}
-	if !pathPattern.MatchString(*p) {
-		return "", wire.Errorf("ValidationError", "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.")
-	}
-	return *p, nil
+	return *p
 }
 
 // document is how IAM sends a policy: percent-encoded as RFC 3986 says.

@@ -86,16 +86,10 @@ func (p policy) version(v version, whole bool) *types.PolicyVersion {
 func (i *IAM) policyOperations(s *wire.Service) {
 	wire.Handle(s, "CreatePolicy", func(_ context.Context, in *iam.CreatePolicyInput) (*iam.CreatePolicyOutput, error) {
 		name := aws.ToString(in.PolicyName)
-		if err := checkName("policyName", name, 128); err != nil {
-			return nil, err
-		}
 		if err := checkDocument(aws.ToString(in.PolicyDocument)); err != nil {
 			return nil, err
 		}
-		path, err := pathOr(in.Path)
-		if err != nil {
-			return nil, err
-		}
+		path := pathOr(in.Path)
 		arn := i.account.GlobalARN("iam", "policy"+path+name)
 		if _, ok := i.policies.Get(arn); ok {
 			return nil, conflict("EntityAlreadyExists", "A policy called %s already exists. Duplicate names are not allowed.", name)

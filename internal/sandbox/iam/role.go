@@ -129,9 +129,6 @@ func (i *IAM) roleOperations(s *wire.Service) {
 		return &iam.ListRoleTagsOutput{Tags: tags, IsTruncated: more, Marker: next}, err
 	})
 	wire.Handle(s, "PutRolePolicy", func(_ context.Context, in *iam.PutRolePolicyInput) (*iam.PutRolePolicyOutput, error) {
-		if err := checkName("policyName", aws.ToString(in.PolicyName), 128); err != nil {
-			return nil, err
-		}
 		if err := checkDocument(aws.ToString(in.PolicyDocument)); err != nil {
 			return nil, err
 		}
@@ -244,16 +241,10 @@ var linkedRoles = map[string]string{
 
 func (i *IAM) createRole(_ context.Context, in *iam.CreateRoleInput) (*iam.CreateRoleOutput, error) {
 	name := aws.ToString(in.RoleName)
-	if err := checkName("roleName", name, 64); err != nil {
-		return nil, err
-	}
 	if err := checkDocument(aws.ToString(in.AssumeRolePolicyDocument)); err != nil {
 		return nil, err
 	}
-	path, err := pathOr(in.Path)
-	if err != nil {
-		return nil, err
-	}
+	path := pathOr(in.Path)
 	for _, r := range i.roles.Find(nil) { // names differ by more than their case
 		if strings.EqualFold(r.Name, name) {
 			return nil, conflict("EntityAlreadyExists", "Role with name %s already exists.", name)
@@ -265,9 +256,6 @@ func (i *IAM) createRole(_ context.Context, in *iam.CreateRoleInput) (*iam.Creat
 		Created: i.account.Now().UTC().Truncate(time.Second), Tags: in.Tags, Boundary: in.PermissionsBoundary,
 	}
 	if in.MaxSessionDuration != nil {
-		if *in.MaxSessionDuration < 3600 || *in.MaxSessionDuration > 43200 {
-			return nil, wire.Errorf("ValidationError", "The requested MaxSessionDuration must be between 3600 and 43200 seconds")
-		}
 		r.MaxSession = *in.MaxSessionDuration
 	}
 	i.roles.Put(name, r)
