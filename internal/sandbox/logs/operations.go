@@ -3,7 +3,6 @@ package logs
 import (
 	"cmp"
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -48,13 +47,8 @@ func invalid(format string, args ...any) error {
 	return wire.Errorf("InvalidParameterException", format, args...)
 }
 
-var groupName = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]+$`) // of at most 512
-
 func (l *Logs) createLogGroup(_ context.Context, in *cwl.CreateLogGroupInput) (*cwl.CreateLogGroupOutput, error) {
 	name := aws.ToString(in.LogGroupName)
-	if len(name) > 512 || !groupName.MatchString(name) {
-		return nil, invalid("1 validation error detected: Value '%s' at 'logGroupName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+", name)
-	}
 	if l.groups[name] != nil {
 		return nil, &types.ResourceAlreadyExistsException{Message: aws.String("The specified log group already exists")}
 	}
@@ -179,9 +173,6 @@ func (l *Logs) createLogStream(_ context.Context, in *cwl.CreateLogStreamInput) 
 		return nil, err
 	}
 	name := aws.ToString(in.LogStreamName)
-	if name == "" || len(name) > 512 || strings.ContainsAny(name, ":*") {
-		return nil, invalid("1 validation error detected: Value '%s' at 'logStreamName' failed to satisfy constraint: Member must satisfy regular expression pattern: [^:*]*", name)
-	}
 	if g.streams[name] != nil {
 		return nil, &types.ResourceAlreadyExistsException{Message: aws.String("The specified log stream already exists")}
 	}

@@ -18,7 +18,6 @@ import (
 // What a session of Live Tail may have (CloudWatch Logs API reference,
 // StartLiveTail, and its quotas).
 const (
-	tailGroups   = 10
 	tailEvents   = 500     // an update; more are sampled
 	tailBytes    = 1 << 20 // an update; the sandbox's own bound
 	tailTime     = 3 * time.Hour
@@ -103,9 +102,6 @@ func (l *Logs) startLiveTail(ctx context.Context, in *cwl.StartLiveTailInput, ou
 }
 
 func (l *Logs) openTail(in *cwl.StartLiveTailInput) (*tail, error) {
-	if n := len(in.LogGroupIdentifiers); n == 0 || n > tailGroups {
-		return nil, invalid("1 validation error detected: Value at 'logGroupIdentifiers' failed to satisfy constraint: Member must have length between 1 and %d", tailGroups)
-	}
 	if len(in.LogStreamNames) > 0 && len(in.LogStreamNamePrefixes) > 0 {
 		return nil, invalid("logStreamNames and logStreamNamePrefixes are mutually exclusive parameters.")
 	}
