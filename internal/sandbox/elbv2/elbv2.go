@@ -399,9 +399,6 @@ const alphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
 
 // page cuts a page out of what a Describe operation found.
 func page[T any](items []T, marker *string, size *int32) ([]T, *string, error) {
-	if size != nil && (*size < 1 || *size > 400) {
-		return nil, nil, wire.Errorf("ValidationError", "1 validation error detected: Value '%d' at 'pageSize' failed to satisfy constraint: Member must have value between 1 and 400", *size)
-	}
 	out, next, err := wire.Page(items, marker, int(value(size)), "ValidationError")
 	if out == nil {
 		out = []T{}

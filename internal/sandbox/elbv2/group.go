@@ -127,22 +127,9 @@ func validPort(n int32) error {
 	return nil
 }
 
-// validCheck holds a health check against AWS's limits.
+// validCheck holds a health check against those of AWS's limits that the model does
+// not have.
 func validCheck(g types.TargetGroup) error {
-	for _, c := range []struct {
-		what     string
-		v        int32
-		low, top int32
-	}{
-		{"Health check interval", *g.HealthCheckIntervalSeconds, 5, 300},
-		{"Health check timeout", *g.HealthCheckTimeoutSeconds, 2, 120},
-		{"Healthy threshold count", *g.HealthyThresholdCount, 2, 10},
-		{"Unhealthy threshold count", *g.UnhealthyThresholdCount, 2, 10},
-	} {
-		if c.v < c.low || c.v > c.top {
-			return wire.Errorf("ValidationError", "%s '%d' must be between %d and %d inclusive", c.what, c.v, c.low, c.top)
-		}
-	}
 	if *g.HealthCheckTimeoutSeconds >= *g.HealthCheckIntervalSeconds {
 		return wire.Errorf("ValidationError", "Health check timeout '%d' must be smaller than the interval '%d'", *g.HealthCheckTimeoutSeconds, *g.HealthCheckIntervalSeconds)
 	}

@@ -78,9 +78,6 @@ func (x *ELB) createRule(_ context.Context, in *elb.CreateRuleInput) (*elb.Creat
 		return nil, err
 	}
 	priority := int(value(in.Priority))
-	if priority < 1 || priority > 50000 {
-		return nil, wire.Errorf("ValidationError", "1 validation error detected: Value '%d' at 'priority' failed to satisfy constraint: Member must have value between 1 and 50000", priority)
-	}
 	if len(in.Transforms) > 0 {
 		return nil, wire.Errorf("InvalidConfigurationRequest", "The sandbox's rules have no transforms")
 	}
@@ -200,9 +197,6 @@ func (x *ELB) setRulePriorities(_ context.Context, in *elb.SetRulePrioritiesInpu
 			return nil, err
 		}
 		n := int(value(p.Priority))
-		if n < 1 || n > 50000 {
-			return nil, wire.Errorf("ValidationError", "1 validation error detected: Value '%d' at 'rulePriorities' failed to satisfy constraint: Member must have value between 1 and 50000", n)
-		}
 		wantedBy[*p.RuleArn] = n
 		listeners[r.Listener] = true
 	}

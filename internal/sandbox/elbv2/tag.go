@@ -27,8 +27,6 @@ func tagMap(before map[string]string, add []types.Tag) (map[string]string, error
 	for _, t := range add {
 		k := value(t.Key)
 		switch {
-		case k == "" || len(k) > 128 || len(value(t.Value)) > 256:
-			return nil, wire.Errorf("ValidationError", "The tag key '%s' must have 1 to 128 characters, its value at most 256", k)
 		case strings.HasPrefix(strings.ToLower(k), "aws:"):
 			return nil, wire.Errorf("ValidationError", "The tag key '%s' is reserved: keys must not begin with 'aws:'", k)
 		case seen[k]:
