@@ -253,9 +253,6 @@ func (s *AutoScaling) putPolicy(_ context.Context, in *aas.PutScalingPolicyInput
 	if _, ok := s.targets.Get(k); !ok {
 		return nil, noTarget(in.ServiceNamespace, in.ResourceId, in.ScalableDimension)
 	}
-	if aws.ToString(in.PolicyName) == "" {
-		return nil, invalid("1 validation error detected: Value null at 'policyName' failed to satisfy constraint: Member must not be null")
-	}
 	p, known := s.policyFor(k, in.PolicyName)
 	if !known {
 		id := uuid.NewString()
