@@ -3,142 +3,24 @@ package scheduler
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 )
 
-// The model's patterns.
-var (
-	namePattern = regexp.MustCompile(`^[0-9a-zA-Z-_.]+$`)
-	rolePattern = regexp.MustCompile(`^arn:aws(-[a-z]+)?:iam::\d{12}:role\/[\w+=,.@\/-]+$`)
-	groupARN    = regexp.MustCompile(`^arn:aws(-[a-z]+)?:scheduler:[a-z0-9\-]+:\d{12}:schedule-group\/[0-9a-zA-Z-_.]+$`)
-)
-
 // principal is who takes on a schedule's role.
 const principal = "scheduler.amazonaws.com"
 
-// constraints collects what of a request does not fit the model, in AWS's words.
-type constraints []string
-
-func (c *constraints) add(member string, value any, rule string) {
-	*c = append(*c, fmt.Sprintf("Value %v at '%s' failed to satisfy constraint: Member must %s", value, member, rule))
-}
-
-func quoted(s string) string { return "'" + s + "'" }
-
-// text holds a member to a length and, unless pattern is nil, to a pattern.
-func (c *constraints) text(member string, v *string, required bool, most int, pattern *regexp.Regexp) {
-	switch {
-	case v == nil && required:
-		c.add(member, "null", "not be null")
-	case v == nil:
-	case *v == "":
-		c.add(member, "''", "have length greater than or equal to 1")
-	case utf8.RuneCountInString(*v) > most:
-		c.add(member, quoted(*v), fmt.Sprintf("have length less than or equal to %d", most))
-	case pattern != nil && !pattern.MatchString(*v):
-		c.add(member, quoted(*v), "satisfy regular expression pattern: "+pattern.String())
-	}
-}
-
-func (c *constraints) name(member string, v *string, required bool) {
-	c.text(member, v, required, 64, namePattern)
-}
-
-func values[T ~string](all []T) []string {
-	var out []string
-	for _, v := range all {
-		out = append(out, string(v))
-	}
-	return out
-}
-
-// enum holds a member to values; an empty one was not sent.
-func (c *constraints) enum(member, v string, of []string) {
-	if v != "" && !slices.Contains(of, v) {
-		c.add(member, quoted(v), "satisfy enum value set: ["+strings.Join(of, ", ")+"]")
-	}
-}
-
-func (c *constraints) between(member string, v *int32, least, most int32) {
-	switch {
-	case v == nil:
-	case *v < least:
-		c.add(member, fmt.Sprintf("'%d'", *v), fmt.Sprintf("have value greater than or equal to %d", least))
-	case *v > most:
-		c.add(member, fmt.Sprintf("'%d'", *v), fmt.Sprintf("have value less than or equal to %d", most))
-	}
-}
-
-func (c *constraints) tags(tags []types.Tag) {
-	for i, t := range tags {
-		at := fmt.Sprintf("tags.%d.member.", i+1)
-		c.text(at+"key", t.Key, true, 128, nil)
-		c.text(at+"value", t.Value, true, 256, nil)
-	}
-}
-
-func (c *constraints) err() error {
-	switch n := len(*c); n {
-	case 0:
-		return nil
-	case 1:
-		return invalid("1 validation error detected: %s", (*c)[0])
-	default:
-		return invalid("%d validation errors detected: %s", n, strings.Join(*c, "; "))
-	}
-}
-
-// check holds a schedule to the model and to AWS's rules, and fills in the
-// defaults.
+// check holds a schedule to those of AWS's rules that the model does not have, and
+// fills in the defaults.
 func (s *Scheduler) check(v *schedule) error {
-	var c constraints
-	c.name("name", &v.Name, true)
-	c.name("groupName", &v.Group, true)
-	c.text("scheduleExpression", &v.Expression, true, 256, nil)
 	if v.Zone == "" {
 		v.Zone = "UTC"
 	}
-	c.text("scheduleExpressionTimezone", &v.Zone, true, 50, nil)
-	if v.Description != nil && *v.Description != "" {
-		c.text("description", v.Description, false, 512, nil)
-	}
-	c.enum("state", string(v.State), values(v.State.Values()))
-	c.enum("actionAfterCompletion", string(v.After), values(v.After.Values()))
-	if w := v.Window; w == nil {
-		c.add("flexibleTimeWindow", "null", "not be null")
-	} else {
-		if w.Mode == "" {
-			c.add("flexibleTimeWindow.mode", "null", "not be null")
-		}
-		c.enum("flexibleTimeWindow.mode", string(w.Mode), values(w.Mode.Values()))
-		c.between("flexibleTimeWindow.maximumWindowInMinutes", w.MaximumWindowInMinutes, 1, 1440)
-	}
-	if t := v.Target; t == nil {
-		c.add("target", "null", "not be null")
-	} else {
-		c.text("target.arn", t.Arn, true, 1600, nil)
-		c.text("target.roleArn", t.RoleArn, true, 1600, rolePattern)
-		if r := t.RetryPolicy; r != nil {
-			c.between("target.retryPolicy.maximumEventAgeInSeconds", r.MaximumEventAgeInSeconds, 60, 86400)
-			c.between("target.retryPolicy.maximumRetryAttempts", r.MaximumRetryAttempts, 0, 185)
-		}
-	}
-	if err := c.err(); err != nil {
-		return err
-	}
-	return s.rules(v)
-}
-
-// rules are those that the model does not have.
-func (s *Scheduler) rules(v *schedule) error {
 	if w := v.Window; w.Mode == types.FlexibleTimeWindowModeFlexible && w.MaximumWindowInMinutes == nil {
 		return invalid("MaximumWindowInMinutes must be specified when FlexibleTimeWindow mode is FLEXIBLE.")
 	} else if w.Mode == types.FlexibleTimeWindowModeOff && w.MaximumWindowInMinutes != nil {

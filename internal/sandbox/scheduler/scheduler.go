@@ -233,12 +233,6 @@ func (s *Scheduler) known(name string) error {
 }
 
 func (s *Scheduler) get(_ context.Context, in *sched.GetScheduleInput) (*sched.GetScheduleOutput, error) {
-	var c constraints
-	c.name("name", in.Name, true)
-	c.name("groupName", in.GroupName, false)
-	if err := c.err(); err != nil {
-		return nil, err
-	}
 	v, err := s.find(in.GroupName, *in.Name)
 	if err != nil {
 		return nil, err
@@ -251,12 +245,6 @@ func (s *Scheduler) get(_ context.Context, in *sched.GetScheduleInput) (*sched.G
 }
 
 func (s *Scheduler) delete(_ context.Context, in *sched.DeleteScheduleInput) (*sched.DeleteScheduleOutput, error) {
-	var c constraints
-	c.name("name", in.Name, true)
-	c.name("groupName", in.GroupName, false)
-	if err := c.err(); err != nil {
-		return nil, err
-	}
 	v, err := s.find(in.GroupName, *in.Name)
 	if err != nil {
 		return nil, err
@@ -266,14 +254,6 @@ func (s *Scheduler) delete(_ context.Context, in *sched.DeleteScheduleInput) (*s
 }
 
 func (s *Scheduler) list(_ context.Context, in *sched.ListSchedulesInput) (*sched.ListSchedulesOutput, error) {
-	var c constraints
-	c.name("groupName", in.GroupName, false)
-	c.name("namePrefix", in.NamePrefix, false)
-	c.enum("state", string(in.State), values(in.State.Values()))
-	c.between("maxResults", in.MaxResults, 1, pageSize)
-	if err := c.err(); err != nil {
-		return nil, err
-	}
 	if in.GroupName != nil {
 		if err := s.known(*in.GroupName); err != nil {
 			return nil, err
@@ -302,12 +282,6 @@ func limit(n *int32) int {
 }
 
 func (s *Scheduler) createGroup(_ context.Context, in *sched.CreateScheduleGroupInput) (*sched.CreateScheduleGroupOutput, error) {
-	var c constraints
-	c.name("name", in.Name, true)
-	c.tags(in.Tags)
-	if err := c.err(); err != nil {
-		return nil, err
-	}
 	g, ok := s.groups.Get(*in.Name)
 	if ok && (g.Token == "" || g.Token != aws.ToString(in.ClientToken)) || *in.Name == defaultGroup {
 		return nil, conflict("Schedule group %s already exists.", *in.Name)
@@ -320,11 +294,6 @@ func (s *Scheduler) createGroup(_ context.Context, in *sched.CreateScheduleGroup
 }
 
 func (s *Scheduler) group(name *string) (group, error) {
-	var c constraints
-	c.name("name", name, true)
-	if err := c.err(); err != nil {
-		return group{}, err
-	}
 	g, ok := s.groups.Get(*name)
 	switch {
 	case ok:
@@ -365,12 +334,6 @@ func (s *Scheduler) deleteGroup(_ context.Context, in *sched.DeleteScheduleGroup
 }
 
 func (s *Scheduler) listGroups(_ context.Context, in *sched.ListScheduleGroupsInput) (*sched.ListScheduleGroupsOutput, error) {
-	var c constraints
-	c.name("namePrefix", in.NamePrefix, false)
-	c.between("maxResults", in.MaxResults, 1, pageSize)
-	if err := c.err(); err != nil {
-		return nil, err
-	}
 	found := s.groups.Find(nil)
 	if _, ok := s.groups.Get(defaultGroup); !ok {
 		found = append(found, group{Name: defaultGroup})
@@ -397,11 +360,6 @@ func known(t time.Time) *time.Time {
 
 // byARN finds the group that a tag operation is for.
 func (s *Scheduler) byARN(arn *string) (group, error) {
-	var c constraints
-	c.text("resourceArn", arn, true, 1011, groupARN)
-	if err := c.err(); err != nil {
-		return group{}, err
-	}
 	name := (*arn)[strings.LastIndexByte(*arn, '/')+1:]
 	g, err := s.group(&name)
 	if err == nil && s.groupARN(name) != *arn {
@@ -426,11 +384,6 @@ func (s *Scheduler) listTags(_ context.Context, in *sched.ListTagsForResourceInp
 func (s *Scheduler) tag(_ context.Context, in *sched.TagResourceInput) (*sched.TagResourceOutput, error) {
 	g, err := s.byARN(in.ResourceArn)
 	if err != nil {
-		return nil, err
-	}
-	var c constraints
-	c.tags(in.Tags)
-	if err := c.err(); err != nil {
 		return nil, err
 	}
 	g.Tags, g.Modified = tags.Merge(g.Tags, tagMap(in.Tags)), s.now()
