@@ -233,9 +233,6 @@ func (in *aclEntryIn) entry() (aclEntry, error) {
 	if in.RuleNumber < 1 || in.RuleNumber >= lastRule {
 		return e, invalid("Value (%d) for parameter ruleNumber is invalid. Rule numbers are between 1 and 32766.", in.RuleNumber)
 	}
-	if in.RuleAction != "allow" && in.RuleAction != "deny" {
-		return e, invalid("Value (%s) for parameter ruleAction is invalid.", in.RuleAction)
-	}
 	if (in.CidrBlock == "") == (in.Ipv6CidrBlock == "") {
 		return e, wire.Errorf("MissingParameter", "The request must contain exactly one of cidrBlock and ipv6CidrBlock")
 	}

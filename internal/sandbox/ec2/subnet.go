@@ -3,7 +3,6 @@ package ec2
 import (
 	"context"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"workshop/internal/sandbox/account"
@@ -238,9 +237,6 @@ func (x *EC2) modifySubnetAttribute(_ context.Context, in *modifySubnetAttribute
 	set(&o.EnableResourceNameDnsARecord, in.EnableResourceNameDnsARecordOnLaunch)
 	set(&o.EnableResourceNameDnsAAAARecord, in.EnableResourceNameDnsAAAARecordOnLaunch)
 	if h := in.PrivateDnsHostnameTypeOnLaunch; h != "" {
-		if !slices.Contains([]string{"ip-name", "resource-name"}, h) {
-			return nil, invalid("Value (%s) for parameter privateDnsHostnameTypeOnLaunch is invalid.", h)
-		}
 		o.HostnameType = h
 	}
 	x.subnets.Put(s.SubnetId, s)
