@@ -1,9 +1,12 @@
 package wire
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 
 	"github.com/aws/smithy-go"
 
@@ -66,4 +69,50 @@ func refusal(err error) *Error {
 		return &Error{api.ErrorCode(), api.ErrorMessage(), status}
 	}
 	return &Error{"InternalFailure", err.Error(), http.StatusInternalServerError}
+}
+
+// The forms of errors in XML.
+type xmlError int
+
+const (
+	queryError xmlError = iota // and REST XML
+	ec2Error
+	s3Error
+)
+
+func (c *call) failXML(w http.ResponseWriter, form xmlError, e *Error, kind, namespace string) {
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	w.WriteHeader(e.Status)
+	var b bytes.Buffer
+	text := func(name, s string) { xmlStyle{}.element(&b, name, reflect.ValueOf(s)) }
+	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
+	head, tail, id := "<ErrorResponse"+namespace+"><Error>", "</ErrorResponse>", "RequestId"
+	switch form {
+	case ec2Error:
+		head, tail, id = "<Response><Errors><Error>", "</Response>", "RequestID"
+	case s3Error:
+		head, tail = "<Error>", "</Error>"
+	}
+	b.WriteString(head)
+	if form == queryError {
+		text("Type", kind)
+	}
+	text("Code", e.Code)
+	text("Message", e.Message)
+	switch form {
+	case ec2Error:
+		b.WriteString("</Error></Errors>")
+	case queryError:
+		b.WriteString("</Error>")
+	}
+	text(id, c.id)
+	b.WriteString(tail)
+	w.Write(b.Bytes())
+}
+
+func (c *call) failJSON(w http.ResponseWriter, kind, code string, e *Error) {
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("X-Amzn-Errortype", code)
+	w.WriteHeader(e.Status)
+	json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": e.Message})
 }

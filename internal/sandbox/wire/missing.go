@@ -1,12 +1,9 @@
 package wire
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -21,7 +18,7 @@ const (
 
 // lack refuses a request for a service of AWS's that the sandbox does not have.
 // The service is nil where AWS has none either; name is then what the client calls it.
-func (c *call) lack(service *model.Entry, name string) error {
+func (s *Server) lack(c *call, service *model.Entry, name string) error {
 	if service == nil {
 		service = &model.Entry{FullName: name}
 	}
@@ -33,7 +30,7 @@ func (c *call) lack(service *model.Entry, name string) error {
 	case service.Protocol == "query" || service.Protocol == "ec2" || service.Protocol == restXML:
 		code = "InvalidAction"
 	}
-	return Errorf(code, "The sandbox has no %s. It has %s.", service.Name(), c.offers)
+	return Errorf(code, "The sandbox has no %s. It has %s.", service.Name(), offers(s.byName))
 }
 
 // lackVersion refuses a request for another version of a service than the sandbox has.
@@ -59,7 +56,7 @@ func offers(services map[string]*Service) string {
 	if n := len(names) - 1; n > 0 {
 		return strings.Join(names[:n], ", ") + " and " + names[n]
 	}
-	return names[0]
+	return strings.Join(names, "")
 }
 
 // lookUp finds the service of AWS's that a request is for, without regard to what the
@@ -85,49 +82,23 @@ func formed(r *http.Request, body []byte) (url.Values, error) {
 
 // failMissing writes an error in the form that clients of c.lacks read.
 func (c *call) failMissing(w http.ResponseWriter, e *Error) {
-	code := e.Code
-	jsonCode := cmp.Or(authCodes[code], code)
-	var b bytes.Buffer
-	text := func(name, s string) { xmlStyle{}.element(&b, name, reflect.ValueOf(s)) }
 	switch c.lacks.Protocol {
-	case "query", restXML, "ec2":
-		if c.lacks.Protocol == "ec2" && authCodes[code] != "" {
-			code, e.Status = "AuthFailure", http.StatusUnauthorized
+	case "query", "ec2", restXML:
+		if c.lacks.Protocol == "ec2" && authCodes[e.Code] != "" {
+			e = &Error{"AuthFailure", e.Message, http.StatusUnauthorized}
 		}
-		b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
-		switch {
-		case c.lacks.S3():
-			b.WriteString("<Error>")
-			text("Code", code)
-			text("Message", e.Message)
-			text("RequestId", c.id)
-			b.WriteString("</Error>")
-		case c.lacks.Protocol == "ec2":
-			b.WriteString("<Response><Errors><Error>")
-			text("Code", code)
-			text("Message", e.Message)
-			b.WriteString("</Error></Errors>")
-			text("RequestID", c.id)
-			b.WriteString("</Response>")
-		default:
-			b.WriteString("<ErrorResponse><Error>")
-			text("Type", "Sender")
-			text("Code", code)
-			text("Message", e.Message)
-			b.WriteString("</Error>")
-			text("RequestId", c.id)
-			b.WriteString("</ErrorResponse>")
+		form := queryError
+		if c.lacks.S3() {
+			form = s3Error
+		} else if c.lacks.Protocol == "ec2" {
+			form = ec2Error
 		}
-		w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
-	default:
-		kind := "application/json"
-		if c.lacks.Protocol != restJSON {
-			kind = "application/x-amz-json-" + cmp.Or(c.lacks.JSONVersion, "1.1")
-		}
-		w.Header().Set("Content-Type", kind)
-		w.Header().Set("X-Amzn-Errortype", jsonCode)
-		json.NewEncoder(&b).Encode(map[string]string{"__type": jsonCode, "message": e.Message})
+		c.failXML(w, form, e, "Sender", "")
+		return
 	}
-	w.WriteHeader(e.Status)
-	w.Write(b.Bytes())
+	kind := "application/json"
+	if c.lacks.Protocol != restJSON {
+		kind = "application/x-amz-json-" + cmp.Or(c.lacks.JSONVersion, "1.1")
+	}
+	c.failJSON(w, kind, cmp.Or(authCodes[e.Code], e.Code), e)
 }

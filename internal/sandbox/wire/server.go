@@ -11,7 +11,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -156,7 +155,6 @@ type Server struct {
 	byRPC     map[string]*Service
 	byVersion map[string]*Service
 	rest      []*Service
-	offers    string // the services' names, for people
 
 	calls, open atomic.Int64 // of AWS operations
 
@@ -179,7 +177,6 @@ func (s *Server) Add(svc *Service) {
 		s.unknown = map[string]int{}
 	}
 	s.byName[svc.Name] = svc
-	s.offers = offers(s.byName)
 	if svc.Version != "" {
 		s.byVersion[svc.Version] = svc
 	}
@@ -226,7 +223,6 @@ type call struct {
 	route    *route         // REST; nil where there is none at this path
 	members  map[string]any // in the path, as route has them
 	lacks    *model.Entry   // the service asked for, where the sandbox does not have it
-	offers   string         // what it has instead
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -384,12 +380,11 @@ func (s *Server) run(ctx context.Context, op operation, c *call) (out any, err e
 
 // parse finds the operation and the tree of its input.
 func (s *Server) parse(r *http.Request, body []byte, signing string, c *call) error {
-	c.offers = s.offers
 	if speaksCBOR(r) {
 		name, op, ok := cborOperation(r.URL.Path)
 		svc := s.byRPC[name]
 		if c.op = op; !ok || svc == nil {
-			return c.lack(model.Find(name, "", ""), cmp.Or(name, r.URL.Path))
+			return s.lack(c, model.Find(name, "", ""), cmp.Or(name, r.URL.Path))
 		}
 		c.svc, c.protocol = svc, CBOR
 		tree, err := cborTree(body)
@@ -403,7 +398,7 @@ func (s *Server) parse(r *http.Request, body []byte, signing string, c *call) er
 		prefix, op, ok := strings.Cut(target, ".")
 		svc := s.byTarget[prefix]
 		if c.op = op; !ok || svc == nil {
-			return c.lack(model.Find(prefix, "", ""), prefix)
+			return s.lack(c, model.Find(prefix, "", ""), prefix)
 		}
 		c.svc, c.protocol = svc, JSON
 		tree, err := jsonTree(body)
@@ -419,7 +414,7 @@ func (s *Server) parse(r *http.Request, body []byte, signing string, c *call) er
 	form, err := formed(r, body)
 	if err != nil {
 		if c.svc == nil {
-			return c.lack(model.Find("", signing, ""), signing) // its requests are no forms
+			return s.lack(c, model.Find("", signing, ""), signing) // its requests are no forms
 		}
 		return err
 	}
@@ -428,7 +423,7 @@ func (s *Server) parse(r *http.Request, body []byte, signing string, c *call) er
 	if svc := s.byVersion[version]; svc != nil {
 		c.svc = svc
 	} else if e := model.Find("", signing, version); c.svc == nil {
-		return c.lack(e, signing)
+		return s.lack(c, e, signing)
 	} else if e != nil && e.Version == version && c.svc.Version != "" {
 		return c.lackVersion(e)
 	}
@@ -516,38 +511,15 @@ func (c *call) fail(w http.ResponseWriter, r *http.Request, e *Error) {
 		return
 	}
 	if isJSON {
-		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-		w.Header().Set("X-Amzn-Errortype", e.Code)
-		w.WriteHeader(e.Status)
-		json.NewEncoder(w).Encode(map[string]string{"__type": e.Code, "message": e.Message})
+		c.failJSON(w, "application/x-amz-json-1.1", e.Code, e)
 		return
 	}
-	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
-	w.WriteHeader(e.Status)
-	var b bytes.Buffer
-	text := func(name, s string) {
-		xmlStyle{}.element(&b, name, reflect.ValueOf(s))
-	}
-	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
-	if c.svc != nil && c.svc.Protocol == EC2 {
-		b.WriteString("<Response><Errors><Error>")
-		text("Code", code)
-		text("Message", e.Message)
-		b.WriteString("</Error></Errors>")
-		text("RequestID", c.id)
-		b.WriteString("</Response>")
-	} else {
-		namespace := ""
-		if c.svc != nil {
-			namespace = ` xmlns="` + c.svc.Namespace + `"`
+	form, namespace := queryError, ""
+	if c.svc != nil {
+		namespace = ` xmlns="` + c.svc.Namespace + `"`
+		if c.svc.Protocol == EC2 {
+			form = ec2Error
 		}
-		b.WriteString("<ErrorResponse" + namespace + "><Error>")
-		text("Type", kind)
-		text("Code", code)
-		text("Message", e.Message)
-		b.WriteString("</Error>")
-		text("RequestId", c.id)
-		b.WriteString("</ErrorResponse>")
 	}
-	w.Write(b.Bytes())
+	c.failXML(w, form, &Error{code, e.Message, e.Status}, kind, namespace)
 }
