@@ -162,7 +162,7 @@ func (b *breaker) all(t *testing.T, name string, top bool) (out []broken) {
 }
 
 // detected are the texts of refusals: a value may break two constraints.
-var detected = regexp.MustCompile(`^(1 validation error|[2-9] validation errors) detected: Value.* at '[^']+' failed to satisfy constraint: M|^The parameter .* is required\.$|^The specified value for `)
+var detected = regexp.MustCompile(`^(1 validation error|[2-9] validation errors) detected: Value.* at '[^']+' failed to satisfy constraint: M|^The parameter .* is required\.$|^The specified value for |^launch type should be one of `)
 
 // TestConstraints sends a request for each constraint that the models have of the
 // operations' inputs, which does not satisfy that one.

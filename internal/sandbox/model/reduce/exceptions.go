@@ -21,6 +21,11 @@ const (
 // checks.
 var exceptions = []exception{
 	{"ec2", "ResourceType", "enum", "'{value}' is not a valid taggable resource type for this operation.", "EC2's text, as moto has it"},
+	{"ec2", "CreateTagsRequest.Resources", "required", "", "EC2 calls it resourceIdSet"},
+	{"ec2", "DeleteTagsRequest.Resources", "required", "", "EC2 calls it resourceIdSet"},
+	{"ecs", "LaunchType", "enum", "launch type should be one of [EC2,FARGATE,EXTERNAL]", "ECS's text, as its users report it"},
+	{"ecs", "LogDriver", "enum", "", "RegisterTaskDefinition has ECS's text, which names Fargate's drivers"},
+	{"ecs", "SettingName", "enum", "", "the operations of settings have ECS's text"},
 	{"elasticloadbalancing", "LoadBalancerSchemeEnum", "enum", "", "CreateLoadBalancer has an error of its own, InvalidScheme (API Reference)"},
 	{"iam", "pathType", "pattern", iamPath, iamSeen},
 	{"iam", "policyNameType", "pattern", iamName, iamSeen},
