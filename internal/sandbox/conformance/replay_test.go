@@ -229,6 +229,9 @@ var anew = map[string]string{
 	"DescribeServiceDeployments.serviceDeployments.sourceServiceRevisions.requestedTaskCount": "the tasks of a deployment that is over are counted",
 	"DescribeServiceDeployments.serviceDeployments.sourceServiceRevisions.runningTaskCount":   "likewise",
 	"DescribeServiceDeployments.serviceDeployments.targetServiceRevision.runningTaskCount":    "likewise",
+	"DeleteService.service.runningCount":                                                      "tasks whose connections are drained are DEACTIVATING",
+	"DeleteService.service.deployments.runningCount":                                          "likewise",
+	"DeleteService.service.currentServiceRevisions.runningTaskCount":                          "likewise",
 }
 
 // compare returns where an answer lacks what was answered, or says otherwise,
