@@ -14,6 +14,7 @@ import (
 )
 
 const (
+	allow   = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"logs:PutLogEvents","Resource":"*"}}`
 	trust   = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 	execute = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 )
@@ -56,7 +57,7 @@ func TestRoleLife(t *testing.T) {
 	if _, err := c.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: name, PolicyArn: aws.String(execute)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: name, PolicyName: aws.String("inline"), PolicyDocument: aws.String(trust)}); err != nil {
+	if _, err := c.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: name, PolicyName: aws.String("inline"), PolicyDocument: aws.String(allow)}); err != nil {
 		t.Fatal(err)
 	}
 	if r, ok := i.Role(*made.Role.Arn); !ok || len(r.Policies) != 1 {
@@ -95,11 +96,11 @@ func TestRoleLife(t *testing.T) {
 func TestPolicyLife(t *testing.T) {
 	_, c := serve(t)
 	ctx := t.Context()
-	p, err := c.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String("p"), PolicyDocument: aws.String(trust), Path: aws.String("/a/")})
+	p, err := c.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String("p"), PolicyDocument: aws.String(allow), Path: aws.String("/a/")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	v2, err := c.CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{PolicyArn: p.Policy.Arn, PolicyDocument: aws.String(trust), SetAsDefault: true})
+	v2, err := c.CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{PolicyArn: p.Policy.Arn, PolicyDocument: aws.String(allow), SetAsDefault: true})
 	if err != nil || *v2.PolicyVersion.VersionId != "v2" {
 		t.Fatalf("%+v, %v", v2, err)
 	}

@@ -86,7 +86,7 @@ func (p policy) version(v version, whole bool) *types.PolicyVersion {
 func (i *IAM) policyOperations(s *wire.Service) {
 	wire.Handle(s, "CreatePolicy", func(_ context.Context, in *iam.CreatePolicyInput) (*iam.CreatePolicyOutput, error) {
 		name := aws.ToString(in.PolicyName)
-		if err := checkDocument(aws.ToString(in.PolicyDocument)); err != nil {
+		if err := checkPolicy(aws.ToString(in.PolicyDocument)); err != nil {
 			return nil, err
 		}
 		path := pathOr(in.Path)
@@ -177,7 +177,7 @@ func (i *IAM) policyOperations(s *wire.Service) {
 		if err != nil {
 			return nil, err
 		}
-		if err := checkDocument(aws.ToString(in.PolicyDocument)); err != nil {
+		if err := checkPolicy(aws.ToString(in.PolicyDocument)); err != nil {
 			return nil, err
 		}
 		if len(p.Versions) >= 5 {

@@ -2,7 +2,6 @@ package iam
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -105,7 +104,7 @@ func (i *IAM) roleOperations(s *wire.Service) {
 	wire.Handle(s, "UpdateAssumeRolePolicy", func(_ context.Context, in *iam.UpdateAssumeRolePolicyInput) (*iam.UpdateAssumeRolePolicyOutput, error) {
 		return nil, i.changeRole(in.RoleName, func(r *role) error {
 			r.Trust = aws.ToString(in.PolicyDocument)
-			return checkDocument(r.Trust)
+			return checkTrust(r.Trust)
 		})
 	})
 	wire.Handle(s, "TagRole", func(_ context.Context, in *iam.TagRoleInput) (*iam.TagRoleOutput, error) {
@@ -129,7 +128,7 @@ func (i *IAM) roleOperations(s *wire.Service) {
 		return &iam.ListRoleTagsOutput{Tags: tags, IsTruncated: more, Marker: next}, err
 	})
 	wire.Handle(s, "PutRolePolicy", func(_ context.Context, in *iam.PutRolePolicyInput) (*iam.PutRolePolicyOutput, error) {
-		if err := checkDocument(aws.ToString(in.PolicyDocument)); err != nil {
+		if err := checkPolicy(aws.ToString(in.PolicyDocument)); err != nil {
 			return nil, err
 		}
 		return nil, i.changeRole(in.RoleName, func(r *role) error {
@@ -241,7 +240,7 @@ var linkedRoles = map[string]string{
 
 func (i *IAM) createRole(_ context.Context, in *iam.CreateRoleInput) (*iam.CreateRoleOutput, error) {
 	name := aws.ToString(in.RoleName)
-	if err := checkDocument(aws.ToString(in.AssumeRolePolicyDocument)); err != nil {
+	if err := checkTrust(aws.ToString(in.AssumeRolePolicyDocument)); err != nil {
 		return nil, err
 	}
 	path := pathOr(in.Path)
@@ -271,13 +270,5 @@ func (i *IAM) changeRole(name *string, change func(*role) error) error {
 		return err
 	}
 	i.roles.Put(r.Name, r)
-	return nil
-}
-
-func checkDocument(doc string) error {
-	var d struct{ Statement json.RawMessage }
-	if err := json.Unmarshal([]byte(doc), &d); err != nil || d.Statement == nil {
-		return wire.Errorf("MalformedPolicyDocument", "This policy contains invalid Json")
-	}
 	return nil
 }
