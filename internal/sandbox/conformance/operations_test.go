@@ -229,7 +229,7 @@ func (w *world) ec2() *network {
 	n.gateway = w.text(do("CreateInternetGateway", in{"TagSpecifications": named("internet-gateway")}), "InternetGateway", "InternetGatewayId")
 	do("AttachInternetGateway", in{"InternetGatewayId": n.gateway, "VpcId": n.vpc})
 	do("DescribeInternetGateways", in{"InternetGatewayIds": []string{n.gateway}})
-	for _, op := range []string{"DescribeEgressOnlyInternetGateways", "DescribeFlowLogs", "DescribeInstances", "DescribeManagedPrefixLists", "DescribeVpcPeeringConnections", "DescribeVpnGateways"} {
+	for _, op := range []string{"DescribeEgressOnlyInternetGateways", "DescribeFlowLogs", "DescribeInstances", "DescribeVpcPeeringConnections", "DescribeVpnGateways"} {
 		do(op, nil)
 	}
 
@@ -242,6 +242,9 @@ func (w *world) ec2() *network {
 	s3, logs := "com.amazonaws.eu-west-1.s3", "com.amazonaws.eu-west-1.logs"
 	do("DescribeVpcEndpointServices", in{"ServiceNames": []string{s3, logs}})
 	do("DescribePrefixLists", filter("prefix-list-name", s3))
+	prefixes := w.text(do("DescribeManagedPrefixLists", filter("prefix-list-name", s3)), "PrefixLists", 0, "PrefixListId")
+	do("GetManagedPrefixListEntries", in{"PrefixListId": prefixes})
+	refuse("InvalidPrefixListID.NotFound", "GetManagedPrefixListEntries", in{"PrefixListId": "pl-0"})
 	gateway := w.text(do("CreateVpcEndpoint", in{"VpcId": n.vpc, "ServiceName": s3, "VpcEndpointType": "Gateway", "RouteTableIds": []string{n.table}, "TagSpecifications": named("vpc-endpoint")}), "VpcEndpoint", "VpcEndpointId")
 	refuse("RouteAlreadyExists", "CreateVpcEndpoint", in{"VpcId": n.vpc, "ServiceName": s3, "VpcEndpointType": "Gateway", "RouteTableIds": []string{n.table}})
 	refuse("InvalidServiceName", "CreateVpcEndpoint", in{"VpcId": n.vpc, "ServiceName": "com.amazonaws.eu-west-1.none"})

@@ -99,6 +99,7 @@ func (x *EC2) Service() *wire.Service {
 	x.interfaceOperations(s)
 	x.aclOperations(s)
 	x.endpointOperations(s)
+	x.prefixListOperations(s)
 	x.tagOperations(s)
 	x.regionOperations(s)
 	return s

@@ -46,19 +46,14 @@ type dnsOptions struct{ DnsRecordIpType string }
 
 type dnsEntry struct{ DnsName, HostedZoneId string }
 
-// The services that an endpoint can lead to, and what their own names resolve to
-// where private DNS is on. Those of the gateway kind have prefix lists.
-var (
-	endpointNames = map[string]string{
-		"ec2": "ec2", "ecr.api": "api.ecr", "ecr.dkr": "*.dkr.ecr", "ecs": "ecs", "ecs-agent": "ecs-a", "ecs-telemetry": "ecs-t",
-		"elasticloadbalancing": "elasticloadbalancing", "kms": "kms", "logs": "logs", "monitoring": "monitoring",
-		"secretsmanager": "secretsmanager", "ssm": "ssm", "ssmmessages": "ssmmessages", "sts": "sts",
-	}
-	gatewayPrefixes = map[string]prefixList{
-		"s3":       {PrefixListId: "pl-6da54004", CidrSet: []string{"52.92.0.0/17", "52.218.0.0/17", "3.5.64.0/21"}},
-		"dynamodb": {PrefixListId: "pl-6fa54006", CidrSet: []string{"52.94.5.0/24", "52.94.24.0/23"}},
-	}
-)
+// The services that an interface endpoint can lead to, and what their own names
+// resolve to where private DNS is on. Gateway endpoints lead to those with
+// prefix lists.
+var endpointNames = map[string]string{
+	"ec2": "ec2", "ecr.api": "api.ecr", "ecr.dkr": "*.dkr.ecr", "ecs": "ecs", "ecs-agent": "ecs-a", "ecs-telemetry": "ecs-t",
+	"elasticloadbalancing": "elasticloadbalancing", "kms": "kms", "logs": "logs", "monitoring": "monitoring",
+	"secretsmanager": "secretsmanager", "ssm": "ssm", "ssmmessages": "ssmmessages", "sts": "sts",
+}
 
 const (
 	interfaceEndpoint = "Interface"
@@ -174,7 +169,6 @@ func (x *EC2) endpointOperations(s *wire.Service) {
 	wire.Handle(s, "ModifyVpcEndpoint", x.modifyVPCEndpoint)
 	wire.Handle(s, "DeleteVpcEndpoints", x.deleteVPCEndpoints)
 	wire.Handle(s, "DescribeVpcEndpointServices", x.describeVPCEndpointServices)
-	wire.Handle(s, "DescribePrefixLists", x.describePrefixLists)
 }
 
 type createVPCEndpointIn struct {
@@ -579,52 +573,4 @@ func (x *EC2) describeVPCEndpointServices(_ context.Context, in *endpointService
 		out.ServiceNameSet = append(out.ServiceNameSet, s.ServiceName)
 	}
 	return out, nil
-}
-
-type prefixList struct {
-	CidrSet        []string
-	PrefixListId   string
-	PrefixListName string
-}
-
-type prefixListsIn struct {
-	DryRun       bool
-	PrefixListId []string
-	Filter       []filter
-	MaxResults   *int
-	NextToken    *string
-}
-
-type prefixListsOut struct {
-	PrefixListSet []prefixList
-	NextToken     *string
-}
-
-var prefixListFilters = filters[prefixList]{
-	"prefix-list-id":   value(func(p prefixList) string { return p.PrefixListId }),
-	"prefix-list-name": value(func(p prefixList) string { return p.PrefixListName }),
-}
-
-// describePrefixLists knows the lists of the services with gateway endpoints.
-func (x *EC2) describePrefixLists(_ context.Context, in *prefixListsIn) (*prefixListsOut, error) {
-	var rows []prefixList
-	for _, short := range []string{"dynamodb", "s3"} {
-		p := gatewayPrefixes[short]
-		p.PrefixListName = x.serviceName(short)
-		rows = append(rows, p)
-	}
-	for _, id := range in.PrefixListId {
-		if !slices.ContainsFunc(rows, func(p prefixList) bool { return p.PrefixListId == id }) {
-			return nil, wire.Errorf("InvalidPrefixListId.NotFound", "The prefix list ID '%s' does not exist", id)
-		}
-	}
-	if len(in.PrefixListId) > 0 {
-		rows = slices.DeleteFunc(rows, func(p prefixList) bool { return !slices.Contains(in.PrefixListId, p.PrefixListId) })
-	}
-	rows, err := sift(rows, in.Filter, prefixListFilters, nil)
-	if err != nil {
-		return nil, err
-	}
-	set, next, err := page(rows, in.MaxResults, in.NextToken)
-	return &prefixListsOut{set, next}, err
 }

@@ -79,9 +79,6 @@ func (x *EC2) regionOperations(s *wire.Service) {
 	wire.Handle(s, "DescribeInstances", nothing[struct {
 		ReservationSet []struct{}
 	}])
-	wire.Handle(s, "DescribeManagedPrefixLists", nothing[struct {
-		PrefixListSet []struct{}
-	}])
 	wire.Handle(s, "DescribeFlowLogs", nothing[struct {
 		FlowLogSet []struct{}
 	}])
@@ -104,7 +101,6 @@ func nothing[Out any](_ context.Context, in *nothingIn) (*Out, error) {
 		code, label string
 	}{
 		{in.InstanceId, "InvalidInstanceID.NotFound", "instance ID"},
-		{in.PrefixListId, "InvalidPrefixListID.NotFound", "prefix list ID"},
 		{in.FlowLogId, "InvalidFlowLogId.NotFound", "flow log ID"},
 		{in.VpcPeeringConnectionId, "InvalidVpcPeeringConnectionID.NotFound", "vpcPeeringConnection ID"},
 		{in.EgressOnlyInternetGatewayId, "InvalidEgressOnlyInternetGatewayId.NotFound", "egress only internet gateway ID"},
@@ -120,7 +116,6 @@ func nothing[Out any](_ context.Context, in *nothingIn) (*Out, error) {
 type nothingIn struct {
 	DryRun                      bool
 	InstanceId                  []string
-	PrefixListId                []string
 	FlowLogId                   []string
 	VpcPeeringConnectionId      []string
 	EgressOnlyInternetGatewayId []string

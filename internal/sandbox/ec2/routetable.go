@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -394,10 +395,11 @@ type routeIn struct {
 }
 
 // destination reads where a route goes, in canonical form.
-func (in *routeIn) destination() (route, error) {
+func (x *EC2) destination(in *routeIn) (route, error) {
 	var r route
 	if in.DestinationPrefixListId != "" {
-		return r, wire.Errorf("InvalidPrefixListID.NotFound", "The prefix list ID '%s' does not exist", in.DestinationPrefixListId)
+		_, err := x.prefixList(in.DestinationPrefixListId, noPrefixList)
+		return r, cmp.Or(err, unsupported("routes to prefix lists, but those of gateway endpoints"))
 	}
 	if (in.DestinationCidrBlock == "") == (in.DestinationIpv6CidrBlock == "") {
 		return r, wire.Errorf("MissingParameter", "The request must contain exactly one of destinationCidrBlock, destinationIpv6CidrBlock and destinationPrefixListId")
@@ -424,7 +426,7 @@ func (in *routeIn) destination() (route, error) {
 
 // route reads a whole route of t, with its target.
 func (x *EC2) route(t routeTable, in *routeIn) (route, error) {
-	r, err := in.destination()
+	r, err := x.destination(in)
 	if err != nil {
 		return r, err
 	}
@@ -505,7 +507,7 @@ func (x *EC2) existingRoute(in *routeIn) (routeTable, int, error) {
 	if err != nil {
 		return t, 0, err
 	}
-	d, err := in.destination()
+	d, err := x.destination(in)
 	if err != nil {
 		return t, 0, err
 	}

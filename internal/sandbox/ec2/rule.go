@@ -215,7 +215,7 @@ func (x *EC2) resolve(g securityGroup, r securityGroupRule, revoked bool) (secur
 	if r.PrefixListId != "" && err == nil {
 		peers++
 		if !revoked {
-			err = wire.Errorf("InvalidPrefixListID.NotFound", "The prefix list ID '%s' does not exist", r.PrefixListId)
+			_, err = x.prefixList(r.PrefixListId, noPrefixList)
 		}
 	}
 	if ref := r.ReferencedGroupInfo; ref != nil && err == nil {
@@ -596,7 +596,18 @@ func (x *EC2) allows(egress bool, groups, peers []string, peerIP string, port in
 		if r.ReferencedGroupInfo != nil {
 			return slices.Contains(peers, r.ReferencedGroupInfo.GroupId)
 		}
-		block, perr := netip.ParsePrefix(r.CidrIpv4 + r.CidrIpv6)
-		return err == nil && perr == nil && block.Contains(ip)
+		return err == nil && slices.ContainsFunc(x.blocks(r), func(s string) bool {
+			block, err := netip.ParsePrefix(s)
+			return err == nil && block.Contains(ip)
+		})
 	})
+}
+
+// blocks returns the addresses that a rule is about, if it names no group.
+func (x *EC2) blocks(r securityGroupRule) []string {
+	if r.PrefixListId != "" {
+		p, _ := x.prefixList(r.PrefixListId, noPrefixList)
+		return p.CidrSet
+	}
+	return []string{r.CidrIpv4 + r.CidrIpv6}
 }
