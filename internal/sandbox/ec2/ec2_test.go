@@ -684,6 +684,33 @@ func TestRules(t *testing.T) {
 	same(t, "left", w.do("DescribeSecurityGroupRules", "Filter.1.Name=group-id", "Filter.1.Value.1="+web).all("securityGroupRuleSet/item/securityGroupRuleId"), ids[1])
 }
 
+// TestPrefixListRule holds that a rule may name the list of a gateway endpoint,
+// that it allows what the list has, and that it can be revoked.
+func TestPrefixListRule(t *testing.T) {
+	w := newWorld(t, "", Fast)
+	g := w.group(w.network().vpc, "tasks")
+	w.do("RevokeSecurityGroupEgress", "GroupId="+g, "IpPermissions.1.IpProtocol=-1", "IpPermissions.1.IpRanges.1.CidrIp=0.0.0.0/0")
+	list := w.do("DescribeManagedPrefixLists", "Filter.1.Name=prefix-list-name", "Filter.1.Value.1=com.amazonaws.eu-west-1.s3").one("prefixListSet/item/prefixListId")
+	rule := []string{"GroupId=" + g, "IpPermissions.1.IpProtocol=tcp", "IpPermissions.1.FromPort=443", "IpPermissions.1.ToPort=443",
+		"IpPermissions.1.PrefixListIds.1.PrefixListId=" + list}
+	w.do("AuthorizeSecurityGroupEgress", rule...)
+	out := w.do("DescribeSecurityGroups", "GroupId.1="+g)
+	same(t, "the list", out.all("securityGroupInfo/item/ipPermissionsEgress/item/prefixListIds/item/prefixListId"), list)
+	w.locked(func(x *EC2) {
+		if !x.PermitsOut([]string{g}, nil, "52.218.0.1", 443) || x.PermitsOut([]string{g}, nil, "52.94.5.1", 443) {
+			t.Error("PermitsOut does not follow the prefix list")
+		}
+	})
+	w.do("RevokeSecurityGroupEgress", rule...)
+}
+
+// TestDetachFromDeletedVPC: the provider takes Gateway.NotAttached for done.
+func TestDetachFromDeletedVPC(t *testing.T) {
+	w := newWorld(t, "", Fast)
+	gateway := w.do("CreateInternetGateway").one("internetGateway/internetGatewayId")
+	w.refused("Gateway.NotAttached", "resource "+gateway+" is not attached to network vpc-0", "DetachInternetGateway", "InternetGatewayId="+gateway, "VpcId=vpc-0")
+}
+
 func TestRuleLimit(t *testing.T) {
 	w := newWorld(t, "", Fast)
 	g := w.group(w.network().vpc, "web")

@@ -2,6 +2,7 @@ package ec2
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"workshop/internal/sandbox/account"
@@ -123,14 +124,16 @@ func (x *EC2) attachInternetGateway(_ context.Context, in *internetGatewayIn) (*
 }
 
 // detachInternetGateway takes the gateway from a VPC in which nothing has a
-// public address any more.
+// public address any more. Of a VPC that is gone it says that the gateway is not
+// attached, which Terraform's AWS provider waits for when it deletes an attachment.
 func (x *EC2) detachInternetGateway(_ context.Context, in *internetGatewayIn) (*done, error) {
 	g, v, err := x.gatewayAndVPC(in)
+	var e *wire.Error
+	if errors.As(err, &e) && e.Code == "InvalidVpcID.NotFound" || err == nil && !g.attached(v.VpcId) {
+		return nil, wire.Errorf("Gateway.NotAttached", "resource %s is not attached to network %s", g.InternetGatewayId, in.VpcId)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if !g.attached(v.VpcId) {
-		return nil, wire.Errorf("Gateway.NotAttached", "resource %s is not attached to network %s", g.InternetGatewayId, v.VpcId)
 	}
 	if x.interfaces.any(func(n networkInterface) bool { return n.VpcId == v.VpcId && n.Association != nil }) {
 		return nil, wire.Errorf("DependencyViolation", "Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.", v.VpcId)
