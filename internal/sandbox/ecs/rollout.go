@@ -286,8 +286,9 @@ func (e *ECS) countRollout(s *service, d *types.ServiceDeployment) {
 		}
 	}
 	for _, dep := range s.Deployments {
-		if dep.Record == *d.ServiceDeploymentArn && d.FinishedAt == nil && d.DeploymentCircuitBreaker != nil {
-			b := *d.DeploymentCircuitBreaker
+		// A rollback keeps the number of failures that it began with.
+		if b := d.DeploymentCircuitBreaker; dep.Record == *d.ServiceDeploymentArn && b != nil && b.Status == types.ServiceDeploymentRollbackMonitorsStatusMonitoring {
+			b := *b
 			b.FailureCount = dep.Failed
 			d.DeploymentCircuitBreaker = &b
 		}

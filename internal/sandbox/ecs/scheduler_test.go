@@ -204,6 +204,10 @@ func TestCircuitBreakerRollsBack(t *testing.T) {
 		if *good.Id != *before.Deployments[0].Id || *good.RolloutStateReason != "ECS deployment circuit breaker: rolling back to deploymentId "+*good.Id {
 			t.Errorf("primary = %v, %s", deployments(s), *good.RolloutStateReason)
 		}
+		record := must(w, w.describeServiceDeployments, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{*s.CurrentServiceDeployment}}).ServiceDeployments[0]
+		if b := record.DeploymentCircuitBreaker; b.FailureCount < 3 || b.Status != types.ServiceDeploymentRollbackMonitorsStatusTriggered || record.Status != types.ServiceDeploymentStatusRollbackInProgress {
+			t.Errorf("while it goes back: %s, %d failures, %s", record.Status, b.FailureCount, b.Status)
+		}
 		if r := *s.Deployments[1].RolloutStateReason; r != "ECS deployment circuit breaker: tasks failed to start." {
 			t.Errorf("reason = %s", r)
 		}

@@ -274,10 +274,12 @@ func (x *ELB) describeBalancers(_ context.Context, in *elb.DescribeLoadBalancers
 			byName[b.name()], byName[arn] = true, true
 		}
 	}
-	for _, n := range append(slices.Clone(in.Names), in.LoadBalancerArns...) {
-		if !byName[n] {
-			return nil, wire.Errorf("LoadBalancerNotFound", "One or more load balancers not found")
-		}
+	missing := slices.DeleteFunc(append(slices.Clone(in.Names), in.LoadBalancerArns...), func(n string) bool { return byName[n] })
+	switch {
+	case len(missing) > 0 && len(in.Names) > 0:
+		return nil, wire.Errorf("LoadBalancerNotFound", "Load balancers '[%s]' not found", strings.Join(missing, ", "))
+	case len(missing) > 0:
+		return nil, wire.Errorf("LoadBalancerNotFound", "One or more load balancers not found")
 	}
 	items, next, err := page(all, in.Marker, in.PageSize)
 	return &elb.DescribeLoadBalancersOutput{LoadBalancers: items, NextMarker: next}, err

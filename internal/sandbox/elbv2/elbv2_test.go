@@ -411,7 +411,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	var nf *types.LoadBalancerNotFoundException
-	if _, err := s.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"none"}}); !errors.As(err, &nf) || nf.ErrorMessage() != "One or more load balancers not found" {
+	if _, err := s.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"none"}}); !errors.As(err, &nf) || nf.ErrorMessage() != "Load balancers '[none]' not found" { // what Terraform's users quote
 		t.Errorf("error %v", err)
 	}
 	if tags := must(s.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: []string{*lb.LoadBalancerArn}}))(t); len(tags.TagDescriptions[0].Tags) != 0 {
