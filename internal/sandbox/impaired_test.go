@@ -66,7 +66,7 @@ func TestFullDisk(t *testing.T) {
 			}
 
 			d.Fail(failure, 0, 20)
-			_, role := iam.NewFromConfig(cfg).CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("r"), AssumeRolePolicyDocument: aws.String(`{"Statement":[]}`)})
+			_, role := iam.NewFromConfig(cfg).CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("r"), AssumeRolePolicyDocument: aws.String(`{"Statement":{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}}`)})
 			for name, err := range map[string]error{"JSON": cluster("refused"), "query": role, "logs": group("refused")} {
 				var api smithy.APIError
 				var res interface{ HTTPStatusCode() int }

@@ -74,7 +74,7 @@ func neighbours(t *testing.T, cfg aws.Config) int {
 			role, err := b.c.iam.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &unique, Tags: iamTags,
 				AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"scheduler.amazonaws.com"}}]}`)})
 			b.must(err)
-			_, err = b.c.iam.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: &unique, PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`), Tags: iamTags})
+			_, err = b.c.iam.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: &unique, PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"logs:*","Resource":"*"}}`), Tags: iamTags})
 			b.must(err)
 			_, err = b.c.alarms.PutMetricAlarm(ctx, &cloudwatch.PutMetricAlarmInput{AlarmName: &unique, Namespace: aws.String("x"), MetricName: aws.String("x"), Tags: alarmTags,
 				Statistic: cloudwatchtypes.StatisticAverage, Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(90), ComparisonOperator: cloudwatchtypes.ComparisonOperatorGreaterThanThreshold})

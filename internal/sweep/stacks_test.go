@@ -76,7 +76,7 @@ func TestEverything(t *testing.T) {
 	}
 
 	// Roles belong to no Region: theirs may be another's.
-	_, err = ann.c.iam.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("shop-abroad"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[]}`),
+	_, err = ann.c.iam.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("shop-abroad"), AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}}`),
 		Tags: []iamtypes.Tag{{Key: aws.String(WorkshopTag), Value: aws.String(Workshop)}, {Key: aws.String(Tag), Value: aws.String("abroad")}}})
 	ann.must(err)
 	a, err = Everything(t.Context(), cfg, Filter{Name: "shop"})

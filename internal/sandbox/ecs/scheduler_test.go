@@ -335,14 +335,14 @@ func TestUnhealthyTasksServeUntilTheyAreReplaced(t *testing.T) {
 		w.until("steady", steady)
 		before := len(story(w.describe()))
 		w.unhealthyNow()
-		for range 600 {
+		for range 120 {
 			if s := w.describe(); s.RunningCount < 2 {
 				t.Fatalf("%d running:\n%s", s.RunningCount, strings.Join(story(s)[before:], "\n"))
 			}
 			if n := w.inState("healthy") + w.inState("unhealthy"); n < 2 {
 				t.Fatalf("%d targets answer:\n%s", n, strings.Join(story(w.describe())[before:], "\n"))
 			}
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(500 * time.Millisecond)
 		}
 		unhealthy := "(service web) (task T) (port 9898) is unhealthy in (target-group " + group + ") due to (reason Health checks failed with these codes: [503])."
 		want := []string{
@@ -370,12 +370,12 @@ func TestUnhealthyTasksWithoutRoom(t *testing.T) {
 		w.until("steady", steady)
 		before := w.list("")
 		w.unhealthyNow()
-		for range 900 {
+		for range 180 {
 			s := w.describe()
 			if n := s.RunningCount + s.PendingCount; n < 1 || n > 2 {
 				t.Fatalf("%d tasks:\n%s", n, strings.Join(story(s), "\n"))
 			}
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(500 * time.Millisecond)
 		}
 		for _, task := range w.list("") {
 			if slices.ContainsFunc(before, func(o types.Task) bool { return *o.TaskArn == *task.TaskArn }) || *task.LastStatus != running {

@@ -115,17 +115,17 @@ except ClientError as e:
 trust = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}]})
 for i in range(3):
     iam.create_role(RoleName=f"r{i}", AssumeRolePolicyDocument=trust, Tags=TAGS + [{"Key": "a", "Value": "b"}])
-    iam.put_role_policy(RoleName="r0", PolicyName=f"p{i}", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
+    iam.put_role_policy(RoleName="r0", PolicyName=f"p{i}", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}}))
 wait("iam", "role_exists", RoleName="r0")
 role = iam.get_role(RoleName="r0")["Role"]
 check(role["AssumeRolePolicyDocument"]["Version"] == "2012-10-17", "the trust policy does not decode:", role)
 check(isinstance(role["CreateDate"], datetime.datetime), "a role's date:", role["CreateDate"])
-policies = [iam.create_policy(PolicyName=f"p{i}", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}), Tags=TAGS + [{"Key": "a", "Value": "b"}])["Policy"]["Arn"] for i in range(3)]
+policies = [iam.create_policy(PolicyName=f"p{i}", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}}), Tags=TAGS + [{"Key": "a", "Value": "b"}])["Policy"]["Arn"] for i in range(3)]
 wait("iam", "policy_exists", PolicyArn=policies[0])
 for p in policies:
     for r in ("r0", "r1"):
         iam.attach_role_policy(RoleName=r, PolicyArn=p)
-iam.create_policy_version(PolicyArn=policies[0], PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
+iam.create_policy_version(PolicyArn=policies[0], PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}}))
 refused("NoSuchEntity", iam.get_role, RoleName="none")
 try:
     iam.get_role(RoleName="none")
