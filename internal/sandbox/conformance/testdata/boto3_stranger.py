@@ -255,6 +255,7 @@ arguments = {
     "GetTagValues": {"Key": "Workshop"},
     "GetMetricData": {"MetricDataQueries": query, **window},
     "DescribeAlarmHistory": {"AlarmName": "a0"},
+    "GetManagedPrefixListEntries": {"PrefixListId": client["ec2"].describe_prefix_lists()["PrefixLists"][0]["PrefixListId"]},
     "DescribeSecurityGroupReferences": {"GroupId": groups[:1]},
 }
 
