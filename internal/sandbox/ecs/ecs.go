@@ -52,6 +52,9 @@ type Targets interface {
 	// TargetHealth's state is "" for a target that is not registered.
 	TargetHealth(targetGroupARN, ip string, port int) (state, reason, description string)
 	TargetGroup(arn string) (TargetGroup, bool)
+	// Weights are the target groups that a listener rule forwards to; nil where it does not.
+	Weights(rule string) map[string]int32
+	SetWeights(rule string, weights map[string]int32) error
 }
 
 // Backends takes the real address behind a modelled one. It needs no lock.

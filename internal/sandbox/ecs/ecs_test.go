@@ -66,12 +66,14 @@ type targets struct {
 	since     map[string]time.Time
 	draining  map[string]time.Time
 	unhealthy func(ip string) bool
+	in        map[string]string           // target groups by address
+	weights   map[string]map[string]int32 // of the listener rules that there are
 }
 
 const group = "arn:aws:elasticloadbalancing:eu-west-1:000000000000:targetgroup/web/1"
 
-func (g *targets) RegisterIP(_, _, ip string, _ int, _ string) error {
-	g.since[ip] = time.Now()
+func (g *targets) RegisterIP(arn, _, ip string, _ int, _ string) error {
+	g.since[ip], g.in[ip] = time.Now(), arn
 	delete(g.draining, ip)
 	return nil
 }
@@ -100,10 +102,19 @@ func (g *targets) TargetGroup(arn string) (TargetGroup, bool) {
 	return TargetGroup{Type: "ip", LoadBalancers: []string{"lb"}}, strings.HasPrefix(arn, group)
 }
 
+func (g *targets) Weights(rule string) map[string]int32 { return g.weights[rule] }
+func (g *targets) SetWeights(rule string, weights map[string]int32) error {
+	if g.weights[rule] == nil {
+		return wire.Errorf("RuleNotFound", "One or more rules not found")
+	}
+	g.weights[rule] = weights
+	return nil
+}
+
 type roles struct{ missing bool }
 
 func (r *roles) Role(arn string) (iam.RoleInfo, bool) {
-	return iam.RoleInfo{ARN: arn, Trust: `{"Principal":{"Service":"ecs-tasks.amazonaws.com"}}`}, !r.missing
+	return iam.RoleInfo{ARN: arn, Trust: `{"Principal":{"Service":["ecs-tasks.amazonaws.com","ecs.amazonaws.com"]}}`}, !r.missing
 }
 
 // sink is a CloudWatch with the group /ecs/web.
@@ -244,7 +255,7 @@ func open(t testing.TB, st *store.Store) *world {
 	a := &account.Account{Region: "eu-west-1", Store: st, Now: time.Now}
 	w := &world{
 		t: t, network: &network{interfaces: map[string]bool{}}, roles: &roles{},
-		targets: &targets{since: map[string]time.Time{}, draining: map[string]time.Time{}},
+		targets: &targets{since: map[string]time.Time{}, draining: map[string]time.Time{}, in: map[string]string{}, weights: map[string]map[string]int32{}},
 		machine: &machine{runs: map[*fake]bool{}},
 	}
 	w.logs = &sink{lines: map[string][]string{}}

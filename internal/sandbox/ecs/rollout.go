@@ -62,7 +62,7 @@ func (e *ECS) stopServiceDeployment(_ context.Context, in *ecs.StopServiceDeploy
 	if in.StopType != types.StopServiceDeploymentStopTypeAbort {
 		p := &pass{ECS: e, now: now, service: s}
 		p.event("(service %s) rolling back to deployment %s.", s.Name, s.Deployments[i].ID)
-		s.rollBack(i, "ECS deployment "+s.Deployments[i].ID+" in progress.", now)
+		p.rollBack(i, "ECS deployment "+s.Deployments[i].ID+" in progress.")
 	}
 	e.services.Put(s.ARN, s)
 	e.changed()
@@ -129,7 +129,7 @@ func (e *ECS) startRollout(s *service, d deployment, now time.Time) string {
 			TaskDefinition: aws.String(d.Revision.TaskDefinition), LaunchType: d.Revision.LaunchType, CapacityProviderStrategy: d.Revision.Providers,
 			LoadBalancers: d.Revision.LoadBalancers, ServiceRegistries: d.Revision.Registries, NetworkConfiguration: d.Revision.Network,
 			ServiceConnectConfiguration: d.Revision.Connect, VolumeConfigurations: d.Revision.Volumes,
-			ContainerImages: []types.ContainerImage{}, CreatedAt: aws.Time(now),
+			ContainerImages: []types.ContainerImage{}, CreatedAt: aws.Time(now), ResolvedConfiguration: resolved(d),
 		},
 	}
 	r.Revision.PlatformVersion, r.Revision.PlatformFamily = d.Revision.platform()
@@ -188,6 +188,9 @@ func (e *ECS) endRollout(arn string, status types.ServiceDeploymentStatus, reaso
 	r.Deployment.Status, r.Deployment.UpdatedAt, r.Deployment.FinishedAt = status, aws.Time(now), aws.Time(now)
 	if reason != "" {
 		r.Deployment.StatusReason = aws.String(reason)
+	}
+	if shifts(*r.Deployment.DeploymentConfiguration) {
+		r.Deployment.LifecycleStage = types.ServiceDeploymentLifecycleStageCleanUp
 	}
 	if b := r.Deployment.DeploymentCircuitBreaker; b != nil && b.Status == types.ServiceDeploymentRollbackMonitorsStatusMonitoring {
 		c := *b
@@ -285,6 +288,13 @@ func (e *ECS) countRollout(s *service, d *types.ServiceDeployment) {
 			fill(&d.SourceServiceRevisions[i])
 		}
 	}
+	for _, dep := range s.Deployments {
+		for i := range d.SourceServiceRevisions {
+			dep.showWeights(e.revisionARN(s, dep), &d.SourceServiceRevisions[i])
+		}
+		dep.showWeights(e.revisionARN(s, dep), &target)
+	}
+	d.LifecycleStage = s.Deployments[0].Stage
 	for _, dep := range s.Deployments {
 		// A rollback keeps the number of failures that it began with.
 		if b := d.DeploymentCircuitBreaker; dep.Record == *d.ServiceDeploymentArn && b != nil && b.Status == types.ServiceDeploymentRollbackMonitorsStatusMonitoring {

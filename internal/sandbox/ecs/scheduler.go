@@ -101,6 +101,7 @@ func (p *pass) run() time.Time {
 	p.drain()
 	p.countFailures()
 	p.breakCircuit()
+	p.shift()
 	replaced := p.stopUnhealthy()
 	p.shrink()
 	p.grow(replaced)
@@ -480,20 +481,22 @@ func (p *pass) breakCircuit() {
 	p.tripRollout(d.Record, d.Failed, types.ServiceDeploymentStatusRollbackInProgress, p.revisionARN(s, good),
 		"Service deployment rolled back because the circuit breaker threshold was exceeded.", p.now)
 	p.event("(service %s) rolling back to deployment %s.", s.Name, good.ID)
-	s.rollBack(i, "ECS deployment circuit breaker: rolling back to deploymentId "+good.ID, p.now)
+	p.rollBack(i, "ECS deployment circuit breaker: rolling back to deploymentId "+good.ID)
 }
 
-// rollBack has the completed deployment i take the lead again, under its own id;
-// the record that is open is the one of the deployment that it goes back from.
-// s must be a copy.
-func (s *service) rollBack(i int, reason string, now time.Time) {
+// rollBack has the completed deployment i take the lead again, under its own id, with
+// all the traffic; the record that is open is the one of the deployment that it goes
+// back from.
+func (p *pass) rollBack(i int, reason string) {
+	s := p.service
 	good := s.Deployments[i]
-	good.Status, good.Rollout, good.Updated, good.Failed, good.Exceeded = primary, types.DeploymentRolloutStateInProgress, now, 0, time.Time{}
+	good.Status, good.Rollout, good.Updated, good.Failed, good.Exceeded = primary, types.DeploymentRolloutStateInProgress, p.now, 0, time.Time{}
 	good.Reason, good.Record = reason, s.Deployments[0].Record
 	rest := slices.Delete(slices.Clone(s.Deployments), i, i+1)
 	rest[0].Status = active
 	s.Deployments = append([]deployment{good}, rest...)
 	s.Failures, s.Retry, s.Impaired = 0, time.Time{}, false
+	p.takeBack()
 }
 
 // reportStopped says which running tasks the scheduler stopped. Their connections may
@@ -517,6 +520,9 @@ func (p *pass) bounds() (least, most int) {
 	c, n := p.service.Configuration, int(p.service.Desired)
 	least = (n*int(aws.ToInt32(c.MinimumHealthyPercent)) + 99) / 100
 	most = n * int(aws.ToInt32(c.MaximumPercent)) / 100
+	if p.primary().Stage != "" && len(p.service.Deployments) > 1 {
+		most += n // the old tasks stay
+	}
 	return least, most
 }
 
@@ -570,7 +576,9 @@ func (p *pass) shrink() {
 		gone = append(gone, victims...)
 	}
 	// Until the new tasks stand on their feet the old ones carry the service.
-	if p.primary().Rollout != types.DeploymentRolloutStateFailed || s.Desired == 0 {
+	if p.primary().Stage != "" && s.Status == active {
+		gone = append(gone, p.replaced(old)...)
+	} else if p.primary().Rollout != types.DeploymentRolloutStateFailed || s.Desired == 0 {
 		slices.SortStableFunc(old, func(a, b *task) int { return cmp.Compare(rank(a), rank(b)) })
 		for _, t := range old {
 			if t.Unhealthy != nil {
@@ -681,7 +689,7 @@ func (p *pass) grow(replaced int) {
 		}
 	}
 	need = min(need, max(most, int(s.Desired))-p.live())
-	if need <= 0 {
+	if need <= 0 || d.Stage == types.ServiceDeploymentLifecycleStageReconcileService || d.Stage == types.ServiceDeploymentLifecycleStagePreScaleUp {
 		return
 	}
 	if !d.Revision.onFargate() {
@@ -712,6 +720,9 @@ func (p *pass) grow(replaced int) {
 	for range need {
 		t := p.newTask(s.Cluster, def, d.Revision, mine, p.now)
 		t.Service, t.Deployment = s.ARN, d.ID
+		if d.Targets != nil {
+			t.Targets = d.Targets
+		}
 		t.Task.Group, t.Task.StartedBy = aws.String("service:"+s.Name), aws.String(d.ID)
 		t.Task.EnableExecuteCommand = s.ExecuteCommand
 		t.Task.Tags = s.taskTags(def)
@@ -748,7 +759,7 @@ func (s *service) taskTags(d *definition) []types.Tag {
 // settleRollout says when a deployment is completed and the service steady.
 func (p *pass) settleRollout() {
 	s, d := p.service, p.primary()
-	good := len(p.of(d.ID)) == int(s.Desired)
+	good := len(p.of(d.ID)) == int(s.Desired) && (d.Stage == "" || d.Stage == types.ServiceDeploymentLifecycleStageCleanUp)
 	for _, t := range p.tasks {
 		switch {
 		case t.Deployment != d.ID && t.alive():

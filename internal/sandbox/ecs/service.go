@@ -58,6 +58,13 @@ type deployment struct {
 	Exceeded         time.Time // when these were too many for the circuit breaker
 	Completed        bool      // it was rolled out once: a rollback may return to it
 	Record           string    // ARN of its rollout
+
+	// Where deployments shift traffic:
+	Stage   types.ServiceDeploymentLifecycleStage
+	StageAt time.Time            // when it began, or the last step of the production traffic
+	Step    int                  // steps of the production traffic that are taken
+	Weight  int32                // percent of the production traffic
+	Targets []types.LoadBalancer // those of the revision, with the target group that its tasks go to
 }
 
 func (s *service) edit() *service {
@@ -110,17 +117,14 @@ func (e *ECS) checkTargets(d *definition, balancers []types.LoadBalancer) error 
 	return nil
 }
 
-// rolling returns a deployment configuration with what AWS fills in.
-func rolling(in *types.DeploymentConfiguration) (types.DeploymentConfiguration, error) {
+// configured returns a deployment configuration with what AWS fills in.
+func configured(in *types.DeploymentConfiguration) (types.DeploymentConfiguration, error) {
 	var c types.DeploymentConfiguration
 	if in != nil {
 		c = *in
 	}
 	if c.Strategy == "" {
 		c.Strategy = types.DeploymentStrategyRolling
-	}
-	if c.Strategy != types.DeploymentStrategyRolling {
-		return c, unsupported("The sandbox has rolling deployments only.")
 	}
 	if len(c.LifecycleHooks) > 0 {
 		return c, unsupported("The sandbox calls no lifecycle hooks.")
@@ -218,8 +222,11 @@ func (e *ECS) createService(_ context.Context, in *ecs.CreateServiceInput) (*ecs
 	if in.HealthCheckGracePeriodSeconds != nil && *in.HealthCheckGracePeriodSeconds > 0 && len(in.LoadBalancers) == 0 {
 		return nil, invalid("Health check grace period is only valid for services configured to use load balancers")
 	}
-	configuration, err := rolling(in.DeploymentConfiguration)
+	configuration, err := configured(in.DeploymentConfiguration)
 	if err != nil {
+		return nil, err
+	}
+	if err := e.checkShift(configuration, in.LoadBalancers); err != nil {
 		return nil, err
 	}
 	r.LoadBalancers, r.Registries, r.Connect, r.Volumes = orEmpty(in.LoadBalancers), orEmpty(in.ServiceRegistries), in.ServiceConnectConfiguration, in.VolumeConfigurations
@@ -256,6 +263,7 @@ func (e *ECS) deploy(s *service, r revision, now time.Time) {
 		ID: id, Status: primary, Revision: r, Created: now, Updated: now,
 		Rollout: types.DeploymentRolloutStateInProgress, Reason: "ECS deployment " + id + " in progress.",
 	}
+	e.start(s, &d, now)
 	d.Record = e.startRollout(s, d, now)
 	for i := range s.Deployments {
 		s.Deployments[i].Status = active
@@ -356,7 +364,15 @@ func (e *ECS) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*ecs
 		if c.BakeTimeInMinutes == nil {
 			c.BakeTimeInMinutes = s.Configuration.BakeTimeInMinutes
 		}
-		if s.Configuration, err = rolling(&c); err != nil {
+		if c.Strategy == "" {
+			c.Strategy = s.Configuration.Strategy
+		}
+		if s.Configuration, err = configured(&c); err != nil {
+			return nil, err
+		}
+	}
+	if in.DeploymentConfiguration != nil || in.LoadBalancers != nil {
+		if err := e.checkShift(s.Configuration, r.LoadBalancers); err != nil {
 			return nil, err
 		}
 	}
