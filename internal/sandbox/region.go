@@ -68,13 +68,15 @@ func (s *Sandbox) newRegion(a *account.Account, dir string) (*region, error) {
 		if err != nil {
 			return nil, err
 		}
+		var metrics *cloudwatch.CloudWatch
+		alarms := func(name string) (bool, time.Duration, bool) { return metrics.Alarm(name) }
 		containers, err := ecs.New(a, ecs.Config{
-			Timing: tasks, Network: nw, Targets: targets{lb}, Backends: backends, Logs: lg, Roles: s.roles, Agent: ecs.Processes{Agent: agent},
+			Timing: tasks, Network: nw, Targets: targets{lb}, Alarms: alarms, Backends: backends, Logs: lg, Roles: s.roles, Agent: ecs.Processes{Agent: agent},
 		})
 		if err != nil {
 			return nil, err
 		}
-		metrics, err := cloudwatch.New(a, watching, cloudwatch.Sources{
+		metrics, err = cloudwatch.New(a, watching, cloudwatch.Sources{
 			Containers: containers, Balancers: targets{lb}, Logs: lg, Measure: fargate.Measure,
 		})
 		if err != nil {

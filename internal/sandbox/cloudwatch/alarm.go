@@ -239,6 +239,13 @@ func (c *CloudWatch) AlarmState(name string) types.StateValue {
 	return a.StateValue
 }
 
+// Alarm says whether an alarm is in the state ALARM, and how far back it looks: its period
+// times its evaluation periods. The sandbox's lock must be held.
+func (c *CloudWatch) Alarm(name string) (alarming bool, span time.Duration, ok bool) {
+	a, ok := c.alarms.Get(name)
+	return a.StateValue == types.StateValueAlarm, time.Duration(aws.ToInt32(a.Period)*aws.ToInt32(a.EvaluationPeriods)) * time.Second, ok
+}
+
 func (c *CloudWatch) deleteAlarms(_ context.Context, in *cw.DeleteAlarmsInput) (*cw.DeleteAlarmsOutput, error) {
 	if len(in.AlarmNames) > 100 {
 		return nil, invalid("At most 100 alarms can be deleted at once.")

@@ -57,6 +57,10 @@ type Targets interface {
 	SetWeights(rule string, weights map[string]int32) error
 }
 
+// Alarms tells ECS of a CloudWatch alarm whether it is in the state ALARM, and how far
+// back it looks; ok is false for one that is not there. It needs the sandbox's lock.
+type Alarms func(name string) (alarming bool, span time.Duration, ok bool)
+
 // Backends takes the real address behind a modelled one. It needs no lock.
 type Backends interface {
 	Set(vpcID, ip string, port int, addr string)
@@ -136,6 +140,7 @@ type ECS struct {
 	timing   Timing
 	network  Network
 	targets  Targets
+	alarms   Alarms
 	backends Backends
 	logs     Logs
 	roles    Roles
@@ -164,6 +169,7 @@ type Config struct {
 	Timing   Timing
 	Network  Network
 	Targets  Targets
+	Alarms   Alarms
 	Backends Backends
 	Logs     Logs
 	Roles    Roles
@@ -173,7 +179,7 @@ type Config struct {
 // New opens ECS's records in the account's store.
 func New(a *account.Account, c Config) (*ECS, error) {
 	e := &ECS{
-		account: a, timing: c.Timing, network: c.Network, targets: c.Targets, backends: c.Backends,
+		account: a, timing: c.Timing, network: c.Network, targets: c.Targets, alarms: c.Alarms, backends: c.Backends,
 		logs: c.Logs, roles: c.Roles, agent: c.Agent,
 		running: map[string]*pod{}, wake: make(chan struct{}, 1),
 	}

@@ -231,6 +231,7 @@ type world struct {
 	machine *machine
 	roles   *roles
 	logs    *sink
+	alarms  map[string]bool // whether they are in the state ALARM; each looks back three minutes
 	stop    context.CancelFunc
 	stopped chan struct{}
 }
@@ -258,16 +259,22 @@ func open(t testing.TB, st *store.Store) *world {
 		targets: &targets{since: map[string]time.Time{}, draining: map[string]time.Time{}, in: map[string]string{}, weights: map[string]map[string]int32{}},
 		machine: &machine{runs: map[*fake]bool{}},
 	}
+	w.alarms = map[string]bool{}
 	w.logs = &sink{lines: map[string][]string{}}
 	var err error
 	w.ECS, err = New(a, Config{
-		Timing: Real, Network: w.network, Targets: w.targets, Backends: &balancer.Backends{},
+		Timing: Real, Network: w.network, Targets: w.targets, Alarms: w.alarm, Backends: &balancer.Backends{},
 		Logs: w.logs, Roles: w.roles, Agent: w.machine,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+func (w *world) alarm(name string) (bool, time.Duration, bool) {
+	off, ok := w.alarms[name]
+	return off, 3 * time.Minute, ok
 }
 
 func (w *world) start() {

@@ -148,6 +148,10 @@ func (e *ECS) startRollout(s *service, d deployment, now time.Time) string {
 		breaker.Status = types.ServiceDeploymentRollbackMonitorsStatusMonitoring
 	}
 	r.Deployment.DeploymentCircuitBreaker = breaker
+	r.Deployment.Alarms = &types.ServiceDeploymentAlarms{Status: types.ServiceDeploymentRollbackMonitorsStatusDisabled}
+	if a := s.Configuration.Alarms; a != nil && a.Enable {
+		r.Deployment.Alarms.Status, r.Deployment.Alarms.AlarmNames = types.ServiceDeploymentRollbackMonitorsStatusMonitoring, a.AlarmNames
+	}
 	e.rollouts.Put(arn, r)
 	e.forgetRollouts(s.ARN)
 	return arn
@@ -197,28 +201,30 @@ func (e *ECS) endRollout(arn string, status types.ServiceDeploymentStatus, reaso
 		c.Status = types.ServiceDeploymentRollbackMonitorsStatusMonitoringComplete
 		r.Deployment.DeploymentCircuitBreaker = &c
 	}
+	if a := r.Deployment.Alarms; a != nil && a.Status == types.ServiceDeploymentRollbackMonitorsStatusMonitoring {
+		c := *a
+		c.Status = types.ServiceDeploymentRollbackMonitorsStatusMonitoringComplete
+		r.Deployment.Alarms = &c
+	}
 	e.rollouts.Put(arn, &r)
 }
 
-// tripRollout notes that the circuit breaker has opened. to is the ARN of the service
-// revision that a rollback goes to.
-func (e *ECS) tripRollout(arn string, failures int32, status types.ServiceDeploymentStatus, to, reason string, now time.Time) {
-	old, ok := e.rollouts.Get(arn)
+// failRollout notes what became of a deployment that is given up. to is the ARN of the
+// service revision that a rollback goes to.
+func (p *pass) failRollout(arn string, f fault, status types.ServiceDeploymentStatus, to, reason string) {
+	old, ok := p.rollouts.Get(arn)
 	if !ok {
 		return
 	}
 	r := *old
-	r.Deployment.Status, r.Deployment.UpdatedAt = status, aws.Time(now)
-	b := *r.Deployment.DeploymentCircuitBreaker
-	b.Status, b.FailureCount = types.ServiceDeploymentRollbackMonitorsStatusTriggered, failures
-	r.Deployment.DeploymentCircuitBreaker = &b
-	r.Deployment.StatusReason = aws.String(reason)
+	r.Deployment.Status, r.Deployment.UpdatedAt, r.Deployment.StatusReason = status, aws.Time(p.now), aws.String(reason)
+	f.note(&r.Deployment)
 	if to != "" {
-		r.Deployment.Rollback = &types.Rollback{Reason: aws.String(reason), StartedAt: aws.Time(now), ServiceRevisionArn: aws.String(to)}
+		r.Deployment.Rollback = &types.Rollback{Reason: aws.String(reason), StartedAt: aws.Time(p.now), ServiceRevisionArn: aws.String(to)}
 	} else {
-		r.Deployment.StoppedAt, r.Deployment.FinishedAt = aws.Time(now), aws.Time(now)
+		r.Deployment.StoppedAt, r.Deployment.FinishedAt = aws.Time(p.now), aws.Time(p.now)
 	}
-	e.rollouts.Put(arn, &r)
+	p.rollouts.Put(arn, &r)
 }
 
 func (e *ECS) listServiceDeployments(_ context.Context, in *ecs.ListServiceDeploymentsInput) (*ecs.ListServiceDeploymentsOutput, error) {
@@ -265,7 +271,9 @@ func (e *ECS) describeServiceDeployments(_ context.Context, in *ecs.DescribeServ
 		if s, ok := e.services.Get(*d.ServiceArn); ok && (d.FinishedAt == nil || len(s.Deployments) > 0 && s.Deployments[0].Record == arn) {
 			e.countRollout(s, &d)
 		}
-		d.Alarms = &types.ServiceDeploymentAlarms{Status: types.ServiceDeploymentRollbackMonitorsStatusDisabled}
+		if d.Alarms == nil { // as in the records of earlier versions of the sandbox
+			d.Alarms = &types.ServiceDeploymentAlarms{Status: types.ServiceDeploymentRollbackMonitorsStatusDisabled}
+		}
 		out.ServiceDeployments = append(out.ServiceDeployments, d)
 	}
 	return out, nil

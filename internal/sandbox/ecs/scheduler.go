@@ -101,6 +101,7 @@ func (p *pass) run() time.Time {
 	p.drain()
 	p.countFailures()
 	p.breakCircuit()
+	p.watchAlarms()
 	p.shift()
 	replaced := p.stopUnhealthy()
 	p.shrink()
@@ -465,23 +466,48 @@ func (p *pass) breakCircuit() {
 		p.again(at)
 		return
 	}
-	const failed = "ECS deployment circuit breaker: tasks failed to start."
-	d.Rollout, d.Reason, d.Updated = types.DeploymentRolloutStateFailed, failed, p.now
-	p.event("(service %s) (deployment %s) deployment failed: tasks failed to start.", s.Name, d.ID)
+	p.giveUp(fault{
+		event: "tasks failed to start.", reason: "ECS deployment circuit breaker: tasks failed to start.",
+		returns:  "ECS deployment circuit breaker: rolling back to deploymentId ",
+		recorded: "Service deployment rolled back because the circuit breaker threshold was exceeded.",
+		back:     s.Configuration.DeploymentCircuitBreaker.Rollback,
+		note: func(d *types.ServiceDeployment) {
+			b := *d.DeploymentCircuitBreaker
+			b.Status, b.FailureCount = types.ServiceDeploymentRollbackMonitorsStatusTriggered, p.primary().Failed
+			d.DeploymentCircuitBreaker = &b
+		},
+	})
+}
+
+// fault is why a deployment is given up, in ECS's words.
+type fault struct {
+	event    string // after "deployment failed: "
+	reason   string // of the rollout state of what failed
+	returns  string // of what the service goes back to, before its id
+	recorded string // status reason of the service deployment that is rolled back
+	back     bool   // a rollback is asked for
+	note     func(*types.ServiceDeployment)
+}
+
+// giveUp fails the primary deployment, and goes back to the last one that was completed
+// where that is asked for.
+func (p *pass) giveUp(f fault) {
+	s, d := p.service, p.primary()
+	d.Rollout, d.Reason, d.Updated, p.dirty = types.DeploymentRolloutStateFailed, f.reason, p.now, true
+	p.event("(service %s) (deployment %s) deployment failed: %s", s.Name, d.ID, f.event)
 	i := slices.IndexFunc(s.Deployments, func(d deployment) bool { return d.Completed })
 	switch {
-	case !s.Configuration.DeploymentCircuitBreaker.Rollback:
-		p.tripRollout(d.Record, d.Failed, types.ServiceDeploymentStatusStopped, "", failed, p.now)
+	case !f.back:
+		p.failRollout(d.Record, f, types.ServiceDeploymentStatusStopped, "", f.reason)
 		return
 	case i <= 0:
-		p.tripRollout(d.Record, d.Failed, types.ServiceDeploymentStatusRollbackFailed, "", "No rollback candidate was found to run the rollback.", p.now)
+		p.failRollout(d.Record, f, types.ServiceDeploymentStatusRollbackFailed, "", "No rollback candidate was found to run the rollback.")
 		return
 	}
 	good := s.Deployments[i]
-	p.tripRollout(d.Record, d.Failed, types.ServiceDeploymentStatusRollbackInProgress, p.revisionARN(s, good),
-		"Service deployment rolled back because the circuit breaker threshold was exceeded.", p.now)
+	p.failRollout(d.Record, f, types.ServiceDeploymentStatusRollbackInProgress, p.revisionARN(s, good), f.recorded)
 	p.event("(service %s) rolling back to deployment %s.", s.Name, good.ID)
-	p.rollBack(i, "ECS deployment circuit breaker: rolling back to deploymentId "+good.ID)
+	p.rollBack(i, f.returns+good.ID)
 }
 
 // rollBack has the completed deployment i take the lead again, under its own id, with
@@ -781,6 +807,9 @@ func (p *pass) settleRollout() {
 		return
 	}
 	if d.Rollout == types.DeploymentRolloutStateInProgress {
+		if p.bakes(d) {
+			return
+		}
 		d.Rollout, d.Completed, d.Updated = types.DeploymentRolloutStateCompleted, true, p.now
 		d.Reason = fmt.Sprintf("ECS deployment %s completed.", d.ID)
 		d.Failed = 0

@@ -58,6 +58,8 @@ type deployment struct {
 	Exceeded         time.Time // when these were too many for the circuit breaker
 	Completed        bool      // it was rolled out once: a rollback may return to it
 	Record           string    // ARN of its rollout
+	Scaled           time.Time // when only its tasks were left, all of them healthy, where alarms are watched
+	Muted            []string  // alarms that are not watched, since they went off before
 
 	// Where deployments shift traffic:
 	Stage   types.ServiceDeploymentLifecycleStage
@@ -264,6 +266,7 @@ func (e *ECS) deploy(s *service, r revision, now time.Time) {
 		Rollout: types.DeploymentRolloutStateInProgress, Reason: "ECS deployment " + id + " in progress.",
 	}
 	e.start(s, &d, now)
+	d.Muted = e.alarming(s)
 	d.Record = e.startRollout(s, d, now)
 	for i := range s.Deployments {
 		s.Deployments[i].Status = active
