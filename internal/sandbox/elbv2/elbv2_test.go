@@ -526,6 +526,57 @@ func TestWeightedForward(t *testing.T) {
 	}
 }
 
+// SetWeights is what ECS calls. It takes a listener's default rule too, keeps the rule's
+// other settings, and says like ModifyRule what cannot be.
+func TestSetWeights(t *testing.T) {
+	s := newSite(t)
+	lb, blue, green := s.balancer("web"), s.group("blue"), s.group("green")
+	l := s.listener(*lb.LoadBalancerArn, *blue.TargetGroupArn, 80)
+	r := must(s.CreateRule(t.Context(), &elb.CreateRuleInput{
+		ListenerArn: l.ListenerArn, Priority: aws.Int32(7), Conditions: []types.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{"/x"}}},
+		Actions: []types.Action{{Type: "forward", ForwardConfig: &types.ForwardActionConfig{
+			TargetGroups:                []types.TargetGroupTuple{{TargetGroupArn: blue.TargetGroupArn}},
+			TargetGroupStickinessConfig: &types.TargetGroupStickinessConfig{Enabled: aws.Bool(true), DurationSeconds: aws.Int32(60)},
+		}}},
+	}))(t).Rules[0]
+	fixed := must(s.CreateRule(t.Context(), &elb.CreateRuleInput{
+		ListenerArn: l.ListenerArn, Priority: aws.Int32(8), Conditions: r.Conditions,
+		Actions: []types.Action{{Type: "fixed-response", FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("204")}}},
+	}))(t).Rules[0]
+	locked := func(f func() error) error {
+		s.account.Store.Lock()
+		defer s.account.Store.Unlock()
+		return f()
+	}
+	weights := map[string]int32{*blue.TargetGroupArn: 30, *green.TargetGroupArn: 70}
+	all := must(s.DescribeRules(t.Context(), &elb.DescribeRulesInput{ListenerArn: l.ListenerArn}))(t).Rules
+	byDefault := all[len(all)-1]
+	for _, arn := range []string{*r.RuleArn, *byDefault.RuleArn} {
+		if err := locked(func() error { return s.service.SetWeights(arn, weights) }); err != nil {
+			t.Fatal(err)
+		}
+		got := must(s.DescribeRules(t.Context(), &elb.DescribeRulesInput{RuleArns: []string{arn}}))(t).Rules[0]
+		config := got.Actions[0].ForwardConfig
+		if len(config.TargetGroups) != 2 || *config.TargetGroups[0].TargetGroupArn != *blue.TargetGroupArn || *config.TargetGroups[0].Weight != 30 || *config.TargetGroups[1].Weight != 70 || got.Actions[0].TargetGroupArn != nil {
+			t.Errorf("%s forwards to %+v", arn, config.TargetGroups)
+		}
+		if sticky := config.TargetGroupStickinessConfig; arn == *r.RuleArn && (!*sticky.Enabled || *sticky.DurationSeconds != 60 || *got.Priority != "7") {
+			t.Errorf("the rule has lost %+v, priority %s", sticky, *got.Priority)
+		}
+	}
+	for _, c := range []struct{ arn, code string }{{*r.RuleArn + "0", "RuleNotFound"}, {*fixed.RuleArn, "InvalidLoadBalancerAction"}} {
+		if err := locked(func() error { return s.service.SetWeights(c.arn, weights) }); code(err) != c.code {
+			t.Errorf("%s: %v", c.arn, err)
+		}
+		_ = locked(func() error {
+			if got := s.service.Weights(c.arn); got != nil {
+				t.Errorf("%s has weights %v", c.arn, got)
+			}
+			return nil
+		})
+	}
+}
+
 func TestSecurityGroupKeepsBalancerOut(t *testing.T) {
 	s := newSite(t)
 	lb, tg := s.balancer("web"), s.group("app")
