@@ -111,6 +111,7 @@ func invalid(format string, args ...any) error {
 // Service returns the API.
 func (s *AutoScaling) Service() *wire.Service {
 	w := &wire.Service{Name: "application-autoscaling", Protocol: wire.JSON, Target: "AnyScaleFrontendService", Casing: wire.Pascal}
+	w.Refuse("ValidationException", "PutScalingPolicy", "PredictiveScalingPolicyConfiguration")
 	wire.Handle(w, "RegisterScalableTarget", s.register)
 	wire.Handle(w, "DescribeScalableTargets", s.describeTargets)
 	wire.Handle(w, "DeregisterScalableTarget", s.deregister)

@@ -94,6 +94,9 @@ func (c *CloudWatch) Service() *wire.Service {
 	}
 	c.dataOperations(s)
 	c.alarmOperations(s)
+	s.Refuse("InvalidParameterValue", "PutMetricAlarm", "EvaluationCriteria", "EvaluationInterval", "ThresholdMetricId")
+	s.Refuse("InvalidParameterValue", "PutMetricData", "EntityMetricData")
+	s.Refuse("InvalidParameterValue", "GetMetricData", "LabelOptions")
 	return s
 }
 

@@ -113,6 +113,7 @@ type addressIn struct {
 	NetworkInterfaceId string
 	InstanceId         string
 	AllowReassociation bool
+	NetworkBorderGroup string // there is one
 }
 
 // address finds an address by its allocation or by itself.

@@ -212,8 +212,8 @@ func (x *EC2) createVPCEndpoint(_ context.Context, in *createVPCEndpointIn) (*vp
 		State: "pending", PolicyDocument: cmp.Or(in.PolicyDocument, everything), IpAddressType: "ipv4", CreationTimestamp: now,
 		OwnerId: account.ID, ServiceRegion: x.account.Region, Due: now.Add(x.timing.EndpointCreation), ClientToken: in.ClientToken, Label: account.Hex(8),
 	}
-	if in.IpAddressType != "" && in.IpAddressType != "ipv4" {
-		return nil, unsupported("IPv6")
+	if err := onlyIPv4(in.IpAddressType, in.DnsOptions); err != nil {
+		return nil, err
 	}
 	short := x.shortName(in.ServiceName)
 	_, hasInterface := endpointNames[short]
@@ -249,6 +249,14 @@ func (x *EC2) createVPCEndpoint(_ context.Context, in *createVPCEndpointIn) (*vp
 		return nil, err
 	}
 	return &vpcEndpointOut{x.endpoints.create(e, tags), in.ClientToken}, nil
+}
+
+// onlyIPv4 refuses endpoints with IPv6.
+func onlyIPv4(addresses string, dns *dnsOptions) error {
+	if addresses != "" && addresses != "ipv4" || dns != nil && dns.DnsRecordIpType != "" && dns.DnsRecordIpType != "ipv4" {
+		return unsupported("IPv6")
+	}
+	return nil
 }
 
 // endpointChange is what an endpoint gets and loses.
@@ -435,6 +443,9 @@ func (x *EC2) modifyVPCEndpoint(_ context.Context, in *modifyVPCEndpointIn) (*ac
 	}
 	if e.State != "available" {
 		return nil, wire.Errorf("IncorrectState", "The endpoint %s is in the state %s.", e.VpcEndpointId, e.State)
+	}
+	if err := onlyIPv4(in.IpAddressType, in.DnsOptions); err != nil {
+		return nil, err
 	}
 	switch {
 	case in.ResetPolicy:

@@ -34,7 +34,8 @@ type networkInterface struct {
 	GroupSet              []groupIdentifier
 	Attachment            *attachment
 	Association           *association
-	TagSet                []tag `json:"-"`
+	ClientToken           string `wire:"-"`
+	TagSet                []tag  `json:"-"`
 }
 
 type privateAddress struct {
@@ -348,6 +349,7 @@ func (x *EC2) interfaceOperations(s *wire.Service) {
 
 type createInterfaceIn struct {
 	DryRun             bool
+	ClientToken        string
 	SubnetId           string
 	Description        string
 	PrivateIpAddress   string
@@ -360,12 +362,20 @@ type createInterfaceIn struct {
 	TagSpecification               []tagSpecification
 }
 
-type interfaceOut struct{ NetworkInterface networkInterface }
+type interfaceOut struct {
+	NetworkInterface networkInterface
+	ClientToken      string
+}
 
 func (x *EC2) createNetworkInterface(_ context.Context, in *createInterfaceIn) (*interfaceOut, error) {
 	tags, err := specified("network-interface", in.TagSpecification)
 	if err != nil {
 		return nil, err
+	}
+	for _, n := range x.interfaces.All() {
+		if in.ClientToken != "" && n.ClientToken == in.ClientToken {
+			return &interfaceOut{x.interfaces.view(n), in.ClientToken}, nil
+		}
 	}
 	wanted := in.PrivateIpAddress
 	if len(in.PrivateIpAddresses) == 1 && wanted == "" {
@@ -377,7 +387,8 @@ func (x *EC2) createNetworkInterface(_ context.Context, in *createInterfaceIn) (
 	if err != nil {
 		return nil, err
 	}
-	return &interfaceOut{x.interfaces.create(n, tags)}, nil
+	n.ClientToken = in.ClientToken
+	return &interfaceOut{x.interfaces.create(n, tags), in.ClientToken}, nil
 }
 
 type interfaceIn struct {

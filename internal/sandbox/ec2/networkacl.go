@@ -17,6 +17,7 @@ type networkACL struct {
 	VpcId          string
 	OwnerId        string
 	Default        bool
+	ClientToken    string `wire:"-"`
 	AssociationSet []aclAssociation
 	EntrySet       []aclEntry
 	TagSet         []tag `json:"-"`
@@ -114,13 +115,22 @@ func (x *EC2) aclOperations(s *wire.Service) {
 
 type createACLIn struct {
 	DryRun           bool
+	ClientToken      string
 	VpcId            string
 	TagSpecification []tagSpecification
 }
 
-type aclOut struct{ NetworkAcl networkACL }
+type aclOut struct {
+	NetworkAcl  networkACL
+	ClientToken string
+}
 
 func (x *EC2) createACL(_ context.Context, in *createACLIn) (*aclOut, error) {
+	for _, a := range x.acls.All() {
+		if in.ClientToken != "" && a.ClientToken == in.ClientToken {
+			return &aclOut{x.acls.view(a), in.ClientToken}, nil
+		}
+	}
 	v, err := x.vpcs.find(in.VpcId)
 	if err != nil {
 		return nil, err
@@ -130,8 +140,8 @@ func (x *EC2) createACL(_ context.Context, in *createACLIn) (*aclOut, error) {
 		return nil, err
 	}
 	return &aclOut{x.acls.create(networkACL{
-		NetworkAclId: newID("acl"), VpcId: v.VpcId, OwnerId: account.ID, EntrySet: []aclEntry{lastEntry(true), lastEntry(false)},
-	}, tags)}, nil
+		NetworkAclId: newID("acl"), VpcId: v.VpcId, OwnerId: account.ID, ClientToken: in.ClientToken, EntrySet: []aclEntry{lastEntry(true), lastEntry(false)},
+	}, tags), in.ClientToken}, nil
 }
 
 type aclIn struct {

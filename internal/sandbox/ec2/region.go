@@ -120,6 +120,9 @@ type nothingIn struct {
 	VpcPeeringConnectionId      []string
 	EgressOnlyInternetGatewayId []string
 	VpnGatewayId                []string
+	Filter                      []filter
+	MaxResults                  *int
+	NextToken                   *string
 }
 
 type describeZonesIn struct {
@@ -127,6 +130,8 @@ type describeZonesIn struct {
 	ZoneName []string
 	ZoneId   []string
 	Filter   []filter
+
+	AllAvailabilityZones bool // all are opted in to
 }
 
 type describeZonesOut struct{ AvailabilityZoneInfo []availabilityZone }
@@ -169,6 +174,7 @@ type describeRegionsIn struct {
 	DryRun     bool
 	RegionName []string
 	Filter     []filter
+	AllRegions bool // all are enabled
 }
 
 type describeRegionsOut struct{ RegionInfo []region }

@@ -391,7 +391,6 @@ type routeIn struct {
 	CarrierGatewayId            string
 	LocalGatewayId              string
 	CoreNetworkArn              string
-	LocalTarget                 bool
 }
 
 // destination reads where a route goes, in canonical form.

@@ -175,6 +175,13 @@ func (x *ELB) Service() *wire.Service {
 	x.ruleOperations(s)
 	x.tagOperations(s)
 	x.limitOperations(s)
+	const lacking = "InvalidConfigurationRequest"
+	s.Refuse(lacking, "CreateListener", "SslPolicy", "AlpnPolicy")
+	s.Refuse(lacking, "ModifyListener", "SslPolicy", "AlpnPolicy")
+	s.Refuse(lacking, "CreateLoadBalancer", "IpamPools", "EnablePrefixForIpv6SourceNat")
+	s.Refuse(lacking, "SetSubnets", "EnablePrefixForIpv6SourceNat")
+	s.Refuse(lacking, "SetSecurityGroups", "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic")
+	s.Refuse(lacking, "CreateTargetGroup", "TargetControlPort")
 	return s
 }
 

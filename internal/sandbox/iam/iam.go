@@ -46,6 +46,8 @@ func (i *IAM) Service() *wire.Service {
 	i.roleOperations(s)
 	i.policyOperations(s)
 	i.callerOperations(s)
+	s.Refuse("InvalidInput", "CreateServiceLinkedRole", "CustomSuffix")
+	s.Refuse("InvalidInput", "SimulatePrincipalPolicy", "PolicyInputList", "PermissionsBoundaryPolicyInputList", "ContextEntries", "ResourcePolicy", "ResourceOwner", "ResourceHandlingOption")
 	return s
 }
 

@@ -130,7 +130,11 @@ func (i *IAM) policyOperations(s *wire.Service) {
 				all = append(all, *i.policyOut(p))
 			}
 		}
-		all = slices.DeleteFunc(all, func(p types.Policy) bool { return in.OnlyAttached && *p.AttachmentCount == 0 })
+		all = slices.DeleteFunc(all, func(p types.Policy) bool {
+			used := in.PolicyUsageFilter == "" || *p.AttachmentCount > 0 && in.PolicyUsageFilter == types.PolicyUsageTypePermissionsPolicy ||
+				*p.PermissionsBoundaryUsageCount > 0 && in.PolicyUsageFilter == types.PolicyUsageTypePermissionsBoundary
+			return in.OnlyAttached && *p.AttachmentCount == 0 || !used || !strings.HasPrefix(*p.Path, aws.ToString(in.PathPrefix))
+		})
 		policies, more, next, err := page(all, in.Marker, in.MaxItems)
 		return &iam.ListPoliciesOutput{Policies: policies, IsTruncated: more, Marker: next}, err
 	})
@@ -216,7 +220,11 @@ func (i *IAM) policyOperations(s *wire.Service) {
 		}
 		roles := []types.PolicyRole{}
 		if in.EntityFilter == "" || in.EntityFilter == types.EntityTypeRole {
-			for _, r := range i.roles.Find(func(r role) bool { return slices.Contains(r.Attached, p.ARN) }) {
+			for _, r := range i.roles.Find(func(r role) bool {
+				attached := in.PolicyUsageFilter != types.PolicyUsageTypePermissionsBoundary && slices.Contains(r.Attached, p.ARN)
+				bounded := in.PolicyUsageFilter != types.PolicyUsageTypePermissionsPolicy && aws.ToString(r.Boundary) == p.ARN
+				return (attached || bounded) && strings.HasPrefix(r.Path, aws.ToString(in.PathPrefix))
+			}) {
 				roles = append(roles, types.PolicyRole{RoleName: &r.Name, RoleId: &r.ID})
 			}
 		}

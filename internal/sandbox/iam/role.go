@@ -199,6 +199,9 @@ func (i *IAM) roleOperations(s *wire.Service) {
 		}
 		var all []types.AttachedPolicy
 		for _, arn := range r.Attached {
+			if _, path, _ := strings.Cut(arn, ":policy"); !strings.HasPrefix(path[:strings.LastIndex(path, "/")+1], aws.ToString(in.PathPrefix)) {
+				continue
+			}
 			all = append(all, types.AttachedPolicy{PolicyArn: aws.String(arn), PolicyName: aws.String(arn[strings.LastIndex(arn, "/")+1:])})
 		}
 		attached, more, next, err := page(all, in.Marker, in.MaxItems)

@@ -25,6 +25,7 @@ const (
 // Service returns the API.
 func (l *Logs) Service() *wire.Service {
 	s := &wire.Service{Name: "logs", Protocol: wire.JSON, Target: "Logs_20140328", Casing: wire.Camel, Lock: &l.mu}
+	s.Refuse("InvalidParameterException", "CreateLogGroup", "kmsKeyId", "deletionProtectionEnabled")
 	wire.Handle(s, "CreateLogGroup", l.createLogGroup)
 	wire.Handle(s, "DeleteLogGroup", l.deleteLogGroup)
 	wire.Handle(s, "DescribeLogGroups", l.describeLogGroups)
@@ -81,7 +82,9 @@ func (l *Logs) describeLogGroups(_ context.Context, in *cwl.DescribeLogGroupsInp
 	for _, g := range l.sorted() {
 		m := g.meta
 		if !strings.HasPrefix(m.Name, aws.ToString(in.LogGroupNamePrefix)) ||
-			!strings.Contains(strings.ToLower(m.Name), strings.ToLower(aws.ToString(in.LogGroupNamePattern))) {
+			!strings.Contains(strings.ToLower(m.Name), strings.ToLower(aws.ToString(in.LogGroupNamePattern))) ||
+			in.LogGroupClass != "" && string(in.LogGroupClass) != m.Class ||
+			len(in.LogGroupIdentifiers) > 0 && !slices.Contains(in.LogGroupIdentifiers, m.Name) && !slices.Contains(in.LogGroupIdentifiers, l.arn(m.Name)) {
 			continue
 		}
 		out := types.LogGroup{

@@ -47,6 +47,7 @@ var serviceNames = map[string]string{
 // Service returns the API of an account whose quotas were never changed.
 func Service(a *account.Account) *wire.Service {
 	s := &wire.Service{Name: "servicequotas", Protocol: wire.JSON, Target: "ServiceQuotasV20190624", Casing: wire.Pascal}
+	s.Refuse("IllegalArgumentException", "GetServiceQuota", "ContextId")
 	wire.Handle(s, "GetServiceQuota", func(_ context.Context, in *sq.GetServiceQuotaInput) (*sq.GetServiceQuotaOutput, error) {
 		q, err := find(a, in.ServiceCode, in.QuotaCode)
 		return &sq.GetServiceQuotaOutput{Quota: q}, err

@@ -24,6 +24,7 @@ type Source interface {
 // Service returns the tagging API over the sources.
 func Service(sources ...Source) *wire.Service {
 	s := &wire.Service{Name: "tagging", Protocol: wire.JSON, Target: "ResourceGroupsTaggingAPI_20170126", Casing: wire.Pascal}
+	s.Refuse("InvalidParameterException", "GetResources", "TagsPerPage", "IncludeComplianceDetails", "ExcludeCompliantResources")
 	all := func() []account.Tagged {
 		var out []account.Tagged
 		for _, src := range sources {

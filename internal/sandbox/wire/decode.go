@@ -90,11 +90,18 @@ func assign(tree any, v reflect.Value, c Casing, path string) error {
 		if !ok {
 			return &malformed{path, "a structure"}
 		}
+		taken := 0
 		for _, f := range fields(v.Type(), c) {
 			if sub, ok := lookup(m, f.name); ok {
+				taken++
 				if err := assign(sub, v.Field(f.index), c, path+"."+f.name); err != nil {
 					return err
 				}
+			}
+		}
+		if taken < len(m) && !whole(v.Type()) {
+			if name, ok := unknown(m, fields(v.Type(), c)); ok {
+				return Errorf("UnknownParameter", "The sandbox does not know the parameter %s", strings.TrimPrefix(path+"."+name, "."))
 			}
 		}
 	case reflect.Slice:

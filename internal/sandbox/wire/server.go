@@ -69,8 +69,9 @@ type Service struct {
 	// these are not 400.
 	Statuses map[string]int
 
-	ops    map[string]operation
-	routes []route // REST
+	ops     map[string]operation
+	refused map[string]lacked
+	routes  []route // REST
 }
 
 // operation decodes the tree into its input and runs. locked says whether it
@@ -98,6 +99,9 @@ func register[In, Out any](s *Service, name string, h func(context.Context, *In)
 		s.ops = map[string]operation{}
 	}
 	s.ops[name] = operation{locked: locked, run: func(ctx context.Context, tree map[string]any) (any, error) {
+		if err := s.refuse(name, tree); err != nil {
+			return nil, err
+		}
 		in := new(In)
 		if err := assign(tree, reflect.ValueOf(in).Elem(), s.Casing, ""); err != nil {
 			return nil, err
