@@ -33,7 +33,11 @@ func TestMain(m *testing.M) {
 }
 
 // public makes a subnet from which tasks reach the internet, through EC2's API.
-func public(t testing.TB, cfg aws.Config) (subnet string) {
+func public(t testing.TB, cfg aws.Config) (subnet string) { return network(t, cfg)["subnetId"] }
+
+// network makes a VPC with two subnets in two zones, from the first of which tasks reach
+// the internet, and returns the ids by their names in EC2's answers.
+func network(t testing.TB, cfg aws.Config) map[string]string {
 	ids := map[string]string{}
 	ask := func(form string) {
 		t.Helper()
@@ -62,20 +66,27 @@ func public(t testing.TB, cfg aws.Config) (subnet string) {
 		if err != nil || resp.StatusCode != http.StatusOK {
 			t.Fatalf("%s: %s %v", form, b, err)
 		}
-		for _, m := range regexp.MustCompile(`<(vpcId|subnetId|internetGatewayId|routeTableId)>([^<]+)<`).FindAllStringSubmatch(string(b), -1) {
+		if second := strings.Contains(form, "CreateSubnet") && ids["subnetId"] != ""; second {
+			ids["second"] = regexp.MustCompile(`<subnetId>([^<]+)<`).FindStringSubmatch(string(b))[1]
+			return
+		}
+		for _, m := range regexp.MustCompile(`<(vpcId|subnetId|internetGatewayId|routeTableId|groupId)>([^<]+)<`).FindAllStringSubmatch(string(b), -1) {
 			if ids[m[1]] == "" {
 				ids[m[1]] = m[2]
 			}
 		}
 	}
 	ask("Action=CreateVpc&CidrBlock=" + url.QueryEscape("10.0.0.0/16"))
-	ask("Action=CreateSubnet&VpcId=$vpcId&CidrBlock=" + url.QueryEscape("10.0.0.0/20"))
+	ask("Action=CreateSubnet&VpcId=$vpcId&CidrBlock=" + url.QueryEscape("10.0.0.0/20") + "&AvailabilityZone=" + cfg.Region + "a")
+	ask("Action=CreateSubnet&VpcId=$vpcId&CidrBlock=" + url.QueryEscape("10.0.16.0/20") + "&AvailabilityZone=" + cfg.Region + "b")
 	ask("Action=CreateInternetGateway")
 	ask("Action=AttachInternetGateway&VpcId=$vpcId&InternetGatewayId=$internetGatewayId")
 	ask("Action=CreateRouteTable&VpcId=$vpcId")
 	ask("Action=CreateRoute&RouteTableId=$routeTableId&GatewayId=$internetGatewayId&DestinationCidrBlock=" + url.QueryEscape("0.0.0.0/0"))
 	ask("Action=AssociateRouteTable&RouteTableId=$routeTableId&SubnetId=$subnetId")
-	return ids["subnetId"]
+	ask("Action=CreateSecurityGroup&VpcId=$vpcId&GroupName=web&GroupDescription=web")
+	ask("Action=AuthorizeSecurityGroupIngress&GroupId=$groupId&IpPermissions.1.IpProtocol=-1&IpPermissions.1.IpRanges.1.CidrIp=" + url.QueryEscape("0.0.0.0/0"))
+	return ids
 }
 
 // TestBusyTasksBecomeMore runs tasks that use all the CPU they have, and lets

@@ -43,7 +43,7 @@ type permission struct {
 	PrefixListIds []prefixListID
 }
 
-type groupPair struct{ GroupId, GroupName, UserId, Description string }
+type groupPair struct{ GroupId, GroupName, UserId, VpcId, Description string }
 type ipRange struct{ CidrIp, Description string }
 type ipv6Range struct{ CidrIpv6, Description string }
 type prefixListID struct{ PrefixListId, Description string }
