@@ -114,7 +114,9 @@ func TestUnhealthyTasksGoOnAnswering(t *testing.T) {
 			}
 		}
 	}
-	before := service("steady", func(healthy map[string]bool, s ecstypes.Service) bool { return len(healthy) == 2 && s.RunningCount == 2 })
+	before := service("steady", func(healthy map[string]bool, s ecstypes.Service) bool {
+		return len(healthy) == 2 && s.RunningCount == 2
+	})
 
 	url := "http://" + *lb.LoadBalancers[0].DNSName
 	answer := func(ctx context.Context, method, path string) (string, error) {

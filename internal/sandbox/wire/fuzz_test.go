@@ -64,7 +64,7 @@ func sign(s *Server, r *http.Request, service string) {
 	}
 	slices.Sort(names)
 	r.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s/%s/aws4_request, SignedHeaders=%s, Signature=%s",
-		algorithm, s.Credentials.AccessKeyID, strings.Join([]string{sc.date, sc.region, sc.service}, "/"), strings.Join(names, ";"), s.Credentials.signature(r, body, names, sc, date)))
+		algorithm, s.Credentials.AccessKeyID, strings.Join([]string{sc.date, sc.region, sc.service}, "/"), strings.Join(names, ";"), s.Credentials.sign(r, body, names, sc, date)))
 }
 
 // FuzzServer sends whole HTTP requests, signed for a service or as they are, and

@@ -260,7 +260,12 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, c *call) (any, e
 	if r.Header.Get("Origin") != "" {
 		return nil, denied("AccessDeniedException", "Cross-origin requests are not allowed")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var read bytes.Buffer
+	if r.ContentLength > 0 {
+		read.Grow(int(min(r.ContentLength, 64<<10)) + bytes.MinRead)
+	}
+	_, err := read.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	body := read.Bytes()
 	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {

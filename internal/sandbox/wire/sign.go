@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"hash"
 	"net/http"
 	"net/url"
 	"slices"
@@ -114,11 +115,14 @@ func (c Credentials) verify(r *http.Request, body []byte, now time.Time) (scope,
 	if elements[0] != c.AccessKeyID {
 		return sc, denied("InvalidClientTokenId", "The security token included in the request is invalid.")
 	}
-	want := c.signature(r, body, names, sc, date)
+	signer, known := c.signer(sc)
+	want := signer.signature(r, body, names, sc, date)
 	if subtle.ConstantTimeCompare([]byte(want), []byte(part["Signature"])) != 1 {
 		return sc, denied("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
 	}
-	keys.store(keyOf{c.SecretAccessKey, sc}, c.key(sc)) // only now is the scope that of a client of ours
+	if !known { // only now is the scope that of a client of ours
+		keys.store(keyOf{c.SecretAccessKey, sc}, signer)
+	}
 	return sc, nil
 }
 
@@ -128,11 +132,11 @@ type keyOf struct {
 	scope  scope
 }
 
-// keyring has the signing keys of late: a client's is the same for a day and a service,
-// and making it takes longer than signing with it.
+// keyring has the signers of late: a client's is the same for a day and a service, and
+// making one takes longer than signing with it.
 type keyring struct {
 	mu   sync.RWMutex
-	made map[keyOf][]byte
+	made map[keyOf]*signer
 }
 
 var keys keyring
@@ -140,34 +144,46 @@ var keys keyring
 // maxKeys is above the number of services.
 const maxKeys = 64
 
-func (k *keyring) load(of keyOf) []byte {
+func (k *keyring) load(of keyOf) *signer {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	return k.made[of]
 }
 
-func (k *keyring) store(of keyOf, key []byte) {
-	if k.load(of) != nil {
-		return
-	}
+func (k *keyring) store(of keyOf, s *signer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.made == nil || len(k.made) >= maxKeys {
-		k.made = map[keyOf][]byte{}
+		k.made = map[keyOf]*signer{}
 	}
-	k.made[of] = key
+	k.made[of] = s
 }
 
-// key is the signing key of a scope.
-func (c Credentials) key(sc scope) []byte {
-	if key := keys.load(keyOf{c.SecretAccessKey, sc}); key != nil {
-		return key
+// signer signs with one key. It is safe for concurrent use.
+type signer struct{ states sync.Pool } // of hash.Hash, which have taken the key in
+
+func newSigner(key []byte) *signer {
+	return &signer{sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
+
+func (s *signer) sign(text []byte) []byte {
+	h := s.states.Get().(hash.Hash)
+	defer s.states.Put(h)
+	h.Reset()
+	h.Write(text)
+	return h.Sum(nil)
+}
+
+// signer returns the signer of a scope; known is false if it was made for this call.
+func (c Credentials) signer(sc scope) (s *signer, known bool) {
+	if s := keys.load(keyOf{c.SecretAccessKey, sc}); s != nil {
+		return s, true
 	}
 	key := []byte("AWS4" + c.SecretAccessKey)
-	for _, s := range []string{sc.date, sc.region, sc.service, "aws4_request"} {
-		key = mac(key, s)
+	for _, part := range []string{sc.date, sc.region, sc.service, "aws4_request"} {
+		key = newSigner(key).sign([]byte(part))
 	}
-	return key
+	return newSigner(key), false
 }
 
 // scoped checks that a request was signed for the service that it asks and, in
@@ -188,39 +204,44 @@ func (s *Server) scoped(sc scope, svc *Service) error {
 	return nil
 }
 
-func (c Credentials) signature(r *http.Request, body []byte, names []string, sc scope, date string) string {
-	var canonical strings.Builder
-	path := r.URL.EscapedPath()
-	if path == "" {
-		path = "/"
-	}
+// signature is the one that a request should have.
+func (k *signer) signature(r *http.Request, body []byte, names []string, sc scope, date string) string {
 	sum := sha256.Sum256(body)
-	payload := hex.EncodeToString(sum[:])
-	if sc.service == "s3" {
-		// S3 has its path encoded once, and what a client says of the body
-		// (AWS General Reference, "Create a signed request"). The sandbox has no S3 and
-		// reads no body of its requests.
-		payload = cmp.Or(r.Header.Get("X-Amz-Content-Sha256"), payload)
-	} else {
+	canonical := append(make([]byte, 0, 1024), r.Method...)
+	canonical = append(canonical, '\n')
+	path := cmp.Or(r.URL.EscapedPath(), "/")
+	if sc.service != "s3" && path != "/" {
 		path = encodePath(path)
 	}
-	canonical.WriteString(r.Method + "\n" + path + "\n" + canonicalQuery(r.URL.Query()) + "\n")
-	for _, n := range names {
-		canonical.WriteString(n + ":" + headerValue(r, n) + "\n")
+	canonical = append(canonical, path...)
+	canonical = append(canonical, '\n')
+	if r.URL.RawQuery != "" {
+		canonical = append(canonical, canonicalQuery(r.URL.Query())...)
 	}
-	canonical.WriteString("\n" + strings.Join(names, ";") + "\n" + payload)
-
-	hashed := sha256.Sum256([]byte(canonical.String()))
-	toSign := strings.Join([]string{
-		algorithm, date, sc.date + "/" + sc.region + "/" + sc.service + "/aws4_request", hex.EncodeToString(hashed[:]),
-	}, "\n")
-	return hex.EncodeToString(mac(c.key(sc), toSign))
-}
-
-func mac(key []byte, s string) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(s))
-	return h.Sum(nil)
+	canonical = append(canonical, '\n')
+	for _, n := range names {
+		canonical = append(append(append(canonical, n...), ':'), headerValue(r, n)...)
+		canonical = append(canonical, '\n')
+	}
+	canonical = append(canonical, '\n')
+	for i, n := range names {
+		if i > 0 {
+			canonical = append(canonical, ';')
+		}
+		canonical = append(canonical, n...)
+	}
+	canonical = append(canonical, '\n')
+	// S3 has its path encoded once, and what a client says of the body (AWS General
+	// Reference, "Create a signed request"). The sandbox has no S3 and reads no body of
+	// its requests.
+	if said := r.Header.Get("X-Amz-Content-Sha256"); sc.service == "s3" && said != "" {
+		canonical = append(canonical, said...)
+	} else {
+		canonical = hex.AppendEncode(canonical, sum[:])
+	}
+	sum = sha256.Sum256(canonical)
+	text := append(canonical[:0], algorithm+"\n"+date+"\n"+sc.date+"/"+sc.region+"/"+sc.service+"/aws4_request\n"...)
+	return hex.EncodeToString(k.sign(hex.AppendEncode(text, sum[:])))
 }
 
 func headerValue(r *http.Request, name string) string {
@@ -230,8 +251,12 @@ func headerValue(r *http.Request, name string) string {
 	case "content-length":
 		return r.Header.Get("Content-Length")
 	}
+	values := r.Header.Values(name)
+	if len(values) == 1 && !strings.ContainsAny(values[0], " \t\r\n\v\f") {
+		return values[0]
+	}
 	var vs []string
-	for _, v := range r.Header.Values(name) {
+	for _, v := range values {
 		vs = append(vs, strings.Join(strings.Fields(v), " "))
 	}
 	return strings.Join(vs, ",")
