@@ -143,7 +143,8 @@ func TestHostileAnswers(t *testing.T) {
 			for what, f := range map[string]func(c *commandLine) error{
 				"status": func(c *commandLine) error { return c.showStatus(st) },
 				"logs": func(c *commandLine) error {
-					return c.logs(t.Context(), fargate.Tail(t.Context(), cfg, fargate.TailOptions{Group: ref.LogGroup, Since: time.Now().Add(-time.Hour)}))
+					_, err := c.logs(t.Context(), 0, fargate.Tail(t.Context(), cfg, fargate.TailOptions{Group: ref.LogGroup, Since: time.Now().Add(-time.Hour)}))
+					return err
 				},
 				"receipt": func(c *commandLine) error {
 					for _, r := range receipts {

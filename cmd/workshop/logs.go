@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,15 +16,22 @@ import (
 
 func (c *commandLine) logsCommand() *cobra.Command {
 	var follow bool
-	var since time.Duration
-	var filter, task string
+	var since, filter, task, container string
+	var last int
 	cmd := &cobra.Command{
 		Use:   "logs",
 		Short: "Print what the tasks print, all of them merged in order of time",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if since <= 0 {
-				return usagef("--since is a length of time such as 10m, not %s", since)
+			from, err := sinceTime(since, time.Now())
+			if err != nil {
+				return usagef("%w", err)
+			}
+			if last < 0 {
+				return usagef("--tail is a number of lines, not %d", last)
+			}
+			if last > 0 && follow {
+				return usagef("--tail and --follow do not go together: --since says where to begin")
 			}
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
@@ -33,20 +43,58 @@ func (c *commandLine) logsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.logs(ctx, fargate.Tail(ctx, t.Config, fargate.TailOptions{
-				Group: ref.LogGroup, Since: time.Now().Add(-since), Follow: follow, Filter: filter, Task: task,
+			n, err := c.logs(ctx, last, fargate.Tail(ctx, t.Config, fargate.TailOptions{
+				Group: ref.LogGroup, Since: from, Follow: follow, Filter: filter, Task: task, Container: container,
 			}))
+			if err != nil || n > 0 {
+				return err
+			}
+			// A task or container that is not there must not look like a silent one.
+			began := from.Local().Format(time.DateTime)
+			switch {
+			case task != "" && container != "":
+				return fmt.Errorf("no line of the container %s of a task whose id begins with %s since %s", clean.Line(container), clean.Line(task), began)
+			case task != "":
+				return fmt.Errorf("no line of a task whose id begins with %s since %s; `workshop status` lists the tasks", clean.Line(task), began)
+			case container != "":
+				return fmt.Errorf("no line of a container with the name %s since %s", clean.Line(container), began)
+			}
+			c.note("No line since %s.", began)
+			return nil
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&follow, "follow", "f", false, "go on with new lines until interrupted")
-	f.DurationVar(&since, "since", time.Hour, "how far back to begin, for example 10m")
+	f.StringVar(&since, "since", "1h", "how far back to begin, for example 10m or 2d, or a time such as 2026-11-27T10:00:00Z")
+	f.IntVarP(&last, "tail", "n", 0, "only the last so many lines (default: all)")
 	f.StringVar(&filter, "filter", "", "a CloudWatch filter pattern: lines that have it")
 	f.StringVar(&task, "task", "", "only the task whose id begins so")
+	f.StringVar(&container, "container", "", "only the container of that name")
 	return cmd
 }
 
-func (c *commandLine) logs(ctx context.Context, lines func(func(fargate.Line, error) bool)) error {
+// sinceTime reads where to begin: a length of time before now, which may count days and
+// weeks, or a point in time. One without a zone is in the local one.
+func sinceTime(s string, now time.Time) (time.Time, error) {
+	for suffix, unit := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
+		if n, err := strconv.ParseFloat(strings.TrimSuffix(s, suffix), 64); err == nil && strings.HasSuffix(s, suffix) && n > 0 && n < 10_000 {
+			return now.Add(-time.Duration(n * float64(unit))), nil
+		}
+	}
+	if d, err := time.ParseDuration(s); err == nil && d > 0 {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, "2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("--since is a length of time such as 10m or 2d, or a time such as 2026-11-27T10:00:00Z, not %q", s)
+}
+
+// logs prints lines, all of them or the last so many, and returns how many there were.
+func (c *commandLine) logs(ctx context.Context, last int, lines func(func(fargate.Line, error) bool)) (n int, err error) {
+	var kept []fargate.Line // a ring
 	for l, err := range lines {
 		var again *fargate.Retrying
 		switch {
@@ -54,18 +102,45 @@ func (c *commandLine) logs(ctx context.Context, lines func(func(fargate.Line, er
 			c.note("%v", err)
 			continue
 		case err != nil:
-			return err
+			return n, err
 		}
-		if c.json {
-			if err := c.emit(l); err != nil {
-				return err
+		n++
+		switch {
+		case last == 0:
+			if err := c.line(l); err != nil {
+				return n, err
 			}
-			continue
+		case len(kept) < last:
+			kept = append(kept, l)
+		default:
+			kept[(n-1)%last] = l
 		}
-		c.printf("%s  %.8s  %s\n", l.Time.Local().Format("15:04:05.000"), clean.Line(l.Task), clean.Line(l.Message))
+	}
+	for i := range kept {
+		if err := c.line(kept[(n+i)%len(kept)]); err != nil {
+			return n, err
+		}
 	}
 	if ctx.Err() != nil {
-		return errInterrupted
+		return n, errInterrupted
+	}
+	return n, nil
+}
+
+// line prints one line; what a task printed in several lines is indented below.
+func (c *commandLine) line(l fargate.Line) error {
+	if c.json {
+		return c.emit(l)
+	}
+	lead := fmt.Sprintf("%s  %.8s  ", l.Time.Local().Format("2006-01-02 15:04:05.000 -07:00"), clean.Line(l.Task))
+	if l.Container != "" {
+		lead += clean.Line(l.Container) + "  "
+	}
+	for i, text := range clean.Lines(l.Message) {
+		if i > 0 {
+			lead = strings.Repeat(" ", len(lead))
+		}
+		c.printf("%s%s\n", lead, text)
 	}
 	return nil
 }

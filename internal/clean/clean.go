@@ -28,8 +28,9 @@ func text(s, tab string) string {
 		return s
 	}
 	s = strings.ToValidUTF8(s, "\ufffd")
-	s = strings.ReplaceAll(s, "\r\n", "\n")
-	s = ansi.Strip(s)
+	// Programs that draw a progress in place return the carriage; some end lines so.
+	s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+	s = strip(s)
 	var b strings.Builder
 	b.Grow(len(s))
 	for _, r := range s {
@@ -54,6 +55,43 @@ func Line(s string) string {
 		return s
 	}
 	return strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", " ")
+}
+
+// Lines is Text for something of several lines, one by one; there is one at least.
+// It is safe for concurrent use.
+func Lines(s string) []string { return strings.Split(strings.TrimRight(Text(s), "\n"), "\n") }
+
+// strip takes escape sequences out. Of one that never ends only the escape goes, so that
+// it does not take the rest of the text with it.
+func strip(s string) string {
+	const escape = "\x1b"
+	var b strings.Builder
+	for {
+		before, _, found := strings.Cut(s, escape)
+		if b.WriteString(before); !found {
+			return b.String()
+		}
+		s = s[len(before):]
+		sequence, _, n, _ := ansi.DecodeSequence(s, ansi.NormalState, nil)
+		if !ended(sequence) {
+			n = len(escape)
+		}
+		s = s[n:]
+	}
+}
+
+// ended reports whether an escape sequence has its end.
+func ended(s string) bool {
+	if len(s) < 2 {
+		return false
+	}
+	switch s[1] {
+	case ']', 'P', '_', '^', 'X':
+		return len(s) > 2 && (s[len(s)-1] == '\a' || strings.HasSuffix(s, "\x1b\\"))
+	case '[':
+		return len(s) > 2 && s[len(s)-1] >= 0x40 && s[len(s)-1] <= 0x7e
+	}
+	return true
 }
 
 // plain reports whether s has nothing to clean, so that the common case costs

@@ -29,21 +29,16 @@ type Clients struct {
 	ecs        *ecs.Client
 	elb        *elb.Client
 	cloudwatch *cloudwatch.Client
-	calls      *meter
+	calls      *Meter
 }
 
 // NewClients returns clients for the account, region and endpoint of cfg.
-func NewClients(cfg aws.Config) *Clients {
-	m := &meter{}
-	cfg = cfg.Copy()
-	cfg.RetryMaxAttempts = attempts
-	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), m.count)
+func NewClients(cfg aws.Config) *Clients { return newClients(cfg, &Meter{}) }
+
+func newClients(cfg aws.Config, m *Meter) *Clients {
+	cfg = m.counting(cfg)
 	return &Clients{ecs: ecs.NewFromConfig(cfg), elb: elb.NewFromConfig(cfg), cloudwatch: cloudwatch.NewFromConfig(cfg), calls: m}
 }
-
-// CallsLastMinute is the number of requests sent in the last minute, retries
-// included.
-func (c *Clients) CallsLastMinute() int { return c.calls.lastMinute() }
 
 // ForceDeploy starts a new deployment of the service's present revision: every
 // task is replaced, none of the service's settings changes.
@@ -98,14 +93,23 @@ func RefFromOutputs(outputs map[string]any) (Ref, bool) {
 // last is the part of an ARN, or of a stream's name, after the last slash.
 func last(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
 
-// meter counts requests over the last minute.
-type meter struct {
+// Meter counts the requests that are sent to AWS, retries included: those of a Watch and
+// those of a Tail, if they share it. The zero value is ready, and safe for concurrent use.
+type Meter struct {
 	mu   sync.Mutex
-	sent []time.Time // oldest first
+	sent []time.Time // of the last minute, oldest first
 	all  int
 }
 
-func (m *meter) count(stack *middleware.Stack) error {
+// counting returns a configuration whose clients are counted.
+func (m *Meter) counting(cfg aws.Config) aws.Config {
+	cfg = cfg.Copy()
+	cfg.RetryMaxAttempts = attempts
+	cfg.APIOptions = append(slices.Clip(cfg.APIOptions), m.count)
+	return cfg
+}
+
+func (m *Meter) count(stack *middleware.Stack) error {
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("workshop.CountCalls",
 		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 			m.mu.Lock()
@@ -117,7 +121,7 @@ func (m *meter) count(stack *middleware.Stack) error {
 }
 
 // trim forgets what is older than a minute. It needs the lock.
-func (m *meter) trim() []time.Time {
+func (m *Meter) trim() []time.Time {
 	old := time.Now().Add(-time.Minute)
 	i := 0
 	for i < len(m.sent) && !m.sent[i].After(old) {
@@ -127,13 +131,14 @@ func (m *meter) trim() []time.Time {
 	return m.sent
 }
 
-func (m *meter) lastMinute() int {
+// LastMinute is the number of requests sent in the last minute.
+func (m *Meter) LastMinute() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.trim())
 }
 
-func (m *meter) sum() int {
+func (m *Meter) sum() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.all

@@ -51,9 +51,32 @@ type TailOptions struct {
 	Filter string
 	// Task is the beginning of a task's id; empty for all tasks.
 	Task string
+	// Container is the name of a container; empty for all.
+	Container string
 	// Interval is the least time between two polls while following; 0 is a second.
-	// While nothing comes it grows to three times that.
+	// While nothing comes it grows to six times that.
 	Interval time.Duration
+	// Patient, while following, has every error be a *Retrying, also those that nothing
+	// but a person ends. Without it such an error ends the sequence where it is the
+	// first answer.
+	Patient bool
+	// Report is called after each poll, if it is not nil, by the goroutine that
+	// receives the lines.
+	Report func(Stream)
+	// Wake makes the next poll come at once; nil for never.
+	Wake <-chan struct{}
+	// Hold reports that nobody wants lines now: there is no poll until Wake. Nil is
+	// false. Lines that come meanwhile are read afterwards.
+	Hold func() bool
+	// Meter counts the requests; it may be nil.
+	Meter *Meter
+}
+
+// Stream is how a stream of lines is doing.
+type Stream struct {
+	AsOf  time.Time // of the last answer; zero before the first
+	Err   error     // of the last poll
+	Again time.Time // of the next one, where Err is not nil
 }
 
 const (
@@ -80,14 +103,15 @@ const (
 // It polls FilterLogEvents; see the CloudWatch Logs API Reference for what a
 // page holds. The quota is 5 calls a second for an account.
 func Tail(ctx context.Context, cfg aws.Config, opts TailOptions) iter.Seq2[Line, error] {
-	cfg = cfg.Copy()
-	cfg.RetryMaxAttempts = attempts
+	if opts.Meter == nil {
+		opts.Meter = &Meter{}
+	}
 	t := &tail{
-		client: cloudwatchlogs.NewFromConfig(cfg),
-		opts:   opts,
-		hash:   maphash.MakeSeed(),
-		seen:   map[uint64]int64{},
-		tasks:  map[string]string{},
+		client:  cloudwatchlogs.NewFromConfig(opts.Meter.counting(cfg)),
+		opts:    opts,
+		hash:    maphash.MakeSeed(),
+		seen:    map[uint64]int64{},
+		sources: map[string]source{},
 	}
 	if !opts.Since.IsZero() {
 		t.start = opts.Since.UnixMilli()
@@ -100,37 +124,47 @@ func Tail(ctx context.Context, cfg aws.Config, opts TailOptions) iter.Seq2[Line,
 
 // tail is the state of one Tail. Times are CloudWatch's: Unix milliseconds.
 type tail struct {
-	client *cloudwatchlogs.Client
-	opts   TailOptions
-	start  int64 // of the window that the next poll reads
-	newest int64 // time of the newest event
-	lag    int64 // longest delay seen between an event and its arrival
-	hash   maphash.Seed
-	seen   map[uint64]int64  // hashed event ids of the window, with their times
-	tasks  map[string]string // task ids by stream name, so that lines share them
+	client  *cloudwatchlogs.Client
+	opts    TailOptions
+	start   int64 // of the window that the next poll reads
+	newest  int64 // time of the newest event
+	lag     int64 // longest delay seen between an event and its arrival
+	hash    maphash.Seed
+	seen    map[uint64]int64  // hashed event ids of the window, with their times
+	sources map[string]source // by stream name, so that lines share their texts
+	asOf    time.Time         // of the last answer
 }
 
 func (t *tail) run(ctx context.Context, yield func(Line, error) bool) {
 	wait, failures := t.opts.Interval, 0
 	for {
+		for t.opts.Hold != nil && t.opts.Hold() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.opts.Wake:
+			}
+		}
 		n, stopped, err := t.poll(ctx, yield)
 		if stopped || ctx.Err() != nil {
 			return
 		}
 		switch {
 		case err == nil:
-			failures = 0
+			failures, t.asOf = 0, time.Now()
 			if n > 0 {
 				wait = t.opts.Interval
 			} else {
-				wait = min(wait+t.opts.Interval/2, 3*t.opts.Interval)
+				wait = min(wait+t.opts.Interval/2, 6*t.opts.Interval)
 			}
-		case t.opts.Follow && passing(err):
+			t.report(nil, 0)
+		case t.opts.Follow && (t.opts.Patient || !t.asOf.IsZero() || passing(err)):
 			failures++
 			pause := backOff(err, failures)
 			if errors.Is(err, ErrNoLogGroup) {
 				pause = 2 * t.opts.Interval
 			}
+			t.report(err, pause)
 			// Once is enough for "not yet".
 			if !errors.Is(err, ErrNoLogGroup) || failures == 1 {
 				if !yield(Line{}, &Retrying{After: pause, Err: err}) {
@@ -153,9 +187,22 @@ func (t *tail) run(ctx context.Context, yield func(Line, error) bool) {
 		case <-ctx.Done():
 			timer.Stop()
 			return
+		case <-t.opts.Wake:
+			timer.Stop()
 		case <-timer.C:
 		}
 	}
+}
+
+func (t *tail) report(err error, pause time.Duration) {
+	if t.opts.Report == nil {
+		return
+	}
+	s := Stream{AsOf: t.asOf, Err: err}
+	if err != nil {
+		s.Again = time.Now().Add(pause)
+	}
+	t.opts.Report(s)
 }
 
 // passing reports errors that may go away without anybody doing anything: what
@@ -202,7 +249,9 @@ func (t *tail) poll(ctx context.Context, yield func(Line, error) bool) (n int, s
 			if !ok {
 				continue
 			}
-			n++
+			if !strings.Contains(line.Message, ProbeAgent) { // our own questions are no life
+				n++
+			}
 			if !yield(line, nil) {
 				return n, true, nil
 			}
@@ -246,19 +295,20 @@ func (t *tail) line(e *types.FilteredLogEvent) (Line, bool) {
 		t.newest = max(t.newest, arrived)
 	}
 	stream := aws.ToString(e.LogStreamName)
-	task, ok := t.tasks[stream]
+	from, ok := t.sources[stream]
 	if !ok {
-		task = strings.Clone(taskOf(stream))
-		t.tasks[strings.Clone(stream)] = task
+		from = sourceOf(strings.Clone(stream))
+		t.sources[strings.Clone(stream)] = from
 	}
-	if !strings.HasPrefix(task, t.opts.Task) {
+	if !strings.HasPrefix(from.task, t.opts.Task) || t.opts.Container != "" && from.container != t.opts.Container {
 		return Line{}, false
 	}
 	return Line{
-		Time:    time.UnixMilli(at).UTC(),
-		Task:    task,
-		Message: clean.Line(strings.TrimRight(aws.ToString(e.Message), "\r\n")),
-		ID:      aws.ToString(e.EventId),
+		Time:      time.UnixMilli(at).UTC(),
+		Task:      from.task,
+		Container: from.container,
+		Message:   strings.TrimRight(aws.ToString(e.Message), "\r\n"),
+		ID:        aws.ToString(e.EventId),
 	}, true
 }
 
@@ -287,13 +337,24 @@ func (t *tail) slide() {
 	}
 }
 
-// taskOf is the task id in the name that the awslogs driver gives a stream:
-// prefix/container/task-id. Any other name is kept whole.
-func taskOf(stream string) string {
-	if strings.Count(stream, "/") >= 2 {
-		if id := last(stream); id != "" {
-			return clean.Line(id)
+// source is what a stream's name says of its lines.
+type source struct{ task, container string }
+
+// sourceOf reads the name that the awslogs driver gives a stream:
+// prefix/container/task-id. Any other name is kept whole, as the task.
+func sourceOf(stream string) source {
+	if rest, id, ok := cutLast(stream, "/"); ok && id != "" {
+		if _, container, ok := cutLast(rest, "/"); ok {
+			return source{clean.Line(id), clean.Line(container)}
 		}
 	}
-	return clean.Line(stream)
+	return source{task: clean.Line(stream)}
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,9 +103,10 @@ func TestTailOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, line.Task+" "+line.Message)
+			got = append(got, line.Task+" "+line.Container+" "+line.Message)
 		}
-		if len(got) != 15 || got[0] != "bbb line 5" || got[14] != "bbb line 19" {
+		// As it came: whoever shows it cleans it.
+		if len(got) != 15 || got[0] != "bbb app \x1b[31mline 5\x1b[0m" || got[14] != "bbb app \x1b[31mline 19\x1b[0m" {
 			t.Errorf("got %q", got)
 		}
 		got = nil
@@ -301,6 +303,102 @@ func TestTailGetsOverFaults(t *testing.T) {
 	}
 }
 
+// What only a person can end does not end a stream either: one that somebody looks at,
+// and one that has had an answer before.
+func TestTailNeverGivesUp(t *testing.T) {
+	for name, c := range map[string]struct{ patient, answered bool }{"patient": {patient: true}, "after an answer": {answered: true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGroup()
+				expired := func() (int, any) {
+					return 400, apiError("ExpiredTokenException", "The security token included in the request is expired")
+				}
+				if !c.answered {
+					g.err = expired
+				}
+				time.AfterFunc(5*time.Second, func() { g.with(func() { g.err = expired }) })
+				time.AfterFunc(2*time.Minute, func() { g.with(func() { g.err = nil }) })
+				time.AfterFunc(3*time.Minute, func() { g.add("s", "afterwards", 0) })
+				var states []Stream
+				for line, err := range Tail(t.Context(), g.config(), TailOptions{Group: "g", Follow: true, Patient: c.patient, Report: func(s Stream) { states = append(states, s) }}) {
+					if err == nil && line.Message == "afterwards" {
+						break
+					}
+				}
+				failed := 0
+				for i, s := range states {
+					if s.Err == nil {
+						if s.AsOf.IsZero() || time.Since(s.AsOf) < 0 {
+							t.Errorf("state %d: an answer as of %s", i, s.AsOf)
+						}
+						continue
+					}
+					if failed++; !errors.Is(s.Err, diagnose.ErrExpired) || !s.Again.After(s.AsOf) {
+						t.Errorf("state %d: %+v", i, s)
+					}
+				}
+				if failed < 3 || failed > 40 || states[len(states)-1].Err != nil {
+					t.Errorf("%d of %d states are failures; the last is %+v", failed, len(states), states[len(states)-1])
+				}
+			})
+		})
+	}
+}
+
+// While nobody reads, nothing is asked; what came meanwhile follows at once.
+func TestTailHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup()
+		var away atomic.Bool
+		wake, meter := make(chan struct{}, 1), &Meter{}
+		g.add("s", "first", 0)
+		go func() {
+			time.Sleep(30 * time.Second)
+			away.Store(true)
+			time.Sleep(2 * time.Minute)
+			g.add("s", "meanwhile", 0)
+			if n := meter.LastMinute(); n > 0 {
+				t.Errorf("%d requests in a minute in which nobody reads", n)
+			}
+			away.Store(false)
+			wake <- struct{}{}
+		}()
+		began := time.Now()
+		for line, err := range Tail(t.Context(), g.config(), TailOptions{Group: "g", Follow: true, Hold: away.Load, Wake: wake, Meter: meter}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if line.Message == "meanwhile" {
+				break
+			}
+		}
+		if d := time.Since(began) - 150*time.Second; d < 0 || d > time.Second {
+			t.Errorf("it came %s after somebody read again", d)
+		}
+	})
+}
+
+// An idle stream asks seldom, and our own questions to the service keep it idle.
+func TestTailIsCheapWhenIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, meter := newGroup(), &Meter{}
+		g.perPage = 1000
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		go func() {
+			for range 50 {
+				time.Sleep(5 * time.Second)
+				g.add("s", `{"user-agent":"`+ProbeAgent+`"}`, 0)
+			}
+		}()
+		for range Tail(ctx, g.config(), TailOptions{Group: "g", Follow: true, Meter: meter}) {
+		}
+		if n := meter.LastMinute(); n < 5 || n > 11 {
+			t.Errorf("%d requests a minute", n)
+		}
+	})
+}
+
 func TestTailMemoryIsBounded(t *testing.T) {
 	tl := &tail{opts: TailOptions{Follow: true}, seen: map[uint64]int64{}}
 	for i := range uint64(3 * seenMost) {
@@ -316,27 +414,27 @@ func TestTailMemoryIsBounded(t *testing.T) {
 	}
 }
 
-func TestTaskOf(t *testing.T) {
-	for stream, want := range map[string]string{
-		"ecs/app/0f9de17a6465404e8b1b2356dc13c2f8": "0f9de17a6465404e8b1b2356dc13c2f8",
-		"a/b/c/d":      "d",
-		"other":        "other",
-		"x/y":          "x/y",
-		"a/b/":         "a/b/",
-		"a/b/\x1b[2Jc": "c",
-		"":             "",
+func TestSourceOf(t *testing.T) {
+	for stream, want := range map[string]source{
+		"ecs/app/0f9de17a6465404e8b1b2356dc13c2f8": {"0f9de17a6465404e8b1b2356dc13c2f8", "app"},
+		"a/b/c/d":              {"d", "c"},
+		"other":                {task: "other"},
+		"x/y":                  {task: "x/y"},
+		"a/b/":                 {task: "a/b/"},
+		"a/\x1b[31mb/\x1b[2Jc": {"c", "b"},
+		"":                     {},
 	} {
-		if got := taskOf(stream); got != want {
-			t.Errorf("taskOf(%q) is %q, want %q", stream, got, want)
+		if got := sourceOf(stream); got != want {
+			t.Errorf("sourceOf(%q) is %+v, want %+v", stream, got, want)
 		}
 	}
 }
 
-func FuzzTaskOf(f *testing.F) {
+func FuzzSourceOf(f *testing.F) {
 	f.Add("ecs/app/0f9d")
 	f.Fuzz(func(t *testing.T, stream string) {
-		if got := taskOf(stream); strings.ContainsAny(got, "\x1b\n\x07") {
-			t.Errorf("%q", got)
+		if got := sourceOf(stream); strings.ContainsAny(got.task+got.container, "\x1b\n\x07") {
+			t.Errorf("%+v", got)
 		}
 	})
 }

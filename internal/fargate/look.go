@@ -45,7 +45,7 @@ func Look(ctx context.Context, c *Clients, ref Ref) (Snapshot, error) {
 	}
 	now := time.Now().UTC()
 	return Snapshot{AsOf: now, TasksAsOf: now, Service: service, Tasks: tasks, Events: events,
-		Calls: CallRate{LastMinute: c.CallsLastMinute()}}, nil
+		Calls: CallRate{LastMinute: c.calls.LastMinute()}}, nil
 }
 
 // service asks for the service alone: one call.

@@ -129,10 +129,12 @@ type CallRate struct {
 	Interval   time.Duration // until the next look
 }
 
-// Line is one log event of a task.
+// Line is one log event of a task. Its text is as it came: clean it before a terminal
+// sees it.
 type Line struct {
-	Time    time.Time `json:"time"`
-	Task    string    `json:"task"`    // task id; the stream's name where it has none
-	Message string    `json:"message"` // cleaned
-	ID      string    `json:"-"`       // CloudWatch's event id, unique in the group
+	Time      time.Time `json:"time"`
+	Task      string    `json:"task"`                // task id; the stream's name where it has none
+	Container string    `json:"container,omitempty"` // empty where the stream's name does not say
+	Message   string    `json:"message"`             // may have several lines
+	ID        string    `json:"-"`                   // CloudWatch's event id, unique in the group
 }

@@ -48,6 +48,8 @@ type WatchOptions struct {
 	Known []string
 	// HTTP asks the service's URL; nil is a client made for it.
 	HTTP *http.Client
+	// Meter counts the requests; nil for one of the watcher's own.
+	Meter *Meter
 }
 
 // Watcher keeps a picture of one service up to date until its context ends or
@@ -72,8 +74,11 @@ type Watcher struct {
 // Watch starts watching.
 func Watch(ctx context.Context, cfg aws.Config, ref Ref, opts WatchOptions) *Watcher {
 	ctx, cancel := context.WithCancel(ctx)
+	if opts.Meter == nil {
+		opts.Meter = &Meter{}
+	}
 	w := &Watcher{
-		clients: NewClients(cfg),
+		clients: newClients(cfg, opts.Meter),
 		ref:     ref,
 		opts:    opts,
 		updates: make(chan Snapshot, 1),
@@ -178,11 +183,11 @@ func (w *Watcher) run(ctx context.Context) {
 				}
 			}
 		}
-		picture.Calls = CallRate{LastMinute: w.clients.CallsLastMinute(), Interval: wait}
+		picture.Calls = CallRate{LastMinute: w.clients.calls.LastMinute(), Interval: wait}
 		w.publish(picture)
 		if now, busy := time.Now(), !changing.IsZero(); err == nil && picture.Service.Running > 0 && used.due(now, busy) {
 			picture.Usage, picture.ServiceUsage = used.read(ctx, w.clients, w.ref, runningIDs(picture.Tasks), now, busy)
-			picture.Calls.LastMinute = w.clients.CallsLastMinute()
+			picture.Calls.LastMinute = w.clients.calls.LastMinute()
 			w.publish(picture)
 		}
 
@@ -346,6 +351,9 @@ func (w *Watcher) probe(ctx context.Context) (<-chan Probe, <-chan struct{}) {
 	return probes, done
 }
 
+// ProbeAgent is the User-Agent of the requests by which a Watcher asks the service's URL.
+const ProbeAgent = "workshop-probe"
+
 // ask makes one request; only its status and the time to its headers count.
 func ask(ctx context.Context, client *http.Client, url string) Probe {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
@@ -356,7 +364,7 @@ func ask(ctx context.Context, client *http.Client, url string) Probe {
 		p.Err = err
 		return p
 	}
-	req.Header.Set("User-Agent", "workshop-probe")
+	req.Header.Set("User-Agent", ProbeAgent)
 	resp, err := client.Do(req)
 	if err != nil {
 		p.Err = err

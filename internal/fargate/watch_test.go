@@ -45,7 +45,7 @@ func TestLook(t *testing.T) {
 		t.Errorf("service: %+v", got.Service)
 	}
 	// Two pages of stopped tasks make a sixth call.
-	if n := c.CallsLastMinute(); n != 6 || got.Calls.LastMinute != 6 {
+	if n := c.calls.LastMinute(); n != 6 || got.Calls.LastMinute != 6 {
 		t.Errorf("%d calls, the snapshot says %d; want 6", n, got.Calls.LastMinute)
 	}
 

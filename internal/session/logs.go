@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"workshop/internal/fargate"
@@ -13,9 +14,36 @@ const (
 	tailBatch = 50 * time.Millisecond
 )
 
-// Tail waits until a service is deployed and then calls more with its log lines,
-// oldest first and in batches, beginning an hour ago, until ctx ends.
-func (s *Session) Tail(ctx context.Context, more func([]fargate.Line)) error {
+// reader is the one that Tail has lines for. It is safe for concurrent use.
+type reader struct {
+	away atomic.Bool
+	wake chan struct{} // holds one token
+}
+
+func newReader() *reader { return &reader{wake: make(chan struct{}, 1)} }
+
+func (r *reader) again() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// ReadLogs says whether somebody looks at the log lines. While nobody does, Tail asks
+// AWS for none; those that came meanwhile follow when somebody looks again.
+func (s *Session) ReadLogs(yes bool) {
+	if s.reader.away.Swap(!yes) == yes {
+		s.reader.again()
+	}
+}
+
+// RetryLogs has Tail ask for lines at once.
+func (s *Session) RetryLogs() { s.reader.again() }
+
+// Tail waits until a service is deployed and then calls lines with its log lines,
+// oldest first and in batches, beginning an hour ago, until ctx ends. Whatever keeps it
+// from new lines, it goes on trying, and calls how with what it is.
+func (s *Session) Tail(ctx context.Context, lines func([]fargate.Line), how func(fargate.Stream)) error {
 	t, err := s.Target(ctx)
 	if err != nil {
 		return err
@@ -24,11 +52,14 @@ func (s *Session) Tail(ctx context.Context, more func([]fargate.Line)) error {
 	if err != nil {
 		return err
 	}
-	lines := make(chan fargate.Line, 1024)
+	read := make(chan fargate.Line, 1024)
 	var failed error
 	go func() { // ends with ctx, or with the sequence
-		defer close(lines)
-		for l, err := range fargate.Tail(ctx, t.Config, fargate.TailOptions{Group: ref.LogGroup, Since: time.Now().Add(-tailSince), Follow: true}) {
+		defer close(read)
+		for l, err := range fargate.Tail(ctx, t.Config, fargate.TailOptions{
+			Group: ref.LogGroup, Since: time.Now().Add(-tailSince), Follow: true, Patient: true,
+			Report: how, Wake: s.reader.wake, Hold: s.reader.away.Load, Meter: s.calls,
+		}) {
 			var again *fargate.Retrying
 			switch {
 			case errors.As(err, &again):
@@ -38,13 +69,13 @@ func (s *Session) Tail(ctx context.Context, more func([]fargate.Line)) error {
 				return
 			}
 			select {
-			case lines <- l:
+			case read <- l:
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-	batches(lines, more)
+	batches(read, lines)
 	return failed
 }
 

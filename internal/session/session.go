@@ -76,6 +76,8 @@ type Session struct {
 	// solving ends the Solve or Reset that runs, nil while none does.
 	solving context.CancelFunc
 	watcher *fargate.Watcher // of the Watch that runs, nil while none does
+	reader  *reader          // of the log lines
+	calls   *fargate.Meter   // of Watch and Tail together
 
 	service *serviceLog
 	notes   []string   // about the workspace, from opening it
@@ -100,7 +102,7 @@ func Open(o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{Workspace: ws, opts: o, service: newServiceLog(ws), notes: ws.Notes()}, nil
+	return &Session{Workspace: ws, opts: o, service: newServiceLog(ws), notes: ws.Notes(), reader: newReader(), calls: &fargate.Meter{}}, nil
 }
 
 // OpenExisting opens a workspace whose files stay as they are: o.Configuration is
@@ -110,7 +112,7 @@ func OpenExisting(o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{Workspace: ws, opts: o}, nil
+	return &Session{Workspace: ws, opts: o, reader: newReader(), calls: &fargate.Meter{}}, nil
 }
 
 // Notes returns what the learner should know about how the workspace was opened.

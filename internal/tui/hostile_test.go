@@ -11,7 +11,6 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"workshop/internal/check"
-	"workshop/internal/clean"
 	"workshop/internal/clean/cleantest"
 	"workshop/internal/fargate"
 	"workshop/internal/lesson"
@@ -101,10 +100,9 @@ func (s hostileSession) Watch(ctx context.Context, changed func(fargate.Snapshot
 	return s.err()
 }
 
-func (s hostileSession) Tail(ctx context.Context, more func([]fargate.Line)) error {
-	l := filled[fargate.Line](nil)
-	l.Message = clean.Line(l.Message) // as Tail does
-	more([]fargate.Line{l})
+func (s hostileSession) Tail(ctx context.Context, more func([]fargate.Line), how func(fargate.Stream)) error {
+	more([]fargate.Line{filled[fargate.Line](nil)})
+	how(fargate.Stream{Err: s.err()})
 	<-ctx.Done()
 	return s.err()
 }

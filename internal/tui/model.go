@@ -55,8 +55,13 @@ type RootSession interface {
 	// Watch calls with a new snapshot whenever there is one, until ctx ends or
 	// watching is impossible.
 	Watch(ctx context.Context, changed func(fargate.Snapshot)) error
-	// Tail calls with log lines, oldest first, until ctx ends.
-	Tail(ctx context.Context, lines func([]fargate.Line)) error
+	// Tail calls with log lines, oldest first, until ctx ends, and with how their
+	// stream is doing.
+	Tail(ctx context.Context, lines func([]fargate.Line), how func(fargate.Stream)) error
+	// ReadLogs says whether somebody looks at the lines: AWS is asked for them then.
+	ReadLogs(yes bool)
+	// RetryLogs asks for lines at once.
+	RetryLogs()
 }
 
 // model is the one root model. The event loop alone touches it and its pages.
@@ -295,11 +300,13 @@ func (m *model) Watch() {
 		})
 	}
 	if !m.Jobs.Alive(m.tailing) {
-		each(m, func(p page.Tailer) { p.SetEnded(false) })
-		m.tailing = m.Jobs.Lines(m.session.Tail, func(err error) tea.Cmd {
+		sess := m.session
+		how := func(s fargate.Stream) { each(m, func(p page.Tailer) { p.SetStream(s) }) }
+		how(fargate.Stream{})
+		m.readLogs()
+		m.tailing = jobs.Lines(m.Jobs, sess.Tail, how, func(err error) tea.Cmd {
 			if err != nil {
-				each(m, func(p page.Tailer) { p.SetEnded(true) })
-				m.Say(page.Attention, "The logs cannot be followed: "+clean.Line(err.Error()))
+				how(fargate.Stream{Err: err})
 			}
 			return nil
 		})
@@ -315,6 +322,21 @@ func (m *model) receiveSnapshot(now fargate.Snapshot) {
 	m.Snapshot = &now
 }
 
+// readLogs has lines read while the page on the screen shows them.
+func (m *model) readLogs() {
+	_, reads := m.pages[m.current].(page.Tailer)
+	m.session.ReadLogs(reads)
+}
+
+// RetryLogs asks for log lines at once.
+func (m *model) RetryLogs() {
+	if m.Jobs.Alive(m.tailing) {
+		m.session.RetryLogs()
+	} else {
+		m.Watch()
+	}
+}
+
 func (m *model) unwatch() {
 	m.Jobs.Drop(m.watching)
 	m.Jobs.Drop(m.tailing)
@@ -327,6 +349,7 @@ func (m *model) show(at int) tea.Cmd {
 		p.Leave()
 	}
 	m.current, m.help.open = at, false
+	m.readLogs()
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"workshop/internal/doctor"
+	"workshop/internal/fargate"
 	"workshop/internal/lesson"
 	"workshop/internal/session"
 	"workshop/internal/stack"
@@ -611,8 +612,79 @@ func TestLogsThatEndAreNotFollowed(t *testing.T) {
 		s.LogError = errors.New("access denied")
 		return s
 	}, 120, 24, tui.Options{Page: "logs"}, func(st *driver) {
-		st.wait(time.Minute) // the notice has gone
-		st.sees("no new lines: the logs cannot be followed")
+		st.wait(time.Minute)
+		st.sees("no new lines", "access denied")
+		st.seesNot("following")
+	})
+}
+
+// A stream that fails says since when and why, when it is asked again and how to have
+// that at once; and that it has recovered.
+func TestLogsGoStaleAndRecover(t *testing.T) {
+	drive(t, tuitest.NewUp, 120, 24, tui.Options{Page: "logs"}, func(st *driver) {
+		st.wait(10 * time.Second)
+		st.sees("following")
+		last := time.Now()
+		st.s.Stream(fargate.Stream{AsOf: last, Again: last.Add(30 * time.Second), Err: errors.New("read the logs in /ecs/web: the security token is expired")})
+		st.wait(5 * time.Second)
+		st.sees("no new lines since "+last.Local().Format("15:04:05"), "trying again in 2", "the security token is expired")
+		st.seesNot("following", "lines a second")
+		st.press("a")
+		st.called("retry logs")
+		st.s.Stream(fargate.Stream{})
+		st.wait(2 * time.Second)
+		st.sees("following")
+		st.seesNot("expired")
+	})
+}
+
+// History that is read at the beginning is not a rate.
+func TestHistoryIsNoRate(t *testing.T) {
+	drive(t, func() *tuitest.Session {
+		s := tuitest.NewUp()
+		s.LogAge = time.Hour
+		s.LogBatch = 5000
+		return s
+	}, 120, 24, tui.Options{Page: "logs"}, func(st *driver) {
+		st.wait(3 * time.Second)
+		st.seesNot("lines a second")
+	})
+}
+
+func TestLogLevels(t *testing.T) {
+	drive(t, tuitest.NewUp, 120, 24, tui.Options{Page: "logs"}, func(st *driver) {
+		st.wait(20 * time.Second)
+		st.press("l")
+		st.sees("warnings and errors", "warn")
+		st.seesNot(" info ")
+		st.press("l")
+		st.sees("No line so far is one of the errors", "esc shows all lines again")
+		st.s.Say(`{"level":50,"msg":"broke","stack":"main.go:7"}`)
+		st.wait(time.Second)
+		st.sees("error  broke  stack=main.go:7")
+		st.press("esc")
+		st.sees(" info ")
+	})
+}
+
+func TestLogFilters(t *testing.T) {
+	drive(t, tuitest.NewUp, 120, 24, tui.Options{Page: "logs"}, func(st *driver) {
+		st.wait(5 * time.Second)
+		st.s.Say("ОШИБКА базы данных", `{"level":"error","msg":"no","err":"boom"}`, "Traceback:\n  File a.py\nKeyError")
+		st.wait(time.Second)
+		st.sees("KeyError")
+		for typed, want := range map[string]string{"ОШИБКА": "ОШИБКА базы", "err=boom": "err=boom", "~key.rror": "Traceback:", "file A.PY": "KeyError"} {
+			st.press("/")
+			for _, r := range typed {
+				st.press(string(r))
+			}
+			st.sees("1 of ", want)
+			st.press("esc")
+		}
+		st.press("/", "~", "(")
+		st.sees("this is no regular expression yet")
+		st.press("esc")
+		st.seesNot("expression")
 	})
 }
 

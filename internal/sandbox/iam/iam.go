@@ -47,7 +47,7 @@ func (i *IAM) Service() *wire.Service {
 	i.policyOperations(s)
 	i.callerOperations(s)
 	s.Refuse("InvalidInput", "CreateServiceLinkedRole", "CustomSuffix")
-	s.Refuse("InvalidInput", "SimulatePrincipalPolicy", "PolicyInputList", "PermissionsBoundaryPolicyInputList", "ContextEntries", "ResourcePolicy", "ResourceOwner", "ResourceHandlingOption")
+	s.Refuse("InvalidInput", "SimulatePrincipalPolicy", "PolicyInputList", "PermissionsBoundaryPolicyInputList", "ResourcePolicy")
 	return s
 }
 

@@ -2,6 +2,8 @@ package draw
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -15,9 +17,9 @@ func Highlight(s, needle string, t style.Theme) string {
 	if strings.IndexByte(s, esc) >= 0 {
 		plain = Strip(s)
 	}
-	from := -1
+	from, until := -1, -1
 	if needle != "" {
-		from = IndexFold(plain, needle)
+		from, until = IndexFold(plain, needle)
 	}
 	if from < 0 {
 		return s
@@ -49,7 +51,7 @@ func Highlight(s, needle string, t style.Theme) string {
 		}
 		bound := from
 		if marked {
-			bound += len(needle)
+			bound = until
 		}
 		if from >= 0 {
 			end = max(0, min(end, bound-at))
@@ -64,8 +66,8 @@ func Highlight(s, needle string, t style.Theme) string {
 		default:
 			b.WriteString(off + current)
 			marked = false
-			if next := IndexFold(plain[at:], needle); next >= 0 {
-				from = at + next
+			if next, end := IndexFold(plain[at:], needle); next >= 0 {
+				from, until = at+next, at+end
 			} else {
 				from = -1
 			}
@@ -79,13 +81,44 @@ func Highlight(s, needle string, t style.Theme) string {
 
 const esc = '\x1b'
 
-// ContainsFold is strings.Contains without regard to ASCII case; needle is in
-// lower case. It does not allocate.
-func ContainsFold(s, needle string) bool { return IndexFold(s, needle) >= 0 }
+// ContainsFold is strings.Contains without regard to case; needle is in lower case. It
+// does not allocate.
+func ContainsFold(s, needle string) bool { at, _ := IndexFold(s, needle); return at >= 0 }
 
-// IndexFold is strings.Index without regard to ASCII case; needle is in lower
-// case.
-func IndexFold(s, needle string) int {
+// IndexFold is strings.Index without regard to case, of all scripts; needle is in lower
+// case. It returns also where the place ends, since a letter and its capital need not be
+// of one length.
+func IndexFold(s, needle string) (at, end int) {
+	for i := 0; i < len(needle); i++ {
+		if needle[i] >= utf8.RuneSelf {
+			return indexRunes(s, needle)
+		}
+	}
+	at = indexASCII(s, needle)
+	return at, at + len(needle)
+}
+
+// indexRunes is IndexFold by runes.
+func indexRunes(s, needle string) (at, end int) {
+	for at := range s {
+		end := at
+		for _, want := range needle {
+			r, n := utf8.DecodeRuneInString(s[end:])
+			if n == 0 || r != want && unicode.ToLower(r) != want {
+				end = -1
+				break
+			}
+			end += n
+		}
+		if end >= 0 {
+			return at, end
+		}
+	}
+	return -1, -1
+}
+
+// indexASCII is IndexFold for a needle of ASCII.
+func indexASCII(s, needle string) int {
 	n := len(needle)
 	if n == 0 {
 		return 0

@@ -3,6 +3,7 @@ package draw
 import (
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"workshop/internal/clean"
@@ -13,15 +14,18 @@ func FuzzContainsFold(f *testing.F) {
 	f.Add("Hello World", "o w")
 	f.Add("aaab", "aab")
 	f.Add("", "")
+	f.Add("ОШИБКА базы", "ошибка")
+	f.Add("ÜBERLAUF", "überl")
 	f.Fuzz(func(t *testing.T, s, needle string) {
-		for _, x := range []string{s, needle} {
-			for _, r := range x {
-				if r > 127 {
-					t.Skip("it folds ASCII alone")
-				}
-			}
+		if !utf8.ValidString(s) || !utf8.ValidString(needle) {
+			t.Skip("a log line is valid")
 		}
 		needle = strings.ToLower(needle)
+		for _, r := range s {
+			if r > 127 && unicode.ToLower(r) <= 127 {
+				t.Skip("the Kelvin sign and such, which a needle of ASCII does not find")
+			}
+		}
 		if got, want := ContainsFold(s, needle), strings.Contains(strings.ToLower(s), needle); got != want {
 			t.Errorf("ContainsFold(%q, %q) = %v", s, needle, got)
 		}
@@ -34,6 +38,9 @@ func TestHighlight(t *testing.T) {
 		{"a Slow one, slow", "slow", "a [Slow] one, [slow]"},
 		{th.Bad.Render("err") + "or", "error", "[error]"},
 		{"häß slow", "slow", "häß [slow]"},
+		{"ОШИБКА, ошибка", "ошибка", "[ОШИБКА], [ошибка]"},
+		{"ÜBERLAUF", "über", "[ÜBER]LAUF"},
+		{"ẞtraße", "ß", "[ẞ]tra[ß]e"}, // of three bytes and two
 		{"nothing", "slow", "nothing"},
 		{"slowslow", "slow", "[slow][slow]"},
 		{th.Bad.Render("a slow") + " end", "low e", "a s[low e]nd"},

@@ -66,11 +66,13 @@ func Stream[E, T any](j *Jobs, work func(ctx context.Context, emit func(E)) (T, 
 	})
 }
 
-// Lines is Do for work that emits log lines, which arrive with a Batch. Lines
+// Lines is Stream for work that emits log lines as well, which arrive with a Batch. Lines
 // alone may be dropped when they come faster than the event loop takes them.
-func (j *Jobs) Lines(work func(ctx context.Context, emit func([]fargate.Line)) error, end func(error) tea.Cmd) int {
+func Lines[E any](j *Jobs, work func(ctx context.Context, lines func([]fargate.Line), emit func(E)) error, on func(E), end func(error) tea.Cmd) int {
 	return j.start(func(ctx context.Context, gen int) {
-		err := work(ctx, func(lines []fargate.Line) { j.queue.putLines(gen, lines) })
+		err := work(ctx, func(lines []fargate.Line) { j.queue.putLines(gen, lines) }, func(e E) {
+			j.queue.put(event{gen: gen, deliver: func() tea.Cmd { on(e); return nil }})
+		})
 		j.queue.put(event{gen: gen, last: true, deliver: func() tea.Cmd { return end(err) }})
 	})
 }

@@ -109,10 +109,10 @@ func TestDroppedJobIsNotHeard(t *testing.T) {
 func TestLinesOfAnEarlierStream(t *testing.T) {
 	j := New(t.Context())
 	for range 2 {
-		j.Lines(func(_ context.Context, emit func([]fargate.Line)) error {
+		Lines(j, func(_ context.Context, emit func([]fargate.Line), _ func(struct{})) error {
 			emit(make([]fargate.Line, 3))
 			return nil
-		}, func(error) tea.Cmd { return nil })
+		}, nil, func(error) tea.Cmd { return nil })
 		j.Wait()
 	}
 	if lines, _ := drain(t, j, 1); lines != 0 {

@@ -46,10 +46,11 @@ type (
 		Follow(before, now *fargate.Snapshot)
 	}
 	// Tailer receives the log lines of the service's tasks, with how many more were
-	// dropped, and whether their stream has ended because of an error.
+	// dropped, and how their stream is doing. Lines are read while the page is on the
+	// screen.
 	Tailer interface {
 		Append(lines []fargate.Line, dropped int) tea.Cmd
-		SetEnded(bool)
+		SetStream(fargate.Stream)
 	}
 	// StepOpener shows a step by its id and reports whether there is one.
 	StepOpener interface{ OpenStep(id string) bool }
@@ -102,6 +103,8 @@ type Root interface {
 	StackChanged() tea.Cmd
 	// Watch follows the service and its logs from now on.
 	Watch()
+	// RetryLogs asks for log lines at once.
+	RetryLogs()
 	// Enlarge shows a picture alone, as large as there is room.
 	Enlarge(images fs.FS, path, alt string)
 	// Run gives the terminal to a program and calls done in the event loop when the

@@ -308,7 +308,7 @@ func TestSessionCancelled(t *testing.T) {
 		}
 		s.Problems(ctx, func(p string) { t.Errorf("Problems: %s", p) })
 		for name, err := range map[string]error{
-			"Watch": s.Watch(ctx, func(fargate.Snapshot) {}), "Tail": s.Tail(ctx, func([]fargate.Line) {}),
+			"Watch": s.Watch(ctx, func(fargate.Snapshot) {}), "Tail": s.Tail(ctx, func([]fargate.Line) {}, func(fargate.Stream) {}),
 		} {
 			if err != nil && ctx.Err() == nil {
 				t.Errorf("%s: %v", name, err)

@@ -191,7 +191,17 @@ func (s *Session) Watch(ctx context.Context, changed func(fargate.Snapshot)) err
 	}
 }
 
-func (s *Session) Tail(ctx context.Context, more func([]fargate.Line)) error {
+// Stream is how the log lines do from now on; none come while it has an error.
+func (s *Session) Stream(how fargate.Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stream = how
+}
+
+func (s *Session) ReadLogs(yes bool) {}
+func (s *Session) RetryLogs()        { s.call("retry logs") }
+
+func (s *Session) Tail(ctx context.Context, more func([]fargate.Line), how func(fargate.Stream)) error {
 	every, batch := s.LogEvery, max(1, s.LogBatch)
 	if every == 0 {
 		every = 410 * time.Millisecond
@@ -207,13 +217,20 @@ func (s *Session) Tail(ctx context.Context, more func([]fargate.Line)) error {
 		}
 		said := s.lines
 		s.lines = nil
+		stream := s.stream
 		s.mu.Unlock()
+		if stream.Err == nil {
+			stream.AsOf = time.Now()
+		} else {
+			run = nil
+		}
+		how(stream)
 		var out []fargate.Line
 		for range batch {
 			if len(run) == 0 {
 				break
 			}
-			out = append(out, fargate.Line{Time: time.Now(), Task: run[n%len(run)], Message: Message(n)})
+			out = append(out, fargate.Line{Time: time.Now().Add(-s.LogAge), Task: run[n%len(run)], Message: Message(n)})
 			n++
 		}
 		for _, m := range said {

@@ -58,8 +58,9 @@ type Session struct {
 	Problem   string             // what keeps the target from working
 	// Unconfirmed is the error of Apply until the account is confirmed.
 	Unconfirmed error
-	Hints       []string // beside the price of a plan
-	Warning     string   // about the budget; empty for none
+	Hints       []string      // beside the price of a plan
+	Warning     string        // about the budget; empty for none
+	LogAge      time.Duration // how old the log lines are that come
 
 	mu      sync.Mutex
 	saved   []session.Progress
@@ -75,6 +76,7 @@ type Session struct {
 	rolled  time.Time
 	failed  int // tasks that could not start
 	stale   error
+	stream  fargate.Stream
 	asOf    time.Time
 	soft    chan struct{} // closed by the first Stop
 	hard    chan struct{}

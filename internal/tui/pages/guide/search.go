@@ -156,7 +156,7 @@ func (s *search) view(w, h int) []string {
 		if p.text != "" {
 			// What was found stands in the middle of what is seen of a long text.
 			text := p.text
-			if at := draw.IndexFold(text, needle); at > 40 {
+			if at, _ := draw.IndexFold(text, needle); at > 40 {
 				cut := at - 30
 				for cut < at && text[cut] != ' ' {
 					cut++

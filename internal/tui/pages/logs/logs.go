@@ -2,10 +2,7 @@
 package logs
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"sort"
 	"strings"
@@ -17,6 +14,7 @@ import (
 
 	"workshop/internal/clean"
 	"workshop/internal/fargate"
+	"workshop/internal/logline"
 	"workshop/internal/tui/draw"
 	"workshop/internal/tui/keys"
 	"workshop/internal/tui/page"
@@ -26,6 +24,9 @@ import (
 
 // fast is how many lines a second outrun the eye.
 const fast = 100
+
+// fresh is how old a line may be that counts for the rate.
+const fresh = 30 * time.Second
 
 // Page is the page. It belongs to the event loop.
 type Page struct {
@@ -37,12 +38,13 @@ type Page struct {
 	found  matches // of the filter, without the health checks unless all
 
 	follow bool
-	bottom int  // number of the last line on the screen, while not following
-	paused int  // number that the next line had when following ended
-	ended  bool // no lines come any more, because of an error
+	bottom int // number of the last line on the screen, while not following
+	paused int // number that the next line had when following ended
+	stream fargate.Stream
 
 	filter  widgets.Field
 	editing bool
+	gravity logline.Level // events of lower ones are not shown
 	wrapped bool
 	raw     bool // JSON as it came
 
@@ -51,11 +53,12 @@ type Page struct {
 	count  int
 	rate   int // lines in the last whole second
 
-	colours map[string]int
-	ids     map[string]string // drawn task ids, for drawn
-	rows    map[int][]string  // drawn lines by number, for drawn
-	drawn   drawnFor
-	height  int
+	colours    map[string]int
+	containers map[string]bool
+	ids        map[string]string // drawn task ids, for drawn
+	rows       map[int][]string  // drawn lines by number, for drawn
+	drawn      drawnFor
+	height     int
 }
 
 // drawnFor is what a drawn line depends on beside itself.
@@ -63,6 +66,7 @@ type drawnFor struct {
 	w            int
 	wrapped, raw bool
 	dark, ascii  bool
+	containers   bool // there is more than one
 	needle       string
 }
 
@@ -71,7 +75,7 @@ const rowsKept = 2_000
 
 // New returns the page.
 func New(c *page.Context) *Page {
-	l := &Page{Context: c, ring: fargate.NewRing(logsHeld, bytesHeld), follow: true, colours: map[string]int{}, ids: map[string]string{}, rows: map[int][]string{}}
+	l := &Page{Context: c, ring: fargate.NewRing(logsHeld, bytesHeld), follow: true, colours: map[string]int{}, containers: map[string]bool{}, ids: map[string]string{}, rows: map[int][]string{}}
 	l.keys = l.table()
 	l.find()
 	return l
@@ -89,6 +93,9 @@ func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
 		if _, known := l.colours[x.Task]; !known {
 			l.colours[x.Task] = len(l.colours)
 		}
+		if x.Container != "" && !l.containers[x.Container] {
+			l.containers[x.Container] = true
+		}
 	}
 	l.lost += lost
 	now := l.Now()
@@ -98,7 +105,13 @@ func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
 	case d >= time.Second:
 		l.rate, l.count, l.second = l.count, 0, now
 	}
-	l.count += len(lines) + lost
+	// History that is read at the beginning is no rate.
+	for _, x := range lines {
+		if now.Sub(x.Time) < fresh {
+			l.count++
+		}
+	}
+	l.count += lost
 	if l.scan() {
 		return scanOn
 	}
@@ -108,7 +121,7 @@ func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
 // scan goes on looking for the filter's matches.
 func (l *Page) scan() bool { return l.choosing() && l.found.scan(l.ring) }
 
-func (l *Page) filtering() bool { return l.filter.Value != "" }
+func (l *Page) filtering() bool { return l.filter.Value != "" || l.gravity > logline.Unknown }
 
 // choosing reports that not all lines are shown.
 func (l *Page) choosing() bool { return l.filtering() || !l.all }
@@ -151,9 +164,6 @@ func (l *Page) least() int {
 }
 
 func (l *Page) rowsOf(i int) int {
-	if !l.wrapped {
-		return 1
-	}
 	return len(l.draw(l.number(i)))
 }
 
@@ -204,7 +214,9 @@ func (l *Page) table() keys.Table {
 		}},
 		{Name: "The lines", Keys: []keys.Key{
 			keys.On("G end", "follow new lines again", func() { l.follow = true }).HintFunc(words(&l.follow, "", "follow")),
-			keys.On("/", "show only lines that have a text", func() { l.editing = true }).Hint("filter"),
+			keys.On("a", "ask for new lines at once", func() { l.Root.RetryLogs() }).Hint("try again").If(func() bool { return l.stream.Err != nil }),
+			keys.On("/", "show only lines that have a text; ~ begins a regular expression", func() { l.editing = true }).Hint("filter"),
+			keys.OnCmd("l", "all lines, warnings and errors, errors only", l.nextGravity).HintFunc(func() string { return "level" }),
 			keys.OnCmd("h", "show or hide health checks", func() tea.Cmd { l.all = !l.all; return l.find() }).HintFunc(words(&l.all, "hide health checks", "health checks")),
 			keys.On("w", "wrap or cut long lines", toggle(&l.wrapped)).HintFunc(words(&l.wrapped, "cut long lines", "wrap")),
 			keys.On("r", "JSON as it came, or made readable", toggle(&l.raw)).HintFunc(words(&l.raw, "pretty", "raw")),
@@ -212,7 +224,7 @@ func (l *Page) table() keys.Table {
 				x, _ := l.ring.At(l.number(l.last()))
 				return l.Copy(x.Message, "The last line on the screen")
 			}).If(func() bool { return l.last() >= 0 }),
-			keys.OnCmd("esc", "show all lines again", func() tea.Cmd { return l.setFilter("") }).If(l.filtering),
+			keys.OnCmd("esc", "show all lines again", func() tea.Cmd { l.gravity = logline.Unknown; return l.setFilter("") }).If(l.filtering),
 			keys.On("esc", "follow new lines again", func() { l.follow = true }).If(func() bool { return !l.follow }),
 			move(widgets.LineUp, func() int { return -1 }),
 			move(widgets.LineDown, func() int { return 1 }),
@@ -236,13 +248,38 @@ func (l *Page) setFilter(s string) tea.Cmd {
 	return l.find()
 }
 
+// gravities are what the level key goes through.
+var gravities = []struct {
+	least logline.Level
+	name  string
+}{{logline.Unknown, ""}, {logline.Warn, "warnings and errors"}, {logline.Error, "errors"}}
+
+func (l *Page) nextGravity() tea.Cmd {
+	for i, g := range gravities {
+		if g.least == l.gravity {
+			l.gravity = gravities[(i+1)%len(gravities)].least
+			break
+		}
+	}
+	return l.find()
+}
+
+func (l *Page) gravityName() string {
+	for _, g := range gravities {
+		if g.least == l.gravity {
+			return g.name
+		}
+	}
+	return ""
+}
+
 // find looks for what the filter lets through, from the newest line back.
 func (l *Page) find() tea.Cmd {
 	hidden := &l.checks
 	if l.all {
 		hidden = nil
 	}
-	l.found = newMatches(l.filter.Value, hidden, l.ring)
+	l.found = newMatches(l.filter.Value, l.gravity, hidden, l.ring)
 	if l.scan() {
 		return scanOn
 	}
@@ -262,19 +299,31 @@ func (l *Page) Receive(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// SetEnded says whether the stream of lines has ended because of an error.
-func (l *Page) SetEnded(ended bool) { l.ended = ended }
+// SetStream says how the stream of lines is doing.
+func (l *Page) SetStream(s fargate.Stream) { l.stream = s }
 
 // Fits says that every line is cut when it is drawn.
 func (l *Page) Fits() {}
 
-// Changes returns 0: the page changes with its lines alone.
-func (l *Page) Changes() time.Duration { return 0 }
+// Changes returns a second while the page counts: until the next attempt, or lines.
+func (l *Page) Changes() time.Duration {
+	if l.stream.Err != nil || l.rate > 0 || l.count > 0 {
+		return time.Second
+	}
+	return 0
+}
+
+// Tick ends a rate that no lines renew.
+func (l *Page) Tick() {
+	if l.Now().Sub(l.second) >= 2*time.Second {
+		l.rate, l.count = 0, 0
+	}
+}
 
 // View draws the page.
 func (l *Page) View(w, h int) []string {
 	t := l.Theme
-	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode, l.found.needle}
+	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode, len(l.containers) > 1, l.found.text()}
 	if want != l.drawn || len(l.rows) > rowsKept {
 		l.drawn = want
 		clear(l.rows)
@@ -287,6 +336,12 @@ func (l *Page) View(w, h int) []string {
 	}
 	if l.len() == 0 {
 		message, hint := " No line so far has "+t.Strong.Render(l.filter.Value)+" in it.", " "+t.Key.Render("esc")+t.Dim.Render(" shows all lines again")
+		if l.filter.Value == "" {
+			message = " No line so far is one of the " + t.Strong.Render(l.gravityName()) + "."
+		}
+		if l.found.fault != nil {
+			message = " " + t.Attention.Render(clean.Line(l.found.fault.Error()))
+		}
 		if !l.filtering() {
 			message, hint = " "+t.Dim.Render(t.Signs.Working+" So far nobody but the load balancer has asked anything. Open the URL, and the request appears here."), ""
 		}
@@ -316,8 +371,11 @@ func (l *Page) viewHead(w int) []string {
 	switch {
 	case l.editing:
 		left = " " + t.Key.Render("/") + l.filter.View(t)
-	case l.filtering():
+	case l.filter.Value != "":
 		left = " " + t.Key.Render("/") + t.Accent.Render(l.filter.Value)
+	}
+	if l.gravity > logline.Unknown {
+		left += "   " + t.Accent.Render(l.gravityName())
 	}
 	if l.filtering() || !l.all && l.checks.held > 0 {
 		lines = fmt.Sprintf("%s of %s", draw.Thousands(l.found.len()), lines)
@@ -325,8 +383,9 @@ func (l *Page) viewHead(w int) []string {
 	left += t.Dim.Render("   " + lines)
 	right := t.Good.Render(t.Signs.Running + " following ")
 	switch {
-	case l.ended:
-		right = t.Attention.Render("no new lines: the logs cannot be followed ")
+	case l.stream.Err != nil:
+		right = t.Attention.Render(t.Signs.Warn + " " + l.stale())
+		right += t.Dim.Render(t.Signs.Sep) + t.Key.Render("a") + t.Dim.Render(" now ")
 	case !l.follow:
 		right = t.Attention.Render("paused")
 		if n := l.ring.Next() - l.paused; n > 0 {
@@ -342,12 +401,28 @@ func (l *Page) viewHead(w int) []string {
 		second = "   " + t.Dim.Render(draw.Count(l.checks.held, "health check")+" among them"+t.Signs.Sep) + t.Key.Render("h") + t.Dim.Render(" hides them")
 	}
 	switch {
+	case l.stream.Err != nil:
+		second = " " + t.Dim.Render(clean.Line(l.stream.Err.Error()))
 	case l.lost > 0:
 		second = t.Attention.Render(fmt.Sprintf(" %s %s came too fast to be kept", t.Signs.Warn, draw.Count(l.lost, "line")))
 	case l.rate > fast && l.follow:
 		second = t.Attention.Render(fmt.Sprintf(" %s lines a second: faster than the eye, so only some pass the screen; the last %s are kept", draw.Thousands(l.rate), draw.Thousands(l.ring.Len())))
 	}
 	return []string{draw.Cut(draw.Ends(left, right, w, t), w, t), draw.Cut(second, w, t)}
+}
+
+// stale says since when no lines come, and when they are asked for again.
+func (l *Page) stale() string {
+	s := "no new lines"
+	if !l.stream.AsOf.IsZero() {
+		s += " since " + draw.Clock(l.stream.AsOf)
+	}
+	if wait := l.stream.Again.Sub(l.Now()); wait > 0 {
+		s += l.Theme.Signs.Sep + "trying again in " + fmt.Sprintf("%d s", int(wait.Seconds()+0.999))
+	} else if !l.stream.Again.IsZero() {
+		s += l.Theme.Signs.Sep + "trying again"
+	}
+	return s
 }
 
 func (l *Page) viewNothing() []string {
@@ -372,30 +447,39 @@ func (l *Page) draw(n int) []string {
 	}
 	lead := " " + t.Dim.Render(x.Time.Local().Format(stamp)) + " " + id + "  "
 	leadWidth := 1 + len(stamp) + 1 + taskWidth + 2
-	text := x.Message
-	if !l.raw {
-		text = pretty(text, t)
+	if l.drawn.containers {
+		lead += t.Dim.Render(draw.Fit(x.Container, containerWidth, t)) + "  "
+		leadWidth += containerWidth + 2
 	}
-	text = draw.Highlight(text, l.drawn.needle, t)
 	room := max(w-leadWidth, 10)
+	text := l.text(x.Message)
+	if over := len(text) - rowsMost; over > 0 && !l.wrapped {
+		text = append(text[:rowsMost-1:rowsMost-1], t.Dim.Render("and "+draw.Count(over+1, "more line")))
+	}
 	var rows []string
-	if l.wrapped {
-		for i, s := range draw.Wrap(text, room) {
-			if i == 0 {
-				rows = append(rows, lead+s)
-			} else {
-				rows = append(rows, strings.Repeat(" ", leadWidth)+s)
-			}
+	for _, s := range text {
+		s = draw.Highlight(s, l.drawn.needle, t)
+		parts := []string{s}
+		if l.wrapped {
+			parts = draw.Wrap(s, room)
 		}
-	} else {
-		rows = []string{lead + draw.Cut(text, room, t)}
+		for _, part := range parts {
+			before := lead
+			if len(rows) > 0 {
+				before = strings.Repeat(" ", leadWidth)
+			}
+			rows = append(rows, before+draw.Cut(part, room, t))
+		}
 	}
 	l.rows[n] = rows
 	return rows
 }
 
-// taskWidth is how much of a task's id is shown.
-const taskWidth = 4
+// taskWidth is how much of a task's id is shown, containerWidth of a container's name.
+const (
+	taskWidth      = 4
+	containerWidth = 8
+)
 
 // task draws a task's id, in a colour of its own.
 func (l *Page) task(id string) string {
@@ -408,62 +492,73 @@ func (l *Page) task(id string) string {
 	return s
 }
 
-// pretty draws a JSON log line as level, message and the rest; any other line
-// is returned as it is.
-func pretty(s string, t style.Theme) string {
-	if len(s) < 2 || s[0] != '{' {
-		return s
+// rowsMost is how many rows an event has at most where long lines are cut; the last one
+// counts the rest.
+const rowsMost = 12
+
+// text draws what a task printed, in one row or several.
+func (l *Page) text(message string) []string {
+	if l.raw {
+		return clean.Lines(message)
 	}
-	d := json.NewDecoder(strings.NewReader(s))
-	d.UseNumber()
-	if tok, err := d.Token(); err != nil || tok != json.Delim('{') {
-		return s
-	}
-	var level, msg string
-	var rest []string
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return s
-		}
-		var v json.RawMessage
-		if err := d.Decode(&v); err != nil {
-			return s
-		}
-		text := string(v)
-		var str string
-		if len(v) > 0 && v[0] == '"' && json.Unmarshal(v, &str) == nil {
-			text = str
-		} else if b := (bytes.Buffer{}); json.Compact(&b, v) == nil {
-			text = b.String()
-		}
-		text = clean.Line(text)
-		switch name {
-		case "level", "severity", "lvl":
-			level = text
-		case "msg", "message":
-			msg = text
-		case "ts", "time", "timestamp", "@timestamp", "caller":
-		default:
-			rest = append(rest, clean.Line(fmt.Sprint(name))+"="+text)
-		}
-	}
-	if _, err := d.Token(); err != nil || msg == "" && level == "" {
-		return s
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return s // something follows, which must not go unseen
+	return pretty(message, l.Theme)
+}
+
+// pretty draws a structured event as level, message and the rest, and what has several
+// lines below; any other is returned as it is.
+func pretty(s string, t style.Theme) []string {
+	e, ok := logline.Parse(s)
+	if !ok {
+		return clean.Lines(s)
 	}
 	st := t.Dim
-	switch strings.ToLower(level) {
-	case "error", "fatal", "panic", "dpanic", "critical":
+	switch {
+	case e.Level >= logline.Error:
 		st = t.Bad
-	case "warn", "warning":
+	case e.Level == logline.Warn:
 		st = t.Attention
 	}
-	out := st.Render(draw.Fit(level, 5, t)) + "  " + msg
-	if len(rest) > 0 {
-		out += "  " + t.Dim.Render(strings.Join(rest, " "))
+	first, below := shown(e)
+	out := []string{st.Render(draw.Fit(clean.Line(e.LevelText), levelWidth, t)) + "  " + first.message}
+	if first.fields != "" {
+		out[0] += "  " + t.Dim.Render(first.fields)
+	}
+	for _, line := range below {
+		out = append(out, "  "+t.Dim.Render(line))
 	}
 	return out
+}
+
+const levelWidth = 5
+
+// firstRow is what the first row of a structured event says beside the level.
+type firstRow struct{ message, fields string }
+
+// shown is what is shown of a structured event; values of several lines, such as stack
+// traces, stand below it.
+func shown(e logline.Entry) (first firstRow, below []string) {
+	message := clean.Lines(e.Message)
+	first.message, below = message[0], message[1:]
+	var fields []string
+	for _, f := range e.Fields {
+		value := clean.Lines(f.Value)
+		key := clean.Line(f.Key) + "="
+		if len(value) == 1 {
+			fields = append(fields, key+value[0])
+			continue
+		}
+		below = append(append(below, key), value...)
+	}
+	first.fields = strings.Join(fields, " ")
+	return first, below
+}
+
+// words is the text of an event as it is shown, in one line, to be searched.
+func words(s string) string {
+	e, ok := logline.Parse(s)
+	if !ok {
+		return clean.Line(s)
+	}
+	first, below := shown(e)
+	return strings.Join(append([]string{clean.Line(e.LevelText) + "  " + first.message + "  " + first.fields}, below...), " ")
 }

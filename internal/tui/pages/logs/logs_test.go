@@ -92,7 +92,7 @@ func TestFilterFindsAll(t *testing.T) {
 	}
 }
 
-// Whatever a task prints, its line stays one line and brings no escape sequence.
+// Whatever a task prints, each of its rows is one line and brings no escape sequence.
 func FuzzPretty(f *testing.F) {
 	f.Add(tuitest.Message(0))
 	f.Add(`{"level":"error","msg":"\u001b[2Jgone\nnext","deep":{"a":[1,2]}}`)
@@ -100,12 +100,17 @@ func FuzzPretty(f *testing.F) {
 	f.Add(`{} trailing`)
 	th := style.New(true, true)
 	f.Fuzz(func(t *testing.T, s string) {
-		got := logs.Pretty(clean.Line(s), th)
-		if strings.ContainsAny(got, "\n\r") {
-			t.Errorf("pretty(%q) has several lines: %q", s, got)
+		rows := logs.Pretty(s, th)
+		if len(rows) == 0 {
+			t.Errorf("pretty(%q) has no row", s)
 		}
-		if plain := ansi.Strip(got); clean.Line(plain) != plain {
-			t.Errorf("pretty(%q) brings control characters: %q", s, got)
+		for _, got := range rows {
+			if strings.ContainsAny(got, "\n\r") {
+				t.Errorf("a row of pretty(%q) has several lines: %q", s, got)
+			}
+			if plain := ansi.Strip(got); clean.Line(plain) != plain {
+				t.Errorf("pretty(%q) brings control characters: %q", s, got)
+			}
 		}
 	})
 }
@@ -115,13 +120,19 @@ func TestPretty(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"level":"info","ts":"x","caller":"y","msg":"started","port":9898}`: "info   started  port=9898",
 		`{"severity":"WARN","message":"slow","ok":true,"o":{"a": 1}}`:        `WARN   slow  ok=true o={"a":1}`,
-		`{"a":1}`:       `{"a":1}`,
-		`{"msg":"x"`:    `{"msg":"x"`,
-		"plain":         "plain",
-		`["msg","x"]`:   `["msg","x"]`,
-		`{"msg":"x"} y`: `{"msg":"x"} y`,
+		`{"a":1}`:                           `{"a":1}`,
+		`{"msg":"x"`:                        `{"msg":"x"`,
+		"plain":                             "plain",
+		`["msg","x"]`:                       `["msg","x"]`,
+		`{"msg":"x"} y`:                     `{"msg":"x"} y`,
+		`{"level":50,"msg":"broke"}`:        "error  broke",
+		"level=warn msg=\"too slow\" ms=12": "warn   too slow  ms=12",
+		"one\ntwo\r\nthree":                 "one\ntwo\nthree",
+		"10%\r20%\r100% done":               "10%\n20%\n100% done",
+		"cut \x1b]0;off":                    "cut ]0;off",
+		`{"level":"error","msg":"boom","stack":"main.go:1\n\tfoo()"}`: "error  boom\n  stack=\n  main.go:1\n      foo()",
 	} {
-		if got := ansi.Strip(logs.Pretty(in, th)); got != want {
+		if got := ansi.Strip(strings.Join(logs.Pretty(in, th), "\n")); got != want {
 			t.Errorf("pretty(%s) = %q, not %q", in, got, want)
 		}
 	}

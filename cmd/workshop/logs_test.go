@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"iter"
+	"strings"
+	"testing"
+	"time"
+
+	"workshop/internal/fargate"
+)
+
+func TestSinceTime(t *testing.T) {
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	at := func(s string) time.Time {
+		v, err := time.ParseInLocation(time.DateTime, s, time.Local)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	for in, want := range map[string]time.Time{
+		"10m":                       now.Add(-10 * time.Minute),
+		"48h":                       now.Add(-48 * time.Hour),
+		"1d":                        now.Add(-24 * time.Hour),
+		"1.5d":                      now.Add(-36 * time.Hour),
+		"2w":                        now.Add(-14 * 24 * time.Hour),
+		"2026-11-27T10:00:00Z":      now.Add(-2 * time.Hour),
+		"2026-11-27T10:00:00+02:00": now.Add(-4 * time.Hour),
+		"2026-11-27T10:00:00":       at("2026-11-27 10:00:00"),
+		"2026-11-27 10:00":          at("2026-11-27 10:00:00"),
+		"2026-11-27":                at("2026-11-27 00:00:00"),
+	} {
+		if got, err := sinceTime(in, now); err != nil || !got.Equal(want) {
+			t.Errorf("sinceTime(%q) = %s, %v; not %s", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "0", "-3m", "-1d", "0d", "d", "soon", "1 day", "NaNd", "Infd", "1e9d", "27.11.2026"} {
+		if got, err := sinceTime(in, now); err == nil {
+			t.Errorf("sinceTime(%q) = %s", in, got)
+		}
+	}
+}
+
+func FuzzSinceTime(f *testing.F) {
+	for _, s := range []string{"10m", "1d", "2026-11-27T10:00:00Z", "1e300d"} {
+		f.Add(s)
+	}
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, s string) {
+		if at, err := sinceTime(s, now); err == nil && at.IsZero() {
+			t.Errorf("sinceTime(%q) = %s", s, at)
+		}
+	})
+}
+
+func some(n int, message func(i int) string) iter.Seq2[fargate.Line, error] {
+	return func(yield func(fargate.Line, error) bool) {
+		for i := range n {
+			if !yield(fargate.Line{Time: time.Unix(int64(i), 0), Task: "0f9de17a6465404e", Container: "app", Message: message(i)}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func TestLogLines(t *testing.T) {
+	var out bytes.Buffer
+	c := &commandLine{out: &out}
+	if _, err := c.logs(t.Context(), 0, some(1, func(int) string { return "panic: x\n\tmain.go:1\x1b[2J\r50%" })); err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	lead := time.Unix(0, 0).Local().Format("2006-01-02 15:04:05.000 -07:00") + "  0f9de17a  app  "
+	indent := strings.Repeat(" ", len(lead))
+	if len(rows) != 3 || rows[0] != lead+"panic: x" || rows[1] != indent+"    main.go:1" || rows[2] != indent+"50%" {
+		t.Errorf("printed %q", rows)
+	}
+}
+
+// As JSON the event is as it was, and still no terminal obeys it.
+func TestLogLinesAsJSON(t *testing.T) {
+	var out bytes.Buffer
+	c := &commandLine{out: &out, json: true}
+	if _, err := c.logs(t.Context(), 0, some(1, func(int) string { return "a\x1b[31mb\nc\u009b" })); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.Contains(got, `"container":"app"`) || !strings.Contains(got, `"message":"a\u001b[31mb\nc\u009b"`) {
+		t.Errorf("printed %s", got)
+	}
+}
+
+func TestLastLines(t *testing.T) {
+	for _, c := range []struct{ all, last, first int }{{10, 3, 7}, {3, 3, 0}, {2, 3, 0}, {0, 3, 0}, {7, 1, 6}} {
+		var out bytes.Buffer
+		l := &commandLine{out: &out}
+		n, err := l.logs(t.Context(), c.last, some(c.all, func(i int) string { return "line " + strings.Repeat("i", i) + "." }))
+		if err != nil || n != c.all {
+			t.Errorf("%d lines, %v", n, err)
+		}
+		rows := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+		if want := min(c.all, c.last); want > 0 && (len(rows) != want || !strings.HasSuffix(rows[0], "line "+strings.Repeat("i", c.first)+".") || !strings.HasSuffix(rows[want-1], "line "+strings.Repeat("i", c.all-1)+".")) {
+			t.Errorf("the last %d of %d: %q", c.last, c.all, rows)
+		}
+	}
+}
