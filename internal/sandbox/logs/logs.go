@@ -74,6 +74,8 @@ type groupMeta struct {
 	Retention int32             `json:"retention,omitempty"` // days; 0 keeps for ever
 	Class     string            `json:"class,omitempty"`
 	Tags      map[string]string `json:"tags,omitempty"`
+	Key       string            `json:"key,omitempty"` // ARN of a KMS key
+	Protected bool              `json:"protected,omitempty"`
 }
 
 type stream struct {
@@ -414,7 +416,10 @@ func (l *Logs) byARN(arn *string) (*group, error) {
 
 // byName finds a group by its name or, as newer operations allow, by its ARN.
 func (l *Logs) byName(name *string) (*group, error) {
-	n := strings.TrimSuffix(strings.TrimPrefix(aws.ToString(name), l.account.ARN("logs", "log-group:")), ":*")
+	n := strings.TrimPrefix(aws.ToString(name), l.account.ARN("logs", "log-group:"))
+	if strings.HasSuffix(n, ":*") { // which stands for the streams of a group
+		return nil, wire.Errorf("InvalidParameterException", "The log group identifier must not end with ':*'.")
+	}
 	if g := l.groups[n]; g != nil {
 		return g, nil
 	}
