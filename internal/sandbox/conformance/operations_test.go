@@ -276,6 +276,23 @@ func (w *world) ec2() *network {
 	do("DescribeRouteTables", filter("vpc-id", n.vpc))
 	do("DeleteRoute", in{"RouteTableId": private, "DestinationCidrBlock": "0.0.0.0/0"})
 	do("DeleteRouteTable", in{"RouteTableId": private})
+	spare := w.text(do("AllocateAddress", in{"Domain": "vpc"}), "AllocationId")
+	w.refuse("InvalidAddress.NotFound", "ec2", "AllocateAddress", in{"Address": "198.51.100.7"})
+	joined := w.text(do("AssociateNatGatewayAddress", in{"NatGatewayId": nat, "AllocationIds": []string{spare}}), "NatGatewayAddresses", 0, "AssociationId")
+	do("DisassociateNatGatewayAddress", in{"NatGatewayId": nat, "AssociationIds": []string{joined}})
+	do("ReleaseAddress", in{"AllocationId": spare})
+	inside := w.text(do("CreateNatGateway", in{"SubnetId": n.subnets[0], "ConnectivityType": "private"}), "NatGateway", "NatGatewayId")
+	everywhere := w.text(do("CreateNatGateway", in{"VpcId": n.vpc, "AvailabilityMode": "regional"}), "NatGateway", "NatGatewayId")
+	w.until("the other NAT gateways", "ec2", "DescribeNatGateways", in{"NatGatewayIds": []string{inside, everywhere}}, func(o out) bool {
+		return at(o, "NatGateways", 0, "State") == "available" && at(o, "NatGateways", 1, "State") == "available"
+	})
+	assigned := w.text(do("AssignPrivateNatGatewayAddress", in{"NatGatewayId": inside, "PrivateIpAddressCount": 1}), "NatGatewayAddresses", 0, "PrivateIp")
+	do("UnassignPrivateNatGatewayAddress", in{"NatGatewayId": inside, "PrivateIpAddresses": []string{assigned}})
+	do("DeleteNatGateway", in{"NatGatewayId": inside})
+	do("DeleteNatGateway", in{"NatGatewayId": everywhere})
+	w.until("the other NAT gateways' end", "ec2", "DescribeNatGateways", in{"NatGatewayIds": []string{inside, everywhere}}, func(o out) bool {
+		return at(o, "NatGateways", 0, "State") == "deleted" && at(o, "NatGateways", 1, "State") == "deleted"
+	})
 	do("DeleteNatGateway", in{"NatGatewayId": nat})
 	w.until("the NAT gateway's end", "ec2", "DescribeNatGateways", in{"NatGatewayIds": []string{nat}}, func(o out) bool {
 		return at(o, "NatGateways", 0, "State") == "deleted"

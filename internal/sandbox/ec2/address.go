@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/wire"
@@ -58,6 +59,11 @@ func (x *EC2) publicAddress() (string, error) {
 			taken[n.Association.PublicIp] = true
 		}
 	}
+	for _, n := range x.natGateways.All() {
+		for _, a := range n.NatGatewayAddressSet {
+			taken[a.PublicIp] = true
+		}
+	}
 	size := 1<<(32-pool.Bits()) - 2
 	for i, start := 0, rand.IntN(size); i < size; i++ {
 		ip := plus(pool.Addr(), 1+(start+i)%size).String()
@@ -80,6 +86,7 @@ func (x *EC2) addressOperations(s *wire.Service) {
 type allocateAddressIn struct {
 	DryRun           bool
 	Domain           string
+	Address          string
 	TagSpecification []tagSpecification
 }
 
@@ -94,6 +101,12 @@ func (x *EC2) allocateAddress(_ context.Context, in *allocateAddressIn) (*alloca
 	tags, err := specified("elastic-ip", in.TagSpecification)
 	if err != nil {
 		return nil, err
+	}
+	if in.Address != "" {
+		// AWS gives back an address that the account has released, as long as nobody else
+		// got it (Amazon EC2 User Guide, "Recover an Elastic IP address"). Here somebody
+		// always did.
+		return nil, noAddress(in.Address)
 	}
 	ip, err := x.publicAddress()
 	if err != nil {
@@ -207,7 +220,15 @@ func (x *EC2) release(allocationID string) {
 // disassociate takes the address from its interface.
 func (x *EC2) disassociate(a address) address {
 	if n, ok := x.interfaces.Get(a.NetworkInterfaceId); ok {
-		n.Association = nil
+		if n.Association != nil && n.Association.AllocationId == a.AllocationId {
+			n.Association = nil
+		}
+		n.Secondary = slices.Clone(n.Secondary)
+		for i, s := range n.Secondary {
+			if s.Association != nil && s.Association.AllocationId == a.AllocationId {
+				n.Secondary[i].Association = nil
+			}
+		}
 		x.interfaces.Put(n.NetworkInterfaceId, n)
 	}
 	a.AssociationId, a.NetworkInterfaceId, a.NetworkInterfaceOwnerId, a.PrivateIpAddress = "", "", "", ""

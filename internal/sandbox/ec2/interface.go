@@ -34,8 +34,9 @@ type networkInterface struct {
 	GroupSet              []groupIdentifier
 	Attachment            *attachment
 	Association           *association
-	ClientToken           string `wire:"-"`
-	TagSet                []tag  `json:"-"`
+	Secondary             []privateAddress `wire:"-"` // addresses beside the first, of a NAT gateway
+	ClientToken           string           `wire:"-"`
+	TagSet                []tag            `json:"-"`
 }
 
 type privateAddress struct {
@@ -95,7 +96,7 @@ func interfaceResource(x *EC2) *resource[networkInterface] {
 				}
 				n.Association = &a
 			}
-			n.PrivateIpAddressesSet = []privateAddress{{n.PrivateIpAddress, n.PrivateDnsName, true, n.Association}}
+			n.PrivateIpAddressesSet = append([]privateAddress{{n.PrivateIpAddress, n.PrivateDnsName, true, n.Association}}, n.Secondary...)
 			n.TagSet = x.tagSet(n.NetworkInterfaceId)
 			return n
 		},
@@ -203,6 +204,11 @@ func (x *EC2) DeleteInterface(id string) {
 	if n.Association != nil && n.Association.AllocationId != "" {
 		x.release(n.Association.AllocationId)
 	}
+	for _, a := range n.Secondary {
+		if a.Association != nil {
+			x.release(a.Association.AllocationId)
+		}
+	}
 	x.interfaces.remove(id)
 }
 
@@ -275,6 +281,9 @@ func (x *EC2) taken(subnetID string) map[string]bool {
 	for _, n := range x.interfaces.All() {
 		if n.SubnetId == subnetID {
 			out[n.PrivateIpAddress] = true
+			for _, a := range n.Secondary {
+				out[a.PrivateIpAddress] = true
+			}
 		}
 	}
 	return out

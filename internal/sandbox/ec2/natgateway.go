@@ -1,7 +1,9 @@
 package ec2
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"workshop/internal/sandbox/wire"
@@ -13,12 +15,15 @@ type natGateway struct {
 	SubnetId             string
 	VpcId                string
 	ConnectivityType     string
-	AvailabilityMode     string // zonal; gateways stored by an older program have none
+	AvailabilityMode     string // zonal or regional; gateways stored by an older program have none
+	AutoProvisionZones   string // of a regional one: enabled or disabled
+	AutoScalingIps       string // likewise
+	RouteTableId         string // likewise
 	CreateTime           time.Time
 	DeleteTime           time.Time
 	FailureCode          string
 	FailureMessage       string
-	NatGatewayAddressSet []natAddress // one
+	NatGatewayAddressSet []natAddress // the primary one first
 	TagSet               []tag        `json:"-"`
 
 	Due         time.Time `wire:"-"` // when a passing state is over
@@ -33,7 +38,14 @@ type natAddress struct {
 	PublicIp           string
 	IsPrimary          bool
 	Status             string
+	AvailabilityZone   string // of a regional gateway's
+	AvailabilityZoneId string // likewise
 }
+
+const (
+	zonal    = "zonal"
+	regional = "regional"
+)
 
 // kept is for how long a NAT gateway that is no more is still listed: AWS does
 // so for about an hour.
@@ -45,7 +57,7 @@ func natGatewayResource(x *EC2) *resource[natGateway] {
 		notFound: "NatGatewayNotFound", malformed: "NatGatewayMalformed",
 		id: func(n natGateway) string { return n.NatGatewayId },
 		view: func(n natGateway) natGateway {
-			n.TagSet, n.AvailabilityMode = x.tagSet(n.NatGatewayId), "zonal"
+			n.TagSet, n.AvailabilityMode = x.tagSet(n.NatGatewayId), cmp.Or(n.AvailabilityMode, zonal)
 			return n
 		},
 		filters: filters[natGateway]{
@@ -65,18 +77,25 @@ func (x *EC2) settle() {
 	for id, n := range x.natGateways.All() {
 		switch {
 		case n.State == "pending" && !now.Before(n.Due):
-			at := n.NatGatewayAddressSet[0]
-			n.State, at.Status = "available", "succeeded"
+			status := "succeeded"
+			n.State = "available"
 			if n.FailureCode != "" {
-				n.State, at.Status, n.DeleteTime = "failed", "failed", n.Due
-				x.DeleteInterface(at.NetworkInterfaceId)
+				n.State, status, n.DeleteTime = "failed", "failed", n.Due
+				x.releaseNAT(n)
 			}
-			n.NatGatewayAddressSet = []natAddress{at}
+			n.NatGatewayAddressSet = slices.Clone(n.NatGatewayAddressSet)
+			for i := range n.NatGatewayAddressSet {
+				n.NatGatewayAddressSet[i].Status = status
+			}
 			x.natGateways.Put(id, n)
 		case n.State == "deleting" && !now.Before(n.Due):
 			n.State, n.DeleteTime = "deleted", n.Due
-			x.DeleteInterface(n.NatGatewayAddressSet[0].NetworkInterfaceId)
+			x.releaseNAT(n)
 			x.natGateways.Put(id, n)
+		case n.State == "available" && n.AutoProvisionZones == enabled:
+			if more := x.provision(n); len(more.NatGatewayAddressSet) > len(n.NatGatewayAddressSet) {
+				x.natGateways.Put(id, more)
+			}
 		case (n.State == "deleted" || n.State == "failed") && now.Sub(n.DeleteTime) > kept:
 			x.natGateways.remove(id)
 		}
@@ -87,6 +106,10 @@ func (x *EC2) natGatewayOperations(s *wire.Service) {
 	wire.Handle(s, "CreateNatGateway", x.createNATGateway)
 	wire.Handle(s, "DeleteNatGateway", x.deleteNATGateway)
 	wire.Handle(s, "DescribeNatGateways", x.describeNATGateways)
+	wire.Handle(s, "AssociateNatGatewayAddress", x.associateNATAddress)
+	wire.Handle(s, "DisassociateNatGatewayAddress", x.disassociateNATAddress)
+	wire.Handle(s, "AssignPrivateNatGatewayAddress", x.assignNATAddress)
+	wire.Handle(s, "UnassignPrivateNatGatewayAddress", x.unassignNATAddress)
 }
 
 type createNATGatewayIn struct {
@@ -98,6 +121,16 @@ type createNATGatewayIn struct {
 	PrivateIpAddress string
 	ClientToken      string
 	TagSpecification []tagSpecification
+
+	SecondaryAllocationId          []string
+	SecondaryPrivateIpAddress      []string
+	SecondaryPrivateIpAddressCount int
+
+	VpcId                   string // of a regional one
+	AvailabilityZoneAddress []struct {
+		AvailabilityZone, AvailabilityZoneId string
+		AllocationId                         []string
+	}
 }
 
 type natGatewayOut struct {
@@ -108,13 +141,6 @@ type natGatewayOut struct {
 // createNATGateway starts to make a gateway. As on AWS it can still fail after
 // that: the gateway then becomes failed and says why.
 func (x *EC2) createNATGateway(_ context.Context, in *createNATGatewayIn) (*natGatewayOut, error) {
-	if in.AvailabilityMode == "regional" {
-		return nil, wire.Errorf("UnsupportedOperation", "Regional NAT gateways are not in the sandbox; give a subnet, which makes a zonal one.")
-	}
-	s, err := x.subnets.find(in.SubnetId)
-	if err != nil {
-		return nil, err
-	}
 	tags, err := specified("natgateway", in.TagSpecification)
 	if err != nil {
 		return nil, err
@@ -123,6 +149,16 @@ func (x *EC2) createNATGateway(_ context.Context, in *createNATGatewayIn) (*natG
 		if in.ClientToken != "" && n.ClientToken == in.ClientToken {
 			return &natGatewayOut{x.natGateways.view(n), in.ClientToken}, nil
 		}
+	}
+	if in.AvailabilityMode == regional {
+		return x.createRegionalNATGateway(in, tags)
+	}
+	if in.VpcId != "" || len(in.AvailabilityZoneAddress) > 0 {
+		return nil, wire.Errorf("InvalidParameterCombination", "vpcId and availabilityZoneAddresses are for regional NAT gateways")
+	}
+	s, err := x.subnets.find(in.SubnetId)
+	if err != nil {
+		return nil, err
 	}
 	now := x.account.Now().UTC()
 	n := natGateway{
@@ -137,11 +173,14 @@ func (x *EC2) createNATGateway(_ context.Context, in *createNATGatewayIn) (*natG
 		if in.AllocationId == "" {
 			return nil, missing("allocationId")
 		}
+		if in.SecondaryPrivateIpAddressCount > 0 {
+			return nil, wire.Errorf("InvalidParameterCombination", "secondaryPrivateIpAddressCount is for private NAT gateways")
+		}
 		if ip, err = x.addresses.find(in.AllocationId); err != nil {
 			return nil, err
 		}
 	case "private":
-		if in.AllocationId != "" {
+		if in.AllocationId != "" || len(in.SecondaryAllocationId) > 0 {
 			return nil, wire.Errorf("InvalidParameterCombination", "A private NAT gateway cannot have an allocationId")
 		}
 	default:
@@ -168,6 +207,12 @@ func (x *EC2) createNATGateway(_ context.Context, in *createNATGatewayIn) (*natG
 		at.AllocationId, at.AssociationId, at.PublicIp = ip.AllocationId, ip.AssociationId, ip.PublicIp
 	}
 	n.NatGatewayAddressSet = []natAddress{at}
+	if n.FailureCode == "" {
+		if n, err = x.addNATAddresses(n, in.SecondaryAllocationId, in.SecondaryPrivateIpAddress, in.SecondaryPrivateIpAddressCount); err != nil {
+			x.DeleteInterface(eni.NetworkInterfaceId)
+			return nil, err
+		}
+	}
 	out := x.natGateways.create(n, tags)
 	out.FailureCode, out.FailureMessage = "", "" // not known yet
 	return &natGatewayOut{out, in.ClientToken}, nil

@@ -124,6 +124,9 @@ func (x *EC2) ReachesInternet(subnetID string, hasPublicIP bool) bool {
 	if !ok || n.State != "available" || n.ConnectivityType != "public" {
 		return false
 	}
+	if n.AvailabilityMode == regional {
+		return x.gateways.any(func(g internetGateway) bool { return g.attached(n.VpcId) })
+	}
 	out, ok := x.defaultRoute(n.SubnetId)
 	return ok && out.GatewayId != ""
 }
