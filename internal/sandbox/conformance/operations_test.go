@@ -159,6 +159,11 @@ func (w *world) iam() {
 		w.do("iam", "CreateServiceLinkedRole", in{"AWSServiceName": service + ".amazonaws.com"})
 	}
 	w.do("iam", "GetRole", in{"RoleName": "AWSServiceRoleForElasticLoadBalancing"})
+	w.do("iam", "CreateServiceLinkedRole", in{"AWSServiceName": "autoscaling.amazonaws.com", "CustomSuffix": "spare"})
+	w.refuse("UnmodifiableEntity", "iam", "DeleteRole", in{"RoleName": "AWSServiceRoleForAutoScaling_spare"})
+	task := w.text(w.do("iam", "DeleteServiceLinkedRole", in{"RoleName": "AWSServiceRoleForAutoScaling_spare"}), "DeletionTaskId")
+	w.do("iam", "GetServiceLinkedRoleDeletionStatus", in{"DeletionTaskId": task})
+	w.refuse("NoSuchEntity", "iam", "DeleteServiceLinkedRole", in{"RoleName": "AWSServiceRoleForAutoScaling_spare"})
 	w.do("iam", "ListAccountAliases", nil)
 	caller := w.text(w.do("sts", "GetCallerIdentity", nil), "Arn")
 	simulation := in{"PolicySourceArn": caller, "ActionNames": []string{"ec2:CreateVpc", "iam:PassRole"}, "MaxItems": 1}

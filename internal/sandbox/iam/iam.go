@@ -46,7 +46,6 @@ func (i *IAM) Service() *wire.Service {
 	i.roleOperations(s)
 	i.policyOperations(s)
 	i.callerOperations(s)
-	s.Refuse("InvalidInput", "CreateServiceLinkedRole", "CustomSuffix")
 	s.Refuse("InvalidInput", "SimulatePrincipalPolicy", "PolicyInputList", "PermissionsBoundaryPolicyInputList", "ResourcePolicy")
 	return s
 }

@@ -2,6 +2,8 @@ package iam
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base32"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,37 +32,29 @@ type version struct {
 	Created  time.Time
 }
 
-// managed are the policies that AWS keeps in every account and that an ECS
-// workshop attaches. Only that they exist matters here: nothing evaluates them.
-var managed = map[string]string{
-	"service-role/AmazonECSTaskExecutionRolePolicy":       `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:GetAuthorizationToken","ecr:BatchCheckLayerAvailability","ecr:GetDownloadUrlForLayer","ecr:BatchGetImage","logs:CreateLogStream","logs:PutLogEvents"],"Resource":"*"}]}`,
-	"service-role/AmazonEC2ContainerServiceAutoscaleRole": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecs:DescribeServices","ecs:UpdateService","cloudwatch:PutMetricAlarm","cloudwatch:DescribeAlarms"],"Resource":"*"}]}`,
-	"AmazonSSMManagedInstanceCore":                        `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ssmmessages:*"],"Resource":"*"}]}`,
-	"CloudWatchLogsFullAccess":                            `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["logs:*"],"Resource":"*"}]}`,
-	"AmazonECS_FullAccess":                                `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecs:*"],"Resource":"*"}]}`,
-	"AmazonS3ReadOnlyAccess":                              `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:Get*","s3:List*"],"Resource":"*"}]}`,
-	"AmazonEC2ContainerRegistryReadOnly":                  `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecr:Get*","ecr:Batch*","ecr:Describe*","ecr:List*"],"Resource":"*"}]}`,
-	"CloudWatchAgentServerPolicy":                         `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["cloudwatch:PutMetricData","logs:CreateLogStream","logs:PutLogEvents"],"Resource":"*"}]}`,
-}
-
-var managedSince = time.Date(2015, 11, 16, 18, 48, 0, 0, time.UTC)
-
 // policy finds a policy of the account or one that AWS keeps.
 func (i *IAM) policy(arn *string) (policy, error) {
 	if p, ok := i.policies.Get(aws.ToString(arn)); ok {
 		return p, nil
 	}
 	if name, ok := strings.CutPrefix(aws.ToString(arn), "arn:aws:iam::aws:policy/"); ok {
-		if doc, ok := managed[name]; ok {
+		all, _ := managed()
+		if m, ok := all[name]; ok {
 			slash := strings.LastIndex(name, "/") + 1
 			return policy{
-				ARN: *arn, Name: name[slash:], Path: "/" + name[:slash], ID: "ANPAAWSMANAGEDPOLICY0",
-				Created: managedSince, Updated: managedSince, Default: "v1",
-				Versions: []version{{"v1", doc, managedSince}},
+				ARN: *arn, Name: name[slash:], Path: "/" + name[:slash], ID: managedID(name),
+				Created: m.created, Updated: m.updated, Default: m.version,
+				Versions: []version{{m.version, m.document, m.updated}},
 			}, nil
 		}
 	}
 	return policy{}, notFound("Policy %s does not exist or is not attachable.", aws.ToString(arn))
+}
+
+// managedID is the id of a policy of AWS's: always the same, and its own.
+func managedID(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return "ANPA" + base32.StdEncoding.EncodeToString(sum[:])[:17]
 }
 
 func (i *IAM) attachments(arn string) int32 {
@@ -117,11 +111,7 @@ func (i *IAM) policyOperations(s *wire.Service) {
 			}
 		}
 		if in.Scope != types.PolicyScopeTypeLocal {
-			var names []string
-			for n := range managed {
-				names = append(names, n)
-			}
-			slices.Sort(names)
+			_, names := managed()
 			for _, n := range names {
 				p, err := i.policy(aws.String("arn:aws:iam::aws:policy/" + n))
 				if err != nil {
@@ -159,6 +149,9 @@ func (i *IAM) policyOperations(s *wire.Service) {
 		}
 		for _, v := range p.Versions {
 			if v.ID == aws.ToString(in.VersionId) {
+				if v.Document == "" {
+					return nil, wire.Errorf("ServiceFailure", "The sandbox does not carry the document of AWS's policy %s", p.Name)
+				}
 				return &iam.GetPolicyVersionOutput{PolicyVersion: p.version(v, true)}, nil
 			}
 		}

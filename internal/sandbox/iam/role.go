@@ -72,6 +72,9 @@ func (i *IAM) roleOperations(s *wire.Service) {
 		if err != nil {
 			return nil, err
 		}
+		if strings.HasPrefix(r.Path, linkedPath) {
+			return nil, wire.Errorf("UnmodifiableEntity", "Cannot perform the operation on the protected role '%s' - this role is only modifiable by AWS", r.Name)
+		}
 		if len(r.Attached) > 0 {
 			return nil, conflict("DeleteConflict", "Cannot delete entity, must detach all policies first.")
 		}
@@ -172,10 +175,14 @@ func (i *IAM) roleOperations(s *wire.Service) {
 		return &iam.ListRolePoliciesOutput{PolicyNames: names, IsTruncated: more, Marker: next}, err
 	})
 	wire.Handle(s, "AttachRolePolicy", func(_ context.Context, in *iam.AttachRolePolicyInput) (*iam.AttachRolePolicyOutput, error) {
-		if _, err := i.policy(in.PolicyArn); err != nil {
+		p, err := i.policy(in.PolicyArn)
+		if err != nil {
 			return nil, err
 		}
 		return nil, i.changeRole(in.RoleName, func(r *role) error {
+			if strings.HasPrefix(p.Path, linkedPath) && !strings.HasPrefix(r.Path, linkedPath) {
+				return wire.Errorf("PolicyNotAttachable", "Cannot attach a Service Role Policy to a customer role.")
+			}
 			if !slices.Contains(r.Attached, *in.PolicyArn) {
 				r.Attached = append(slices.Clone(r.Attached), *in.PolicyArn)
 			}
@@ -213,32 +220,7 @@ func (i *IAM) roleOperations(s *wire.Service) {
 		}
 		return &iam.ListInstanceProfilesForRoleOutput{InstanceProfiles: []types.InstanceProfile{}}, nil
 	})
-	wire.Handle(s, "CreateServiceLinkedRole", func(_ context.Context, in *iam.CreateServiceLinkedRoleInput) (*iam.CreateServiceLinkedRoleOutput, error) {
-		service := aws.ToString(in.AWSServiceName)
-		name, ok := linkedRoles[service]
-		if !ok {
-			name = "AWSServiceRoleFor" + service
-		}
-		if _, ok := i.roles.Get(name); ok {
-			return nil, wire.Errorf("InvalidInput", "Service role name %s has been taken in this account, please try a different suffix.", name)
-		}
-		r := role{
-			Name: name, Path: "/aws-service-role/" + service + "/", ID: uniqueID("AROA"), Created: i.account.Now().UTC(),
-			MaxSession: 3600, Description: in.Description,
-			Trust: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service + `"},"Action":"sts:AssumeRole"}]}`,
-		}
-		r.ARN = i.account.GlobalARN("iam", "role"+r.Path+r.Name)
-		i.roles.Put(name, r)
-		return &iam.CreateServiceLinkedRoleOutput{Role: r.out()}, nil
-	})
-}
-
-// linkedRoles are AWS's names for the roles that services make for themselves,
-// by service principal.
-var linkedRoles = map[string]string{
-	"ecs.amazonaws.com":                         "AWSServiceRoleForECS",
-	"elasticloadbalancing.amazonaws.com":        "AWSServiceRoleForElasticLoadBalancing",
-	"ecs.application-autoscaling.amazonaws.com": "AWSServiceRoleForApplicationAutoScaling_ECSService",
+	i.linkedRoleOperations(s)
 }
 
 func (i *IAM) createRole(_ context.Context, in *iam.CreateRoleInput) (*iam.CreateRoleOutput, error) {
