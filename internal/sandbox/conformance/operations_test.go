@@ -208,6 +208,19 @@ func (w *world) ec2() *network {
 
 	do("DescribeAccountAttributes", nil)
 	do("DescribeRegions", nil)
+	refuse("DefaultVpcAlreadyExists", "CreateDefaultVpc", nil)
+	home := w.text(do("DescribeVpcs", filter("is-default", "true")), "Vpcs", 0, "VpcId")
+	away := list(do("DescribeSubnets", filter("vpc-id", home)), "Subnets")
+	do("DeleteSubnet", in{"SubnetId": w.text(away[0], "SubnetId")})
+	do("CreateDefaultSubnet", in{"AvailabilityZone": w.text(away[0], "AvailabilityZone")})
+	for _, s := range list(do("DescribeSubnets", filter("vpc-id", home)), "Subnets") {
+		do("DeleteSubnet", in{"SubnetId": w.text(s, "SubnetId")})
+	}
+	exit := w.text(do("DescribeInternetGateways", filter("attachment.vpc-id", home)), "InternetGateways", 0, "InternetGatewayId")
+	do("DetachInternetGateway", in{"InternetGatewayId": exit, "VpcId": home})
+	do("DeleteInternetGateway", in{"InternetGatewayId": exit})
+	do("DeleteVpc", in{"VpcId": home})
+	do("CreateDefaultVpc", nil)
 	zones := do("DescribeAvailabilityZones", in{"Filters": []in{{"Name": "state", "Values": []string{"available"}}}})
 
 	n.vpc = w.text(do("CreateVpc", in{"CidrBlock": "10.0.0.0/16", "TagSpecifications": named("vpc")}), "Vpc", "VpcId")

@@ -1,6 +1,6 @@
 // Package ec2 is the sandbox's EC2: networks and what belongs to them, as far
 // as containers on Fargate and the people who look after them need it. There
-// are no instances, no IPv6 and no default VPC.
+// are no instances and no IPv6.
 //
 // Answers, error codes and their texts follow the EC2 API reference, version
 // 2016-11-15. Nothing here moves packets: security groups and routes are asked
@@ -41,7 +41,8 @@ type EC2 struct {
 	account *account.Account
 	timing  Timing
 
-	tags *store.Table[map[string]string] // by the id of what they are on
+	tags     *store.Table[map[string]string] // by the id of what they are on
+	provided *store.Table[string]            // what an account begins with and was made: "vpc"
 
 	vpcs        *resource[vpc]
 	subnets     *resource[subnet]
@@ -63,6 +64,7 @@ func New(a *account.Account, t Timing) (*EC2, error) {
 	x := &EC2{account: a, timing: t}
 	err := errors.Join(
 		store.OpenTable(a.Store, &x.tags, "ec2.tags"),
+		store.OpenTable(a.Store, &x.provided, "ec2.provided"),
 		openResource(x, &x.vpcs, vpcResource),
 		openResource(x, &x.subnets, subnetResource),
 		openResource(x, &x.groups, groupResource),
@@ -130,6 +132,7 @@ func (x *EC2) before(in any) error {
 			Status: http.StatusPreconditionFailed,
 		}
 	}
+	x.provideDefaultVPC()
 	x.settle()
 	x.account.Store.Keep()
 	return nil

@@ -39,7 +39,15 @@ type world struct {
 
 var keys = wire.Credentials{AccessKeyID: "AKIDTEST", SecretAccessKey: "secret"}
 
+// newWorld is an account whose default VPC was deleted.
 func newWorld(t *testing.T, journal string, timing Timing) *world {
+	t.Helper()
+	w := newAccount(t, journal, timing)
+	w.locked(func(x *EC2) { x.provided.Put("vpc", "") })
+	return w
+}
+
+func newAccount(t *testing.T, journal string, timing Timing) *world {
 	t.Helper()
 	st, err := store.Open(journal)
 	if err != nil {

@@ -218,9 +218,13 @@ type accountAttributesIn struct {
 type accountAttributesOut struct{ AccountAttributeSet []accountAttribute }
 
 func (x *EC2) describeAccountAttributes(_ context.Context, in *accountAttributesIn) (*accountAttributesOut, error) {
+	home := "none"
+	if v, ok := x.defaultVPC(); ok {
+		home = v.VpcId
+	}
 	var all []accountAttribute
 	for _, a := range [][2]string{
-		{"supported-platforms", "VPC"}, {"default-vpc", "none"}, {"vpc-max-security-groups-per-interface", "5"},
+		{"supported-platforms", "VPC"}, {"default-vpc", home}, {"vpc-max-security-groups-per-interface", "5"},
 		{"max-instances", "20"}, {"max-elastic-ips", "5"}, {"vpc-max-elastic-ips", "5"},
 	} {
 		all = append(all, accountAttribute{a[0], []attributeValue{{a[1]}}})

@@ -268,7 +268,11 @@ func (x *EC2) rulesFrom(g securityGroup, egress bool, ps []permission, revoked b
 		}
 		for _, pair := range p.Groups {
 			if pair.GroupId == "" && pair.GroupName != "" {
-				return nil, wire.Errorf("InvalidGroup.NotFound", "The security group '%s' does not exist in default VPC 'null'", pair.GroupName)
+				named, err := x.groupNamed(pair.GroupName)
+				if err != nil {
+					return nil, err
+				}
+				pair.GroupId = named.GroupId
 			}
 			rule := base
 			rule.ReferencedGroupInfo, rule.Description = &referencedGroup{GroupId: pair.GroupId}, pair.Description
@@ -308,6 +312,7 @@ func (x *EC2) ruleOperations(s *wire.Service) {
 type rulesIn struct {
 	DryRun                       bool
 	GroupId                      string
+	GroupName                    string // in the default VPC
 	IpPermissions                []permission
 	SecurityGroupRuleId          []string
 	SecurityGroupRuleDescription []struct{ SecurityGroupRuleId, Description string }
@@ -332,7 +337,7 @@ type rulesOut struct {
 }
 
 func (x *EC2) authorize(egress bool, in *rulesIn) (*rulesOut, error) {
-	g, err := x.groups.find(in.GroupId)
+	g, err := x.group(in.GroupId, in.GroupName)
 	if err != nil {
 		return nil, err
 	}
@@ -394,7 +399,7 @@ type revokedRule struct {
 // revoke takes rules away, named by their ids or by what they allow: all of
 // them or, if one is not there, none.
 func (x *EC2) revoke(egress bool, in *rulesIn) (*revokeOut, error) {
-	g, err := x.groups.find(in.GroupId)
+	g, err := x.group(in.GroupId, in.GroupName)
 	if err != nil {
 		return nil, err
 	}
@@ -455,7 +460,7 @@ func (x *EC2) rulesByPermission(g securityGroup, egress bool, ps []permission) (
 }
 
 func (x *EC2) updateDescriptions(egress bool, in *rulesIn) (*accepted, error) {
-	g, err := x.groups.find(in.GroupId)
+	g, err := x.group(in.GroupId, in.GroupName)
 	if err != nil {
 		return nil, err
 	}

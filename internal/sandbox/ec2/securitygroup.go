@@ -96,8 +96,6 @@ func (x *EC2) createSecurityGroup(_ context.Context, in *createGroupIn) (*create
 		return nil, missing("groupName")
 	case in.GroupDescription == "":
 		return nil, missing("groupDescription")
-	case in.VpcId == "":
-		return nil, wire.Errorf("VPCIdNotSpecified", "No default VPC for this user")
 	case in.GroupName == "default":
 		return nil, invalid("Cannot use reserved security group name: %s", in.GroupName)
 	case strings.HasPrefix(in.GroupName, "sg-"):
@@ -108,6 +106,13 @@ func (x *EC2) createSecurityGroup(_ context.Context, in *createGroupIn) (*create
 	}
 	if !plain(in.GroupDescription) {
 		return nil, invalid("Value (%s) for parameter GroupDescription is invalid. Character sets beyond ASCII are not supported.", in.GroupDescription)
+	}
+	if in.VpcId == "" {
+		home, ok := x.defaultVPC()
+		if !ok {
+			return nil, wire.Errorf("VPCIdNotSpecified", "No default VPC for this user")
+		}
+		in.VpcId = home.VpcId
 	}
 	v, err := x.vpcs.find(in.VpcId)
 	if err != nil {
@@ -162,10 +167,7 @@ type deleteGroupOut struct {
 }
 
 func (x *EC2) deleteSecurityGroup(_ context.Context, in *deleteGroupIn) (*deleteGroupOut, error) {
-	if in.GroupId == "" && in.GroupName != "" {
-		return nil, wire.Errorf("InvalidGroup.NotFound", "The security group '%s' does not exist in default VPC 'null'", in.GroupName)
-	}
-	g, err := x.groups.find(in.GroupId)
+	g, err := x.group(in.GroupId, in.GroupName)
 	if err != nil {
 		return nil, err
 	}

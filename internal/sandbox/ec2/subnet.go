@@ -87,6 +87,7 @@ func (x *EC2) Subnet(id string) (SubnetInfo, bool) {
 
 func (x *EC2) subnetOperations(s *wire.Service) {
 	wire.Handle(s, "CreateSubnet", x.createSubnet)
+	wire.Handle(s, "CreateDefaultSubnet", x.createDefaultSubnet)
 	wire.Handle(s, "DeleteSubnet", x.deleteSubnet)
 	wire.Handle(s, "DescribeSubnets", x.describeSubnets)
 	wire.Handle(s, "ModifySubnetAttribute", x.modifySubnetAttribute)
@@ -135,15 +136,21 @@ func (x *EC2) createSubnet(_ context.Context, in *createSubnetIn) (*subnetOut, e
 	if err != nil {
 		return nil, err
 	}
+	s := x.newSubnet(v, zone, cidr.String())
+	out := x.subnets.create(s, tags)
+	x.associateDefaultACL(s)
+	return &subnetOut{out}, nil
+}
+
+// newSubnet returns a subnet that is not put yet.
+func (x *EC2) newSubnet(v vpc, zone availabilityZone, cidr string) subnet {
 	s := subnet{
-		SubnetId: newID("subnet"), VpcId: v.VpcId, CidrBlock: cidr.String(), OwnerId: account.ID, State: "available",
+		SubnetId: newID("subnet"), VpcId: v.VpcId, CidrBlock: cidr, OwnerId: account.ID, State: "available",
 		AvailabilityZone: zone.ZoneName, AvailabilityZoneId: zone.ZoneId,
 		PrivateDnsNameOptionsOnLaunch: nameOptions{HostnameType: "ip-name"},
 	}
 	s.SubnetArn = x.subnets.arn(s.SubnetId)
-	out := x.subnets.create(s, tags)
-	x.associateDefaultACL(s)
-	return &subnetOut{out}, nil
+	return s
 }
 
 // zone returns the zone with that name or id, the first if neither is given.

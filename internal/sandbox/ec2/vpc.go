@@ -63,6 +63,7 @@ func (x *EC2) VPC(id string) bool { return x.vpcs.has(id) }
 
 func (x *EC2) vpcOperations(s *wire.Service) {
 	wire.Handle(s, "CreateVpc", x.createVPC)
+	wire.Handle(s, "CreateDefaultVpc", x.createDefaultVPC)
 	wire.Handle(s, "DeleteVpc", x.deleteVPC)
 	wire.Handle(s, "DescribeVpcs", x.describeVPCs)
 	wire.Handle(s, "DescribeVpcAttribute", x.describeVPCAttribute)
@@ -111,8 +112,15 @@ func (x *EC2) createVPC(_ context.Context, in *createVPCIn) (*vpcOut, error) {
 	if in.InstanceTenancy == "" {
 		in.InstanceTenancy = "default"
 	}
+	out := x.newVPC(cidr.String(), in.InstanceTenancy, tags)
+	out.State = "pending"
+	return &vpcOut{out}, nil
+}
+
+// newVPC makes a VPC with what each has: a route table, a network ACL and a group.
+func (x *EC2) newVPC(cidr, tenancy string, tags map[string]string) vpc {
 	v := vpc{
-		VpcId: newID("vpc"), CidrBlock: cidr.String(), InstanceTenancy: in.InstanceTenancy,
+		VpcId: newID("vpc"), CidrBlock: cidr, InstanceTenancy: tenancy,
 		DhcpOptionsId: dhcpOptionsID, OwnerId: account.ID, State: "available", DNSSupport: true,
 	}
 	v.CidrBlockAssociationSet = []cidrAssociation{{newID("vpc-cidr-assoc"), v.CidrBlock, state{"associated"}}}
@@ -120,8 +128,7 @@ func (x *EC2) createVPC(_ context.Context, in *createVPCIn) (*vpcOut, error) {
 	x.createMainRouteTable(v)
 	x.createDefaultACL(v)
 	x.createDefaultGroup(v)
-	out.State = "pending"
-	return &vpcOut{out}, nil
+	return out
 }
 
 type vpcIn struct {
