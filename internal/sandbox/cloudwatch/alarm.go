@@ -150,6 +150,9 @@ func (c *CloudWatch) putMetricAlarm(_ context.Context, in *cw.PutMetricAlarmInpu
 			return nil, combination("Exactly one of the parameters Statistic and ExtendedStatistic must be specified.")
 		}
 		if _, err := parseStatistic(cmp.Or(string(in.Statistic), aws.ToString(in.ExtendedStatistic))); err != nil {
+			if in.ExtendedStatistic != nil {
+				return nil, invalid("The value %s for parameter ExtendedStatistic is not supported.", *in.ExtendedStatistic)
+			}
 			return nil, err
 		}
 	}
@@ -249,11 +252,6 @@ func (c *CloudWatch) Alarm(name string) (alarming bool, span time.Duration, ok b
 func (c *CloudWatch) deleteAlarms(_ context.Context, in *cw.DeleteAlarmsInput) (*cw.DeleteAlarmsOutput, error) {
 	if len(in.AlarmNames) > 100 {
 		return nil, invalid("At most 100 alarms can be deleted at once.")
-	}
-	for _, n := range in.AlarmNames {
-		if _, ok := c.alarms.Get(n); !ok {
-			return nil, notFound("Alarm %s does not exist", n)
-		}
 	}
 	c.DeleteAlarms(in.AlarmNames...)
 	return nil, nil

@@ -250,7 +250,8 @@ func TestQuery(t *testing.T) {
 		{url.Values{"Action": {"DescribeAlarms"}, "AlarmNames.member.1": {"busy"}}, 200, []string{"<MetricAlarms><member>", "<AlarmName>busy</AlarmName>", "<Threshold>10</Threshold>", "<Dimensions><member><Name>Shop</Name><Value>a</Value></member></Dimensions>", "<StateValue>INSUFFICIENT_DATA</StateValue>", "<ActionsEnabled>true</ActionsEnabled>"}},
 		{url.Values{"Action": {"PutMetricAlarm"}, "AlarmName": {"idle"}, "Namespace": {"Shop"}, "MetricName": {"Orders"}, "Dimensions.member.1.Name": {"Shop"}, "Dimensions.member.1.Value": {"a"}, "Period": {"60"},
 			"Statistic": {"Sum"}, "Threshold": {"1.5"}, "EvaluationPeriods": {"3"}, "ComparisonOperator": {"LessThanThreshold"}}, 200, []string{"<PutMetricAlarmResponse xmlns=\"http://monitoring.amazonaws.com/doc/2010-08-01/\">"}},
-		{url.Values{"Action": {"DeleteAlarms"}, "AlarmNames.member.1": {"nobody"}}, 404, []string{"<Code>ResourceNotFound</Code>"}},
+		{url.Values{"Action": {"DeleteAlarms"}, "AlarmNames.member.1": {"nobody"}}, 200, nil},
+		{url.Values{"Action": {"SetAlarmState"}, "AlarmName": {"nobody"}, "StateValue": {"OK"}, "StateReason": {"x"}}, 404, []string{"<Code>ResourceNotFound</Code>"}},
 		{url.Values{"Action": {"PutMetricAlarm"}, "AlarmName": {"idle"}}, 400, []string{"<Code>MissingParameter</Code>"}},
 		{url.Values{"Action": {"ListTagsForResource"}, "ResourceARN": {"arn:aws:cloudwatch:eu-west-1:000000000000:alarm:busy"}}, 200, []string{"<Tags><member><Key>k</Key><Value>v</Value></member></Tags>"}},
 	} {

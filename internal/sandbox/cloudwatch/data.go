@@ -2,6 +2,7 @@ package cloudwatch
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"regexp"
@@ -75,9 +76,9 @@ func checkDimensions(dims []types.Dimension) error {
 	if len(dims) > maxDimensions {
 		return invalid("The collection Dimensions must not have a size greater than %d.", maxDimensions)
 	}
-	for _, d := range dims {
+	for i, d := range dims {
 		if aws.ToString(d.Name) == "" || aws.ToString(d.Value) == "" {
-			return invalid("The parameters Dimensions.member.N.Name and Value must not be empty.")
+			return invalid("The parameters Dimensions.member.%[1]d.Name and Dimensions.member.%[1]d.Value must not be empty.", i+1)
 		}
 	}
 	return nil
@@ -107,15 +108,15 @@ func (c *CloudWatch) queries(list []types.MetricDataQuery, from func(int64) (int
 	}
 	q := &queries{c: c, list: list, from: from, done: map[string]value{}, busy: map[string]bool{}}
 	seen := map[string]bool{}
-	for _, d := range list {
+	for i, d := range list {
 		id := aws.ToString(d.Id)
 		switch {
 		case len(id) > 255 || !queryID.MatchString(id):
-			return nil, refused("The value %s for parameter MetricDataQueries.member.N.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.", id)
+			return nil, refused("The value %s for parameter MetricDataQueries.member.%d.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.", id, i+1)
 		case seen[id]:
 			return nil, refused("The values for parameter id in MetricDataQueries are not unique: %s.", id)
 		case (d.Expression == nil) == (d.MetricStat == nil):
-			return nil, refused("The parameters MetricDataQueries.member.N.Expression and MetricStat are mutually exclusive and you must specify one of them for %s.", id)
+			return nil, refused("The parameters MetricDataQueries.member.%[1]d.Expression and MetricDataQueries.member.%[1]d.MetricStat are mutually exclusive and you must specify one of them.", i+1)
 		}
 		seen[id] = true
 	}
@@ -191,6 +192,14 @@ func (q *queries) stat(m *types.MetricStat) (value, error) {
 }
 
 func (c *CloudWatch) getMetricData(_ context.Context, in *cw.GetMetricDataInput) (*cw.GetMetricDataOutput, error) {
+	if in.StartTime != nil && in.EndTime != nil {
+		switch from, to := in.StartTime.Unix(), in.EndTime.Unix(); {
+		case from == to:
+			return nil, refused("The parameter StartTime must not equal parameter EndTime.")
+		case from > to:
+			return nil, refused("The parameter EndTime must be greater than StartTime.")
+		}
+	}
 	q, err := c.queries(in.MetricDataQueries, func(period int64) (int64, int64, error) { return span(in.StartTime, in.EndTime, period) })
 	if err != nil {
 		return nil, err
@@ -279,7 +288,7 @@ func (c *CloudWatch) getMetricStatistics(_ context.Context, in *cw.GetMetricStat
 		return nil, err
 	}
 	if len(in.Statistics) == 0 && len(in.ExtendedStatistics) == 0 {
-		return nil, wire.Errorf("InvalidParameterCombinationException", "At least one of the parameters Statistics and ExtendedStatistics must be specified.")
+		return nil, wire.Errorf("InvalidParameterCombinationException", "Must specify either Statistics or ExtendedStatistics")
 	}
 	if n := (to - from) / period; n > maxStatistics {
 		return nil, combination("You have requested up to %d datapoints, which exceeds the limit of %d. You may reduce the datapoints requested by increasing Period, or decreasing the time range.", n, maxStatistics)
@@ -352,6 +361,9 @@ func (c *CloudWatch) listMetrics(_ context.Context, in *cw.ListMetricsInput) (*c
 	found := make([]types.Metric, len(keys))
 	for i, k := range keys {
 		found[i] = c.series[k].metric
+		if found[i].Dimensions == nil {
+			found[i].Dimensions = []types.Dimension{} // which AWS sends, and clients read
+		}
 	}
 	c.mu.RUnlock()
 	page, next, err := wire.Page(found, in.NextToken, listPage, "InvalidParameterValueException")
@@ -394,12 +406,12 @@ func (c *CloudWatch) putMetricData(_ context.Context, in *cw.PutMetricDataInput)
 	}
 	data := make([]datum, len(in.MetricData))
 	for i, d := range in.MetricData { // all of them before any is kept
-		p, err := pointOf(d)
+		p, err := pointOf(d, i+1)
 		if err != nil {
 			return nil, err
 		}
 		if aws.ToString(d.MetricName) == "" {
-			return nil, required("MetricData.member.N.MetricName")
+			return nil, required(fmt.Sprintf("MetricData.member.%d.MetricName", i+1))
 		}
 		if err := checkDimensions(d.Dimensions); err != nil {
 			return nil, err
@@ -424,21 +436,30 @@ func (c *CloudWatch) putMetricData(_ context.Context, in *cw.PutMetricDataInput)
 }
 
 // pointOf reads a value, a set of values with counts, or statistics.
-func pointOf(d types.MetricDatum) (point, error) {
+// The codes and texts are those that AWS answered to the authors of public tests
+// (getmoto/moto, test_cloudwatch.py). n is the datum's number, from 1.
+func pointOf(d types.MetricDatum, n int) (point, error) {
+	member := fmt.Sprintf("MetricData.member.%d.", n)
+	switch {
+	case d.Value != nil && len(d.Values) > 0:
+		return point{}, invalid("The parameters %[1]sValue and %[1]sValues are mutually exclusive and you have specified both.", member)
+	case d.Value != nil && d.StatisticValues != nil:
+		return point{}, combination("The parameters %[1]sValue and %[1]sStatisticValues are mutually exclusive and you have specified both.", member)
+	}
 	bad := func(f float64) bool { return math.IsNaN(f) || math.Abs(f) > math.Pow(2, 360) }
 	switch {
 	case d.Value != nil && d.StatisticValues == nil && len(d.Values) == 0:
 		if bad(*d.Value) {
-			return point{}, invalid("The value %v for parameter MetricData.member.N.Value is invalid.", *d.Value)
+			return point{}, invalid("The value %v for parameter %sValue is invalid.", *d.Value, member)
 		}
 		return one(*d.Value, 1), nil
 	case d.StatisticValues != nil && d.Value == nil && len(d.Values) == 0:
 		s := d.StatisticValues
 		if s.SampleCount == nil || s.Sum == nil || s.Minimum == nil || s.Maximum == nil {
-			return point{}, required("MetricData.member.N.StatisticValues")
+			return point{}, required(member + "StatisticValues")
 		}
 		if bad(*s.SampleCount) || bad(*s.Sum) || bad(*s.Minimum) || bad(*s.Maximum) || *s.SampleCount <= 0 || *s.Minimum > *s.Maximum {
-			return point{}, invalid("The parameter MetricData.member.N.StatisticValues is not a set of statistics.")
+			return point{}, invalid("The parameter %sStatisticValues is not a set of statistics.", member)
 		}
 		p := point{count: *s.SampleCount, sum: *s.Sum, min: *s.Minimum, max: *s.Maximum}
 		if p.min != p.max { // the values themselves are not known
@@ -446,8 +467,11 @@ func pointOf(d types.MetricDatum) (point, error) {
 		}
 		return p, nil
 	case len(d.Values) > 0 && d.Value == nil && d.StatisticValues == nil:
-		if len(d.Values) > 150 || len(d.Counts) > 0 && len(d.Counts) != len(d.Values) {
-			return point{}, invalid("The parameters MetricData.member.N.Values and Counts must have the same size, 150 at most.")
+		if len(d.Values) > 150 {
+			return point{}, invalid("The collection %sValues must not have a size greater than 150.", member)
+		}
+		if len(d.Counts) > 0 && len(d.Counts) != len(d.Values) {
+			return point{}, invalid("The parameters %[1]sValues and %[1]sCounts must be of the same size.", member)
 		}
 		var p point
 		for i, v := range d.Values {
@@ -456,11 +480,11 @@ func pointOf(d types.MetricDatum) (point, error) {
 				n = d.Counts[i]
 			}
 			if bad(v) || bad(n) || n <= 0 {
-				return point{}, invalid("The parameter MetricData.member.N.Values has a value that is not valid.")
+				return point{}, invalid("The parameter %sValues has a value that is not valid.", member)
 			}
 			p.add(one(v, n))
 		}
 		return p, nil
 	}
-	return point{}, combination("Exactly one of the parameters MetricData.member.N.Value, Values and StatisticValues must be specified.")
+	return point{}, combination("Exactly one of the parameters %[1]sValue, %[1]sValues and %[1]sStatisticValues must be specified.", member)
 }

@@ -120,16 +120,22 @@ func (x *EC2) putRule(r securityGroupRule, tags map[string]string) securityGroup
 	return x.rules.create(r, tags)
 }
 
+// portless reports whether a rule has no ports: DescribeSecurityGroups then
+// leaves them out, and the provider reads that as 0.
+func (r securityGroupRule) portless() bool {
+	return !slices.Contains([]string{"tcp", "udp", "icmp", "icmpv6"}, r.IpProtocol)
+}
+
 // permissions puts rules of one group and direction together.
 func permissions(rules []securityGroupRule) []permission {
 	out := []permission{}
 	for _, r := range rules {
 		i := slices.IndexFunc(out, func(p permission) bool {
-			return p.IpProtocol == r.IpProtocol && (r.IpProtocol == "-1" || *p.FromPort == r.FromPort && *p.ToPort == r.ToPort)
+			return p.IpProtocol == r.IpProtocol && (r.portless() || *p.FromPort == r.FromPort && *p.ToPort == r.ToPort)
 		})
 		if i < 0 {
 			p := permission{IpProtocol: r.IpProtocol}
-			if r.IpProtocol != "-1" {
+			if !r.portless() {
 				p.FromPort, p.ToPort = &r.FromPort, &r.ToPort
 			}
 			i, out = len(out), append(out, p)
@@ -534,6 +540,9 @@ func (x *EC2) modifyRules(_ context.Context, in *modifyRulesIn) (*accepted, erro
 			return nil, x.rules.absent(u.SecurityGroupRuleId)
 		}
 		n := u.SecurityGroupRule
+		if n.IpProtocol == "" {
+			return nil, invalid("Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly.")
+		}
 		r := old
 		if r.IpProtocol, r.FromPort, r.ToPort, err = ports(n.IpProtocol, n.FromPort, n.ToPort); err != nil {
 			return nil, err
@@ -572,6 +581,13 @@ type describeRulesOut struct {
 }
 
 func (x *EC2) describeRules(_ context.Context, in *describeRulesIn) (*describeRulesOut, error) {
+	for _, f := range in.Filter {
+		for _, id := range f.Value {
+			if f.Name == "group-id" && !x.groups.names(strings.NewReplacer("*", "0", "?", "0").Replace(id)) {
+				return nil, x.groups.absent(id)
+			}
+		}
+	}
 	set, next, err := x.rules.describe(in.SecurityGroupRuleId, in.Filter, in.MaxResults, in.NextToken)
 	return &describeRulesOut{set, next}, err
 }
