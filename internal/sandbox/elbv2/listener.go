@@ -53,7 +53,8 @@ func plain(p types.ProtocolEnum, certificates []types.Certificate, m *types.Mutu
 	case p == types.ProtocolEnumHttps:
 		return wire.Errorf("UnsupportedProtocol", "The sandbox has no certificates, so its load balancers have no HTTPS listeners: use HTTP")
 	case p != types.ProtocolEnumHttp:
-		return wire.Errorf("ValidationError", "Protocol '%s' must be HTTP or HTTPS for an Application Load Balancer", p)
+		// hashicorp/terraform-provider-aws#6173
+		return wire.Errorf("ValidationError", "Listener protocol '%s' must be one of 'HTTPS, HTTP'", p)
 	case len(certificates) > 0:
 		return wire.Errorf("InvalidConfigurationRequest", "A certificate cannot be specified for an HTTP listener")
 	case m != nil && value(m.Mode) != "" && *m.Mode != "off":

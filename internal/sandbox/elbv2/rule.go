@@ -249,11 +249,20 @@ func conditions(in []types.RuleCondition) ([]types.RuleCondition, error) {
 	return out, nil
 }
 
+// condition checks one condition. Texts on too long, missing and invalid values are those
+// that AWS gave the authors of moto's test_elbv2_listener_rules.py.
 func condition(c types.RuleCondition) (out types.RuleCondition, values int, err error) {
+	refuse := func(format string, args ...any) (types.RuleCondition, int, error) {
+		return types.RuleCondition{}, 0, wire.Errorf("ValidationError", format, args...)
+	}
 	out.Field = given(c.Field, "")
 	vs := c.Values
 	regex := len(c.RegexValues)
-	switch field := *out.Field; field {
+	field, most := *out.Field, 128
+	if len(vs) > 1 {
+		return refuse("The '%s' field contains too many values; the limit is '1'", field)
+	}
+	switch field {
 	case "path-pattern":
 		if c.PathPatternConfig != nil {
 			vs, regex = c.PathPatternConfig.Values, regex+len(c.PathPatternConfig.RegexValues)
@@ -266,43 +275,65 @@ func condition(c types.RuleCondition) (out types.RuleCondition, values int, err 
 		out.Values, out.HostHeaderConfig = vs, &types.HostHeaderConditionConfig{Values: vs}
 	case "http-header":
 		if c.HttpHeaderConfig == nil || value(c.HttpHeaderConfig.HttpHeaderName) == "" {
-			return out, 0, wire.Errorf("ValidationError", "A header name must be specified for an http-header condition")
+			return refuse("A 'HttpHeaderName' must be specified with 'http-header'")
+		}
+		if len(*c.HttpHeaderConfig.HttpHeaderName) > 40 {
+			return refuse("The 'HttpHeaderName' value is too long; the limit is '40'")
 		}
 		vs, regex = c.HttpHeaderConfig.Values, regex+len(c.HttpHeaderConfig.RegexValues)
 		out.HttpHeaderConfig = &types.HttpHeaderConditionConfig{HttpHeaderName: c.HttpHeaderConfig.HttpHeaderName, Values: vs}
 	case "http-request-method":
-		if c.HttpRequestMethodConfig != nil {
-			vs = c.HttpRequestMethodConfig.Values
+		if c.HttpRequestMethodConfig == nil {
+			return refuse("A 'HttpRequestMethodConfig' must be specified with 'http-request-method'")
+		}
+		vs, most = c.HttpRequestMethodConfig.Values, 40
+		for _, v := range vs {
+			if strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") != "" {
+				return refuse("The 'http-request-method' value is invalid; the allowed characters are A-Z, hyphen and underscore")
+			}
 		}
 		out.HttpRequestMethodConfig = &types.HttpRequestMethodConditionConfig{Values: vs}
 	case "query-string":
 		if c.QueryStringConfig == nil || len(c.QueryStringConfig.Values) == 0 {
-			return out, 0, wire.Errorf("ValidationError", "A value must be specified for a query-string condition")
+			return refuse("A 'QueryStringKeyValuePair' must be specified with 'query-string'")
+		}
+		for _, p := range c.QueryStringConfig.Values {
+			switch {
+			case value(p.Value) == "":
+				return refuse("A 'Value' must be specified in 'QueryStringKeyValuePair'")
+			case len(value(p.Key)) > most:
+				return refuse("The 'Key' value is too long; the limit is '%d'", most)
+			case len(*p.Value) > most:
+				return refuse("The 'Value' value is too long; the limit is '%d'", most)
+			}
 		}
 		out.QueryStringConfig = &types.QueryStringConditionConfig{Values: slices.Clone(c.QueryStringConfig.Values)}
 		return out, len(c.QueryStringConfig.Values), nil
 	case "source-ip":
-		if c.SourceIpConfig != nil {
-			vs = c.SourceIpConfig.Values
+		if c.SourceIpConfig == nil {
+			return refuse("A 'SourceIpConfig' must be specified with 'source-ip'")
+		}
+		if vs = c.SourceIpConfig.Values; len(vs) == 0 {
+			return refuse("A 'source-ip' value must be specified")
 		}
 		for _, v := range vs {
 			if _, err := netip.ParsePrefix(v); err != nil {
-				return out, 0, wire.Errorf("ValidationError", "The source IP '%s' is not a valid CIDR block", v)
+				return refuse("The source IP '%s' is not a valid CIDR block", v)
 			}
 		}
 		out.SourceIpConfig = &types.SourceIpConditionConfig{Values: vs}
 	default:
-		return out, 0, wire.Errorf("ValidationError", "Condition field '%s' must be one of '[path-pattern,host-header,http-header,http-request-method,query-string,source-ip]'", field)
+		return refuse("Condition field '%s' must be one of '[path-pattern,host-header,http-header,http-request-method,query-string,source-ip]'", field)
 	}
 	if regex > 0 {
 		return out, 0, wire.Errorf("InvalidConfigurationRequest", "The sandbox's conditions have no regular expressions: use * and ?")
 	}
 	if len(vs) == 0 {
-		return out, 0, wire.Errorf("ValidationError", "A value must be specified for a %s condition", *out.Field)
+		return refuse("A condition value must be specified")
 	}
 	for _, v := range vs {
-		if len(v) > 128 {
-			return out, 0, wire.Errorf("ValidationError", "Condition value '%s' can have at most 128 characters", v)
+		if len(v) > most {
+			return refuse("The '%s' value is too long; the limit is '%d'", field, most)
 		}
 	}
 	return out, len(vs), nil
