@@ -211,7 +211,7 @@ func (s *AutoScaling) describeTargets(_ context.Context, in *aas.DescribeScalabl
 		}
 		out = append(out, t.ScalableTarget)
 	}
-	page, next, err := wire.Page(out, in.NextToken, int(aws.ToInt32(in.MaxResults)), "InvalidNextTokenException")
+	page, next, err := wire.Page(out, in.NextToken, pageOf(in.MaxResults), "InvalidNextTokenException")
 	return &aas.DescribeScalableTargetsOutput{ScalableTargets: page, NextToken: next}, err
 }
 
@@ -299,6 +299,14 @@ func (s *AutoScaling) putPolicy(_ context.Context, in *aas.PutScalingPolicyInput
 	return &aas.PutScalingPolicyOutput{PolicyARN: p.PolicyARN, Alarms: orEmpty(p.Alarms)}, nil
 }
 
+// pageOf is how many results a page has: 50, unless fewer are asked for (API reference).
+func pageOf(asked *int32) int {
+	if n := aws.ToInt32(asked); n > 0 {
+		return int(n)
+	}
+	return 50
+}
+
 func orEmpty[T any](s []T) []T {
 	if s == nil {
 		return []T{}
@@ -313,7 +321,7 @@ func (s *AutoScaling) describePolicies(_ context.Context, in *aas.DescribeScalin
 			(in.ScalableDimension == "" || p.ScalableDimension == in.ScalableDimension) &&
 			(len(in.PolicyNames) == 0 || slices.Contains(in.PolicyNames, *p.PolicyName))
 	})
-	page, next, err := wire.Page(out, in.NextToken, int(aws.ToInt32(in.MaxResults)), "InvalidNextTokenException")
+	page, next, err := wire.Page(out, in.NextToken, pageOf(in.MaxResults), "InvalidNextTokenException")
 	if page == nil {
 		page = []types.ScalingPolicy{}
 	}

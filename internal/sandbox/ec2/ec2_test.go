@@ -413,8 +413,15 @@ func TestEveryFilterFindsSomething(t *testing.T) {
 	w.do("AuthorizeSecurityGroupEgress", "GroupId="+g, "IpPermissions.1.IpProtocol=tcp", "IpPermissions.1.FromPort=80", "IpPermissions.1.ToPort=80",
 		"IpPermissions.1.Ipv6Ranges.1.CidrIpv6=::/0", "IpPermissions.1.Groups.1.GroupId="+g)
 	never := []string{ // what the sandbox has none of
-		"prefix-list-id", "instance-id", "gateway-id", "nat-gateway-id", "destination-ipv6-cidr-block",
+		"prefix-list-id", "instance-id", "gateway-id", "nat-gateway-id", "destination-ipv6-cidr-block", "ipv6-cidr-block", "ipv6-pool", "ipv6-address",
+		"ipv6-cidr-block-association.association-id", "ipv6-cidr-block-association.state", "customer-owned-ipv4-pool", "enable-lni-at-device-index", "outpost-arn",
+		"vpc-peering-connection-id", "association.public-dns-name", "operator.principal",
 	}
+	acl := w.do("CreateNetworkAcl", "VpcId="+n.vpc).one("networkAcl/networkAclId")
+	entry := []string{"NetworkAclId=" + acl, "RuleAction=allow", "Egress=false"}
+	w.do("CreateNetworkAclEntry", append(entry, "RuleNumber=1", "Protocol=6", "CidrBlock=0.0.0.0/0", "PortRange.From=80", "PortRange.To=80")...)
+	w.do("CreateNetworkAclEntry", append(entry, "RuleNumber=2", "Protocol=1", "CidrBlock=0.0.0.0/0", "Icmp.Type=8", "Icmp.Code=-1")...)
+	w.do("CreateNetworkAclEntry", append(entry, "RuleNumber=3", "Protocol=6", "Ipv6CidrBlock=::/0", "PortRange.From=80", "PortRange.To=80")...)
 	w.locked(func(x *EC2) {
 		_, err := x.CreateInterface(InterfaceSpec{SubnetID: n.public, OwnerID: "amazon-aws"})
 		if err != nil {

@@ -80,6 +80,7 @@ func vpcEndpointResource(x *EC2) *resource[vpcEndpoint] {
 			"vpc-id":             value(func(e vpcEndpoint) string { return e.VpcId }),
 			"service-name":       value(func(e vpcEndpoint) string { return e.ServiceName }),
 			"ip-address-type":    value(func(e vpcEndpoint) string { return e.IpAddressType }),
+			"service-region":     value(func(e vpcEndpoint) string { return e.ServiceRegion }),
 		},
 	}
 }

@@ -42,6 +42,24 @@ type icmpTypeCode struct{ Type, Code int }
 func (a networkACL) associations() []aclAssociation { return a.AssociationSet }
 func (a networkACL) entries() []aclEntry            { return a.EntrySet }
 
+func ported(get func(portRange) int) func(aclEntry) string {
+	return func(e aclEntry) string {
+		if e.PortRange == nil {
+			return ""
+		}
+		return strconv.Itoa(get(*e.PortRange))
+	}
+}
+
+func messages(get func(icmpTypeCode) int) func(aclEntry) string {
+	return func(e aclEntry) string {
+		if e.IcmpTypeCode == nil {
+			return ""
+		}
+		return strconv.Itoa(get(*e.IcmpTypeCode))
+	}
+}
+
 func aclResource(x *EC2) *resource[networkACL] {
 	return &resource[networkACL]{
 		name: "network-acl", prefix: "acl", parameter: "networkAclId", label: "networkAcl ID",
@@ -60,6 +78,11 @@ func aclResource(x *EC2) *resource[networkACL] {
 			"entry.protocol":             each(networkACL.entries, func(e aclEntry) string { return e.Protocol }),
 			"entry.rule-action":          each(networkACL.entries, func(e aclEntry) string { return e.RuleAction }),
 			"entry.egress":               each(networkACL.entries, func(e aclEntry) string { return strconv.FormatBool(e.Egress) }),
+			"entry.ipv6-cidr":            each(networkACL.entries, func(e aclEntry) string { return e.Ipv6CidrBlock }),
+			"entry.port-range.from":      each(networkACL.entries, ported(func(p portRange) int { return p.From })),
+			"entry.port-range.to":        each(networkACL.entries, ported(func(p portRange) int { return p.To })),
+			"entry.icmp.type":            each(networkACL.entries, messages(func(m icmpTypeCode) int { return m.Type })),
+			"entry.icmp.code":            each(networkACL.entries, messages(func(m icmpTypeCode) int { return m.Code })),
 			"entry.rule-number":          each(networkACL.entries, func(e aclEntry) string { return strconv.Itoa(e.RuleNumber) }),
 		},
 	}

@@ -26,16 +26,17 @@ type availabilityZone struct {
 }
 
 var zoneFilters = filters[availabilityZone]{
-	"zone-name":       value(func(z availabilityZone) string { return z.ZoneName }),
-	"zone-id":         value(func(z availabilityZone) string { return z.ZoneId }),
-	"zone-type":       value(func(z availabilityZone) string { return z.ZoneType }),
-	"state":           value(func(z availabilityZone) string { return z.ZoneState }),
-	"region-name":     value(func(z availabilityZone) string { return z.RegionName }),
-	"group-name":      value(func(z availabilityZone) string { return z.GroupName }),
-	"group-long-name": value(func(z availabilityZone) string { return z.GroupLongName }),
-	"opt-in-status":   value(func(z availabilityZone) string { return z.OptInStatus }),
-	"message":         func(availabilityZone) []string { return nil },
-	"parent-zone-id":  func(availabilityZone) []string { return nil },
+	"zone-name":        value(func(z availabilityZone) string { return z.ZoneName }),
+	"zone-id":          value(func(z availabilityZone) string { return z.ZoneId }),
+	"zone-type":        value(func(z availabilityZone) string { return z.ZoneType }),
+	"state":            value(func(z availabilityZone) string { return z.ZoneState }),
+	"region-name":      value(func(z availabilityZone) string { return z.RegionName }),
+	"group-name":       value(func(z availabilityZone) string { return z.GroupName }),
+	"group-long-name":  value(func(z availabilityZone) string { return z.GroupLongName }),
+	"opt-in-status":    value(func(z availabilityZone) string { return z.OptInStatus }),
+	"message":          never[availabilityZone],
+	"parent-zone-id":   never[availabilityZone],
+	"parent-zone-name": never[availabilityZone],
 }
 
 func (x *EC2) zones() []availabilityZone {

@@ -218,6 +218,9 @@ func text[T, V any](get func(T) V) func(T) []string {
 	return func(v T) []string { return []string{fmt.Sprint(get(v))} }
 }
 
+// never is the filter's function of what no record has, such as an IPv6 address.
+func never[T any](T) []string { return nil }
+
 // each makes a filter's function out of a list and what to take of its entries.
 func each[T, E any](list func(T) []E, get func(E) string) func(T) []string {
 	return func(v T) []string {

@@ -36,6 +36,16 @@ func groupResource(x *EC2) *resource[securityGroup] {
 		"":        func(g securityGroup) []permission { return g.IpPermissions },
 		"egress.": func(g securityGroup) []permission { return g.IpPermissionsEgress },
 	} {
+		fs[prefix+"ip-permission.group-name"] = func(g securityGroup) []string {
+			var out []string
+			for _, p := range list(g) {
+				for _, pair := range p.Groups {
+					other, _ := x.groups.Get(pair.GroupId)
+					out = append(out, other.GroupName)
+				}
+			}
+			return out
+		}
 		for name, get := range permissionFilters {
 			fs[prefix+"ip-permission."+name] = func(g securityGroup) []string {
 				var out []string

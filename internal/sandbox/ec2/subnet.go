@@ -62,7 +62,21 @@ func subnetResource(x *EC2) *resource[subnet] {
 			"defaultForAz":               text(func(s subnet) bool { return s.DefaultForAz }),
 			"map-public-ip-on-launch":    text(func(s subnet) bool { return s.MapPublicIpOnLaunch }),
 			"owner-id":                   value(func(s subnet) string { return s.OwnerId }),
-			"state":                      value(func(s subnet) string { return s.State }),
+			"enable-dns64":               text(func(s subnet) bool { return s.EnableDns64 }),
+			"ipv6-native":                text(func(s subnet) bool { return s.Ipv6Native }),
+			"outpost-arn":                never[subnet],
+			"customer-owned-ipv4-pool":   never[subnet],
+			"enable-lni-at-device-index": never[subnet],
+
+			"map-customer-owned-ip-on-launch":                                         text(func(s subnet) bool { return s.MapCustomerOwnedIpOnLaunch }),
+			"ipv6-cidr-block-association.association-id":                              never[subnet],
+			"ipv6-cidr-block-association.ipv6-cidr-block":                             never[subnet],
+			"ipv6-cidr-block-association.state":                                       never[subnet],
+			"private-dns-name-options-on-launch.hostname-type":                        value(func(s subnet) string { return s.PrivateDnsNameOptionsOnLaunch.HostnameType }),
+			"private-dns-name-options-on-launch.enable-resource-name-dns-a-record":    text(func(s subnet) bool { return s.PrivateDnsNameOptionsOnLaunch.EnableResourceNameDnsARecord }),
+			"private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record": text(func(s subnet) bool { return s.PrivateDnsNameOptionsOnLaunch.EnableResourceNameDnsAAAARecord }),
+
+			"state": value(func(s subnet) string { return s.State }),
 		},
 	}
 }
