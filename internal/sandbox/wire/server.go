@@ -451,6 +451,9 @@ func (s *Server) parse(r *http.Request, body []byte, signing string, c *call) er
 	return nil
 }
 
+// buffers are for what is written once and copied: answers, and what is signed.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 func (c *call) succeed(w http.ResponseWriter, out any) {
 	w.Header().Set("X-Amzn-Requestid", c.id)
 	v := reflect.ValueOf(out).Elem()
@@ -469,17 +472,19 @@ func (c *call) succeed(w http.ResponseWriter, out any) {
 		w.Write(b)
 		return
 	}
-	var b bytes.Buffer
+	b := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(b)
+	b.Reset()
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<" + c.op + `Response xmlns="` + c.svc.Namespace + `">`)
 	if c.svc.Protocol == EC2 {
 		b.WriteString("<requestId>" + c.id + "</requestId>")
 		if len(fields(v.Type(), Camel)) == 0 {
 			b.WriteString("<return>true</return>")
 		}
-		xmlStyle{Camel, "item"}.members(&b, v)
+		xmlStyle{Camel, "item"}.members(b, v)
 	} else {
 		b.WriteString("<" + c.op + "Result>")
-		xmlStyle{Pascal, "member"}.members(&b, v)
+		xmlStyle{Pascal, "member"}.members(b, v)
 		b.WriteString("</" + c.op + "Result><ResponseMetadata><RequestId>" + c.id + "</RequestId></ResponseMetadata>")
 	}
 	b.WriteString("</" + c.op + "Response>")

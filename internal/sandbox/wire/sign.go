@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -207,7 +208,11 @@ func (s *Server) scoped(sc scope, svc *Service) error {
 // signature is the one that a request should have.
 func (k *signer) signature(r *http.Request, body []byte, names []string, sc scope, date string) string {
 	sum := sha256.Sum256(body)
-	canonical := append(make([]byte, 0, 1024), r.Method...)
+	buffer := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buffer)
+	buffer.Reset()
+	buffer.Grow(1024)
+	canonical := append(buffer.AvailableBuffer(), r.Method...)
 	canonical = append(canonical, '\n')
 	path := cmp.Or(r.URL.EscapedPath(), "/")
 	if sc.service != "s3" && path != "/" {
