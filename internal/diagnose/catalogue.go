@@ -23,14 +23,14 @@ var catalogue = []entry{
 	},
 	{
 		id: "image-not-found", source: stopped | event,
-		patterns: []string{"CannotPullContainerError*failed to resolve ref <image>: not found", "CannotPullContainerError*repository <image> not found"},
+		patterns: []string{"CannotPullContainerError*failed to resolve ref <image>: <same>: not found", "CannotPullContainerError*failed to resolve ref <image>: not found", "CannotPullContainerError*repository <image> not found"},
 		what:     "There is no image {image}: its name or its tag is wrong.",
 		do:       "Correct `image` in terraform.tfvars (look for a typing mistake after the last colon first), then plan and apply again. The old tasks keep serving meanwhile.",
 		step:     "explore",
 	},
 	{
 		id: "image-denied", source: stopped | event,
-		patterns: []string{"CannotPullContainerError*failed to resolve ref <image>: pull access denied", "CannotPullContainerError*<image>*pull access denied", "CannotPullContainerError*authorization failed"},
+		patterns: []string{"CannotPullContainerError*failed to resolve ref <image>: pull access denied", "CannotPullContainerError*<image>*pull access denied", "CannotPullContainerError*authorization failed", "CannotPullContainerError*403 Forbidden", "CannotPullContainerError*401 Unauthorized"},
 		what:     "The registry does not give the image to this task: the repository does not exist, or it is private.",
 		do:       "Check the name in `image` in terraform.tfvars. For a private repository in Amazon ECR the execution role in permissions.tf needs AmazonECSTaskExecutionRolePolicy; other private registries need credentials. The workshop's own image is public.",
 		step:     "explore",
@@ -41,6 +41,13 @@ var catalogue = []entry{
 		what:     "The task could not reach the image registry: it has no route to the internet.",
 		do:       "In network.tf look at the task's subnet: a public one needs the route to the internet gateway and the service `assign_public_ip = true` (service.tf); a private one needs the NAT gateway that `private_tasks = true` makes. The task's security group must let traffic out.",
 		step:     "architecture",
+	},
+	{
+		id: "disk-full", source: stopped | event,
+		patterns: []string{"no space left on device"},
+		what:     "The task's disk is full: the image, unpacked, does not fit beside what the task writes.",
+		do:       "A Fargate task has 20 GiB. Choose a smaller image in terraform.tfvars, or give the task definition in service.tf an `ephemeral_storage` block with a larger `size_in_gib` (21 to 200), then plan and apply.",
+		step:     "explore",
 	},
 	{
 		id: "image-layers", source: stopped | event,
@@ -84,6 +91,41 @@ var catalogue = []entry{
 		patterns: []string{"did not contain json key <key>"},
 		what:     "The secret exists but has no key {key}.",
 		do:       "Correct the key after the secret's ARN in the `secrets` of the task definition in service.tf, or add it to the secret, then apply.",
+		step:     "explore",
+	},
+	{
+		id: "secret-missing", source: stopped | event,
+		patterns: []string{"failed to fetch secret <secret> from secrets manager*ResourceNotFoundException"},
+		what:     "There is no secret {secret} in Secrets Manager, in this account and Region.",
+		do:       "Correct the ARN under `secrets` of the task definition in service.tf, or make the secret, then apply. In the sandbox there are no secrets: use `environment` there.",
+		step:     "explore",
+	},
+	{
+		id: "secret-missing", source: stopped | event,
+		patterns: []string{"Secrets Manager can't find the specified secret"},
+		what:     "A secret that the task definition names is not in Secrets Manager, in this account and Region.",
+		do:       "Correct the ARN under `secrets` of the task definition in service.tf, or make the secret, then apply. In the sandbox there are no secrets: use `environment` there.",
+		step:     "explore",
+	},
+	{
+		id: "parameter-missing", source: stopped | event,
+		patterns: []string{"invalid ssm parameters: <parameter>\n", "invalid ssm parameters: <parameter>"},
+		what:     "There is no parameter {parameter} in Systems Manager Parameter Store, in this account and Region.",
+		do:       "Correct the name under `secrets` of the task definition in service.tf, or make the parameter, then apply. In the sandbox there are no parameters: use `environment` there.",
+		step:     "explore",
+	},
+	{
+		id: "environment-file", source: stopped | event,
+		patterns: []string{"failed to download env files", "unable to download env files"},
+		what:     "A file of environment variables that the task definition names could not be read from S3.",
+		do:       "Check the ARN under `environmentFiles` in service.tf, that the file is there and ends in .env, and that the execution role in permissions.tf may call s3:GetObject on it.",
+		step:     "explore",
+	},
+	{
+		id: "file-system", source: stopped | event,
+		patterns: []string{"failed to invoke EFS utils commands*Failed to resolve \"<host>\"", "failed to invoke EFS utils commands"},
+		what:     "The task's EFS file system could not be mounted.",
+		do:       "Check that the file system of the `volume` in service.tf exists, has a mount target in the task's zone, and that its security group lets port 2049 in from the task. The workshop's stack needs none, and the sandbox has no EFS.",
 		step:     "explore",
 	},
 	{
@@ -140,6 +182,24 @@ var catalogue = []entry{
 
 	// Containers that could not start, or were killed.
 	{
+		id: "dependency-failed", source: stopped,
+		patterns: []string{
+			"container ordering dependency [<dependency>] for target [<target>] has timed out",
+			"failed to resolve container ordering dependency [<dependency>] for target [<target>] as <why>\n",
+			"failed to resolve container ordering dependency [<dependency>] for target [<target>]",
+		},
+		what: "{target} waits for {dependency} (`dependsOn`), and {dependency} did not do what it is waited for: it failed, or took too long.",
+		do:   "Look at {logs} for the last lines of {dependency}. The condition under `dependsOn` in service.tf is SUCCESS for one that must end with 0, HEALTHY for one with a health check, and `startTimeout` is how long it is waited for.",
+		step: "explore",
+	},
+	{
+		id: "command-denied", source: stopped,
+		patterns: []string{"exec: \"<command>\": permission denied", "exec <command>: permission denied"},
+		what:     "{command} is in the image but may not be executed.",
+		do:       "Make it executable where the image is built (`RUN chmod +x {command}`), or start it through its interpreter in `command` of service.tf, then plan and apply.",
+		step:     "explore",
+	},
+	{
 		id: "command-not-found", source: stopped,
 		patterns: []string{"exec: \"<command>\": executable file not found", "exec: \"<command>\": stat", "unable to start container process: exec: \"<command>\""},
 		what:     "The image has no program called {command}.",
@@ -190,8 +250,8 @@ var catalogue = []entry{
 	},
 	{
 		id: "network-interface-timeout", source: stopped | event,
-		patterns: []string{"Timeout waiting for network interface provisioning"},
-		what:     "AWS did not give the task its network interface in time.",
+		patterns: []string{"Timeout waiting for network interface provisioning", "Timeout waiting for EphemeralStorage provisioning"},
+		what:     "AWS did not give the task its network interface or its disk in time.",
 		do:       "ECS tries again by itself; watch {tasks}. If it stays, count the free addresses of the subnets in network.tf.",
 		step:     "architecture",
 	},
@@ -270,6 +330,12 @@ var catalogue = []entry{
 
 	// Exit codes.
 	{
+		id: "exit-several", source: stopped, stop: "EssentialContainerExited", several: true,
+		what: "The task ended because one of its containers ended: {container}. ECS does not say which was the first, and ends the others with SIGTERM (143) or, if they do not end, SIGKILL (137).",
+		do:   "Look at {logs}, one container at a time: the one whose last line is the oldest was most likely the first.",
+		step: "explore",
+	},
+	{
 		id: "exit-clean", source: stopped, exit: []int{0}, stop: "EssentialContainerExited",
 		what: "{container} ended by itself without an error (exit code 0). A service expects its program to run until it is told to stop.",
 		do:   "Look at {logs} to see how far it came. If `command` in service.tf runs a job that ends, take it out so that the image's server starts.",
@@ -278,7 +344,7 @@ var catalogue = []entry{
 	{
 		id: "exit-panic", source: stopped, exit: []int{2}, stop: "EssentialContainerExited",
 		what: "{container} ended with exit code 2: that is how a Go program ends when it panics.",
-		do:   "Look at {logs}: the panic and its stack trace are the task's last lines. If you called /panic, this is what it does; the service has started another task already.",
+		do:   "Look at {logs}: the panic and its stack trace are the task's last lines. The service starts another task meanwhile.",
 		step: "explore",
 	},
 	{
@@ -291,6 +357,18 @@ var catalogue = []entry{
 		id: "exit-not-executable", source: stopped, exit: []int{126, 127}, stop: "EssentialContainerExited",
 		what: "{container} ended with exit code {exit}: the command was not found in the image, or may not be executed.",
 		do:   "Correct `command` or `entryPoint` of the container in service.tf, or take them out so that the image's own are used.",
+		step: "explore",
+	},
+	{
+		id: "exit-killed-inside", source: stopped, exit: []int{137}, stop: "EssentialContainerExited",
+		what: "{container} was killed (exit code 137) before ECS stopped the task. Most often the container had used up its memory; else something in the container did it.",
+		do:   "Look at {logs} for its last lines, and compare what it uses with `memory` of the task and of the container in service.tf.",
+		step: "explore",
+	},
+	{
+		id: "exit-terminated-inside", source: stopped, exit: []int{143}, stop: "EssentialContainerExited",
+		what: "{container} ended on SIGTERM (exit code 143), which did not come from ECS: something in the container sent it, or the program ends so by itself.",
+		do:   "Look at {logs} for its last lines: a supervisor or an entry point script that ends its children does this.",
 		step: "explore",
 	},
 	{
@@ -313,8 +391,8 @@ var catalogue = []entry{
 	},
 	{
 		id: "exit-255", source: stopped, exit: []int{255}, stop: "EssentialContainerExited",
-		what: "{container} ended with exit code 255. With \"exec format error\" in its log, the image is for another processor than the task asks for.",
-		do:   "Look at {logs}. For an exec format error set `image` in terraform.tfvars to one built for linux/amd64; otherwise the last lines say what failed.",
+		what: "{container} ended by itself with exit code 255, which a program gives when it gives up. The workshop's app does so when somebody calls /panic.",
+		do:   "Look at {logs}: the last lines say why. If you called /panic, this is what it does, and the service has started another task already. \"exec format error\" there means that the image is for another processor than the task asks for.",
 		step: "explore",
 	},
 	{

@@ -5,6 +5,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +24,8 @@ type Answer struct {
 	do string // Do with a Face's places in braces
 }
 
-// Facts are what ECS tells about a stopped task.
+// Facts are what ECS tells about a stopped task. The order of its containers means
+// nothing.
 type Facts struct {
 	StopCode   string // e.g. EssentialContainerExited
 	Reason     string // stoppedReason
@@ -35,31 +37,66 @@ type Container struct {
 	Name     string
 	Reason   string
 	ExitCode *int // nil where the container never started
+	Optional bool // its end does not end the task: it is known not to be essential
+	First    bool // it was seen to end before the others
 }
 
 // Stopped explains a stopped task. It is false where the catalogue has no
 // answer. Safe for concurrent use, as every function here.
 func Stopped(f Facts) (Answer, bool) {
 	fact := fact{source: stopped, stop: f.StopCode, text: f.Reason}
-	// What a container says is more precise than what its task says, and of
-	// several containers the one that failed tells more than those that were
-	// taken down with it.
-	containers := f.Containers
-	for pass := range 2 {
-		for _, c := range containers {
-			failed := c.Reason != "" || c.ExitCode != nil && *c.ExitCode != 0
-			if failed == (pass == 1) {
-				continue
-			}
-			if c.Reason != "" {
-				fact.text += "\n" + c.Reason
-			}
-			if fact.exit == nil {
-				fact.exit, fact.container = c.ExitCode, c.Name
-			}
+	culprits := f.culprits()
+	fact.several = len(culprits) > 1
+	var names []string
+	for _, c := range culprits {
+		if c.Reason != "" {
+			fact.text += "\n" + c.Reason
+		}
+		name := c.Name
+		if fact.several && c.ExitCode != nil {
+			name += " (exit code " + strconv.Itoa(*c.ExitCode) + ")"
+		}
+		names = append(names, name)
+	}
+	if len(culprits) > 0 {
+		fact.exit = culprits[0].ExitCode
+	}
+	for _, c := range f.Containers { // what the others say may still be the reason of the task
+		if c.Reason != "" && !slices.ContainsFunc(culprits, func(o Container) bool { return o.Name == c.Name }) {
+			fact.text += "\n" + c.Reason
 		}
 	}
+	fact.container = strings.Join(names, " and ")
 	return find(fact)
+}
+
+// culprits are the containers whose end is the reason of the task's, as far as the facts
+// tell; where they tell two apart no better, both are. A container that was ended with the
+// task has the exit code of SIGTERM or SIGKILL, or 0 where it ends properly.
+func (f Facts) culprits() []Container {
+	all := slices.Clone(f.Containers)
+	slices.SortFunc(all, func(a, b Container) int { return strings.Compare(a.Name, b.Name) })
+	keep := func(which func(Container) bool) {
+		var kept []Container
+		for _, c := range all {
+			if which(c) {
+				kept = append(kept, c)
+			}
+		}
+		if len(kept) > 0 {
+			all = kept
+		}
+	}
+	ended := func(code int) func(Container) bool {
+		return func(c Container) bool { return c.ExitCode != nil && *c.ExitCode == code }
+	}
+	keep(func(c Container) bool { return !c.Optional })
+	keep(func(c Container) bool { return c.Reason != "" })
+	keep(func(c Container) bool { return c.First })
+	keep(func(c Container) bool { return c.ExitCode != nil })
+	keep(func(c Container) bool { return !ended(143)(c) && !ended(137)(c) })
+	keep(func(c Container) bool { return !ended(0)(c) })
+	return all
 }
 
 // Event explains a line of a service's event list, the words between "(service
@@ -102,6 +139,7 @@ type fact struct {
 	stop      string
 	text      string
 	exit      *int
+	several   bool // containers have ended, and the facts do not tell which was first
 	container string
 }
 
@@ -112,6 +150,8 @@ type entry struct {
 	source source
 	stop   string // stopCode; empty for any
 	exit   []int  // exit codes; none for any
+	// several is for tasks of which more than one container may have been the first to end.
+	several bool
 	// patterns are texts of which one must be found; none for any. A
 	// pattern is the message's own words, letter case aside, in which * stands
 	// for anything and <name> too, whose text replaces {name} in what and do.
@@ -137,7 +177,7 @@ func find(f fact) (Answer, bool) {
 }
 
 func (e *entry) applies(f fact, lower string) (map[string]string, bool) {
-	if e.source&f.source == 0 || e.stop != "" && e.stop != f.stop {
+	if e.source&f.source == 0 || e.stop != "" && e.stop != f.stop || e.several && !f.several {
 		return nil, false
 	}
 	if len(e.exit) > 0 {

@@ -58,14 +58,16 @@ func TestStopped(t *testing.T) {
 
 		{"exit-clean", essential(0, ""), "web ended by itself"},
 		{"exit-error", essential(1, ""), "exit code 1"},
-		{"exit-panic", essential(2, ""), "/panic"},
+		{"exit-panic", essential(2, ""), "stack trace"},
 		{"exit-not-executable", essential(127, ""), "127"},
-		{"exit-killed", essential(137, ""), "SIGTERM"},
+		{"exit-killed-inside", essential(137, ""), "memory"},
+		{"exit-killed", Facts{Containers: []Container{{Name: "web", ExitCode: exit(137)}}}, "SIGTERM"},
 		{"out-of-memory", essential(137, "OutOfMemoryError: Container killed due to memory usage"), "web used more memory"},
 		{"out-of-memory", essential(137, "OutOfMemoryError: container killed due to memory usage"), "`memory` in terraform.tfvars"},
 		{"exit-segfault", essential(139, ""), "SIGSEGV"},
-		{"exit-terminated", essential(143, ""), ""},
-		{"exit-255", essential(255, ""), "exec format error"},
+		{"exit-terminated-inside", essential(143, ""), ""},
+		{"exit-terminated", Facts{Containers: []Container{{Name: "web", ExitCode: exit(143)}}}, ""},
+		{"exit-255", essential(255, ""), "/panic"},
 		{"exit-other", essential(42, ""), ""},
 		{"exit-panic", Facts{StopCode: ended, Reason: "Essential container in task exited", Containers: []Container{
 			{Name: "sidecar", ExitCode: exit(0)}, {Name: "web", ExitCode: exit(2)}}}, "web ended"},
@@ -93,6 +95,15 @@ func TestStopped(t *testing.T) {
 		{"log-no-route", failed(init + "failed to validate logger args: The task cannot find the Amazon CloudWatch log group defined in the task definition. There is a connection issue between the task and Amazon CloudWatch. Check your network configuration. : signal: killed"), ""},
 		{"log-driver", failed(init + "failed to initialize logging driver: no such option"), ""},
 
+		{"image-not-found", failed(pull + "pull image manifest has been retried 7 time(s): failed to resolve ref registry.example/podinfo:6.99: registry.example/podinfo:6.99: not found"), "There is no image registry.example/podinfo:6.99: its"},
+		{"image-denied", failed(pull + "pull image manifest has been retried 1 time(s): failed to resolve ref registry.example/podinfo:6: unexpected status from HEAD request to https://registry.example/v2/podinfo/manifests/6: 403 Forbidden"), "private"},
+		{"disk-full", failed(pull + "ref pull has been retried 1 time(s): failed to extract layer sha256:00: write /var/lib/x: no space left on device: unknown"), "size_in_gib"},
+		{"secret-missing", failed(init + net + "execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret arn:x from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret."), "no secret arn:x in"},
+		{"parameter-missing", failed(init + net + "execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid ssm parameters: /web/key"), "no parameter /web/key in"},
+		{"environment-file", failed(init + "failed to download env files: file download command: non empty error stream: service call has been retried 1 time(s)"), "s3:GetObject"},
+		{"file-system", failed(init + `failed to invoke EFS utils commands to set up EFS volumes: stderr: Failed to resolve "fs-1.efs.eu-west-1.amazonaws.com" - check that your file system ID is correct`), "2049"},
+		{"dependency-failed", failed("failed to resolve container ordering dependency [setup] for target [web] as dependency did not exit successfully"), "web waits for setup"},
+		{"command-denied", inside(`CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/start.sh": permission denied: unknown`), "/start.sh is in the image but"},
 		{"command-not-found", inside(`CannotStartContainerError: ResourceInitializationError: failed to create new container runtime task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "podinfoo": executable file not found in $PATH: unknown`), "called podinfoo"},
 		{"runtime-timeout", inside("ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 1m: slow"), ""},
 		{"container-start", inside("CannotStartContainerError: failed to get container status: gone"), ""},
@@ -110,6 +121,39 @@ func TestStopped(t *testing.T) {
 	}
 	if got, ok := Stopped(Facts{}); ok {
 		t.Errorf("an empty task got the answer %q", got.ID)
+	}
+}
+
+// Which container is the cause is told by how each ended, never by the list's order.
+func TestCulprit(t *testing.T) {
+	c := func(name string, code int) Container { return Container{Name: name, ExitCode: exit(code)} }
+	optional := func(c Container) Container { c.Optional = true; return c }
+	first := func(c Container) Container { c.First = true; return c }
+	for _, tt := range []struct {
+		name       string
+		containers []Container
+		id, what   string
+	}{
+		{"the sidecar ends properly, the app is asked to end", []Container{c("app", 143), c("sidecar", 0)}, "exit-clean", "sidecar ended"},
+		{"the proxy fails, the app is killed", []Container{c("app", 137), c("proxy", 1)}, "exit-error", "proxy ended with exit code 1"},
+		{"the app ends properly, the agent is killed", []Container{c("app", 0), c("agent", 137)}, "exit-clean", "app ended"},
+		{"both end when asked to or not at all", []Container{c("app", 137), c("proxy", 143)}, "exit-several", "app (exit code 137) and proxy (exit code 143)"},
+		{"both end alike", []Container{c("app", 1), c("proxy", 1)}, "exit-several", "app (exit code 1) and proxy (exit code 1)"},
+		{"two fail, one was seen to be first", []Container{c("app", 1), first(c("proxy", 42))}, "exit-other", "proxy"},
+		{"the app is not essential", []Container{optional(c("setup", 1)), c("app", 0)}, "exit-clean", "app ended"},
+		{"three, of which one fails", []Container{c("a", 143), c("b", 139), c("c", 0)}, "exit-segfault", "b "},
+		{"one says why", []Container{{Name: "app", ExitCode: exit(137), Reason: "OutOfMemoryError: Container killed due to memory usage"}, c("proxy", 1)}, "out-of-memory", "app"},
+	} {
+		for range len(tt.containers) {
+			tt.containers = append(tt.containers[1:], tt.containers[0])
+			for range 2 {
+				slices.Reverse(tt.containers)
+				f := Facts{StopCode: "EssentialContainerExited", Reason: "Essential container in task exited", Containers: tt.containers}
+				if got, ok := Stopped(f); !ok || got.ID != tt.id || !strings.Contains(got.What, tt.what) {
+					t.Errorf("%s: %v gets %s: %s", tt.name, tt.containers, got.ID, got.What)
+				}
+			}
+		}
 	}
 }
 
@@ -321,6 +365,7 @@ func TestCatalogueIsSound(t *testing.T) {
 		for _, pattern := range e.patterns {
 			text := strings.ReplaceAll(name.ReplaceAllString(pattern, "$1-x"), "*", " ... ")
 			f := fact{source: e.source, stop: e.stop, text: text}
+			f.several = e.several
 			if len(e.exit) > 0 {
 				f.exit = &e.exit[0]
 			}
