@@ -26,7 +26,7 @@ var floors = []struct {
 	{3, []string{"internal/stack", "internal/lesson", "internal/sweep"}},
 	{2, []string{"internal/workspace", "internal/target", "internal/diagnose", "internal/check", "internal/cost"}},
 	{1, []string{"internal/sandbox"}},
-	{0, []string{"internal/clean", "internal/detach", "internal/jsonl", "internal/regions", "steps", "terraform"}},
+	{0, []string{"internal/clean", "internal/detach", "internal/jsonl", "internal/logline", "internal/regions", "steps", "terraform"}},
 }
 
 // rooms are the packages of the screens: each imports those of the lines above it

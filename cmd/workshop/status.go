@@ -240,7 +240,11 @@ func (c *commandLine) showStatus(st status) error {
 	st.Cost.show(c)
 	st.showTTL(c)
 	for _, t := range st.Tasks {
-		line := fmt.Sprintf("task    %.8s  %-12s %-9s %-11s %-15s", t.ID, strings.ToLower(t.Status), strings.ToLower(t.Health), t.Zone, t.Address)
+		health := strings.ToLower(t.Health)
+		if t.Health != "HEALTHY" && t.HealthBy != "" && t.Stopped == nil {
+			health += " (" + t.HealthBy + ")"
+		}
+		line := fmt.Sprintf("task    %.8s  %-12s %-9s %-11s %-15s", t.ID, strings.ToLower(t.Status), health, t.Zone, t.Address)
 		if t.Started != nil && t.Stopped == nil {
 			line += " up " + clock(st.AsOf.Sub(*t.Started))
 		}

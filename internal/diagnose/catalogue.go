@@ -344,7 +344,7 @@ var catalogue = []entry{
 	{
 		id: "exit-panic", source: stopped, exit: []int{2}, stop: "EssentialContainerExited",
 		what: "{container} ended with exit code 2: that is how a Go program ends when it panics.",
-		do:   "Look at {logs}: the panic and its stack trace are the task's last lines. The service starts another task meanwhile.",
+		do:   "Look at {logs}: the panic and its stack trace are the task's last lines. The service has started another task already.",
 		step: "explore",
 	},
 	{
@@ -391,8 +391,8 @@ var catalogue = []entry{
 	},
 	{
 		id: "exit-255", source: stopped, exit: []int{255}, stop: "EssentialContainerExited",
-		what: "{container} ended by itself with exit code 255, which a program gives when it gives up. The workshop's app does so when somebody calls /panic.",
-		do:   "Look at {logs}: the last lines say why. If you called /panic, this is what it does, and the service has started another task already. \"exec format error\" there means that the image is for another processor than the task asks for.",
+		what: "{container} ended by itself with exit code 255, as the workshop's app does when somebody calls /panic.",
+		do:   "Look at {logs}: the last lines say why. The service has started another task already. \"exec format error\" there means an image for another processor.",
 		step: "explore",
 	},
 	{

@@ -293,6 +293,8 @@ func (s *stack) reply(op string, in request) (int, any) {
 			b.String() + `</TargetHealthDescriptions></DescribeTargetHealthResult><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></DescribeTargetHealthResponse>`
 	case "UpdateService":
 		return 200, map[string]any{"service": s.service}
+	case "DescribeTaskDefinition":
+		return 200, map[string]any{"taskDefinition": map[string]any{"containerDefinitions": []any{map[string]any{"name": "web"}}}}
 	case "StopTask":
 		return 200, map[string]any{"task": s.running[0]}
 	}

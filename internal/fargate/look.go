@@ -12,6 +12,7 @@ import (
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
 
 	"workshop/internal/clean"
@@ -21,8 +22,8 @@ import (
 // describeAtMost is the number of tasks that DescribeTasks takes at once.
 const describeAtMost = 100
 
-// Look is one whole look at the service: five calls, more only where there are
-// over a hundred tasks. A service or cluster that does not exist is not an
+// Look is one whole look at the service: five calls, one more for every
+// revision of the task definition, and more where there are over a hundred tasks. A service or cluster that does not exist is not an
 // error: Service.Status is empty then. Errors are *diagnose.Error.
 func Look(ctx context.Context, c *Clients, ref Ref) (Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -108,10 +109,82 @@ func (c *Clients) service(ctx context.Context, ref Ref) (Service, []ServiceEvent
 	return service, events, nil
 }
 
-// observer remembers the tasks that have stopped: they do not change any more,
-// so they are described once.
+// observer remembers the tasks that have stopped and the task definitions: they do not
+// change any more, so they are described once.
 type observer struct {
-	stopped map[string]Task // by ARN
+	stopped     map[string]Task       // by ARN
+	definitions map[string]definition // by ARN
+	first       map[string]string     // by ARN of a task: the container seen stopped while others were not
+}
+
+// definition is what a task definition tells about its containers, by name.
+type definition map[string]*ecstypes.ContainerDefinition
+
+// optional tells whether the container's end does not end the task; "If the essential
+// parameter is omitted, a container is assumed to be essential" (ContainerDefinition in the
+// API reference). What the task definition does not name, AWS has added.
+func (d definition) optional(container string) bool {
+	if d == nil {
+		return false
+	}
+	c := d[container]
+	return c == nil || c.Essential != nil && !*c.Essential
+}
+
+// checked tells whether an essential container has a health check: those alone decide on a
+// task's health.
+func (d definition) checked() bool {
+	for name, c := range d {
+		if c.HealthCheck != nil && !d.optional(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// definition asks for a task definition once; nil where the caller may not, or it is gone.
+func (o *observer) definition(ctx context.Context, c *Clients, arn string) definition {
+	if d, known := o.definitions[arn]; known || arn == "" {
+		return d
+	}
+	out, err := c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
+	var refused smithy.APIError
+	if err != nil && !errors.As(err, &refused) {
+		return nil // no answer: the next look asks again
+	}
+	var d definition
+	if err == nil && out.TaskDefinition != nil {
+		d = definition{}
+		for i := range out.TaskDefinition.ContainerDefinitions {
+			c := &out.TaskDefinition.ContainerDefinitions[i]
+			d[aws.ToString(c.Name)] = c
+		}
+	}
+	if o.definitions == nil {
+		o.definitions = map[string]definition{}
+	}
+	o.definitions[arn] = d
+	return d
+}
+
+// notice remembers which of a task's containers stopped while others had not.
+func (o *observer) notice(t *ecstypes.Task) {
+	arn := aws.ToString(t.TaskArn)
+	if _, known := o.first[arn]; known {
+		return
+	}
+	var stopped []string
+	for i := range t.Containers {
+		if aws.ToString(t.Containers[i].LastStatus) == "STOPPED" {
+			stopped = append(stopped, aws.ToString(t.Containers[i].Name))
+		}
+	}
+	if len(stopped) == 1 && len(t.Containers) > 1 {
+		if o.first == nil {
+			o.first = map[string]string{}
+		}
+		o.first[arn] = stopped[0]
+	}
 }
 
 // tasks asks for the service's tasks, running and stopped, with their health in
@@ -160,8 +233,11 @@ func (o *observer) tasks(ctx context.Context, c *Clients, ref Ref) ([]Task, erro
 			return nil, diagnose.Explain("describe the tasks of "+ref.Service, err)
 		}
 		for i := range out.Tasks {
-			t := task(&out.Tasks[i], targets)
+			of := o.definition(ctx, c, aws.ToString(out.Tasks[i].TaskDefinitionArn))
+			o.notice(&out.Tasks[i])
+			t := task(&out.Tasks[i], targets, of, o.first[aws.ToString(out.Tasks[i].TaskArn)])
 			if t.Status == "STOPPED" {
+				delete(o.first, t.ARN)
 				known[t.ARN] = t
 			}
 			tasks = append(tasks, t)
@@ -232,7 +308,7 @@ func order(a, b Task) int {
 	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 }
 
-func task(t *ecstypes.Task, targets map[string]elbtypes.TargetHealth) Task {
+func task(t *ecstypes.Task, targets map[string]elbtypes.TargetHealth, of definition, first string) Task {
 	task := Task{
 		ID:              last(aws.ToString(t.TaskArn)),
 		ARN:             aws.ToString(t.TaskArn),
@@ -264,6 +340,9 @@ func task(t *ecstypes.Task, targets map[string]elbtypes.TargetHealth) Task {
 			Image:  clean.Line(aws.ToString(c.Image)),
 			Status: aws.ToString(c.LastStatus),
 			Reason: clean.Line(aws.ToString(c.Reason)),
+
+			Optional: of.optional(aws.ToString(c.Name)),
+			First:    first != "" && aws.ToString(c.Name) == first,
 		}
 		if c.ExitCode != nil {
 			code := int(*c.ExitCode)
@@ -279,26 +358,41 @@ func task(t *ecstypes.Task, targets map[string]elbtypes.TargetHealth) Task {
 			task.Answer = &a
 		}
 	}
-	task.Health = health(task)
+	task.Health, task.HealthBy = health(task, of.checked())
 	if task.Status == "STOPPED" || task.StopCode != "" {
 		task.Answer = Why(task)
 	}
 	return task
 }
 
-// health is the container's own where it has a check, and else what the load
-// balancer found.
-func health(t Task) string {
-	if t.ContainerHealth != string(ecstypes.HealthStatusUnknown) {
-		return t.ContainerHealth
+// health is the worse of what ECS says of the containers and what the load balancer says of
+// the target, and which of the two it is. Where neither has a check it is UNKNOWN by nobody.
+func health(t Task, checked bool) (health, by string) {
+	const healthy, unhealthy, unknown = string(ecstypes.HealthStatusHealthy), string(ecstypes.HealthStatusUnhealthy), string(ecstypes.HealthStatusUnknown)
+	container, target := "", ""
+	if checked || t.ContainerHealth != unknown {
+		container = t.ContainerHealth
 	}
-	switch t.Target {
-	case string(elbtypes.TargetHealthStateEnumHealthy):
-		return string(ecstypes.HealthStatusHealthy)
-	case string(elbtypes.TargetHealthStateEnumUnhealthy), string(elbtypes.TargetHealthStateEnumUnhealthyDraining):
-		return string(ecstypes.HealthStatusUnhealthy)
+	switch elbtypes.TargetHealthStateEnum(t.Target) {
+	case "":
+	case elbtypes.TargetHealthStateEnumHealthy:
+		target = healthy
+	case elbtypes.TargetHealthStateEnumUnhealthy, elbtypes.TargetHealthStateEnumUnhealthyDraining:
+		target = unhealthy
+	default:
+		target = unknown
 	}
-	return string(ecstypes.HealthStatusUnknown)
+	for _, worst := range []string{unhealthy, unknown, healthy} {
+		switch {
+		case container == worst && target == worst:
+			return worst, ByContainer + " and " + ByTarget
+		case container == worst:
+			return worst, ByContainer
+		case target == worst:
+			return worst, ByTarget
+		}
+	}
+	return unknown, ""
 }
 
 // Why returns what is known about why a task stopped, written for commands; nil where
@@ -306,7 +400,7 @@ func health(t Task) string {
 func Why(t Task) *Answer {
 	facts := diagnose.Facts{StopCode: t.StopCode, Reason: t.StoppedReason}
 	for _, c := range t.Containers {
-		facts.Containers = append(facts.Containers, diagnose.Container{Name: c.Name, Reason: c.Reason, ExitCode: c.ExitCode})
+		facts.Containers = append(facts.Containers, diagnose.Container{Name: c.Name, Reason: c.Reason, ExitCode: c.ExitCode, Optional: c.Optional, First: c.First})
 	}
 	if a, ok := diagnose.Stopped(facts); ok {
 		return &a

@@ -70,12 +70,12 @@ type Task struct {
 	ARN           string `json:"arn"`
 	Status        string `json:"status"` // lastStatus
 	DesiredStatus string `json:"desired_status"`
-	// Health is what a person means by it: HEALTHY, UNHEALTHY or UNKNOWN. The
-	// container's own health where it has a check, else what the load balancer
-	// thinks of it.
+	// Health is what a person means by it: HEALTHY, UNHEALTHY or UNKNOWN, the worse of
+	// the container's own health where it has a check and the load balancer's.
 	Health          string      `json:"health"`
-	ContainerHealth string      `json:"container_health"` // healthStatus as ECS gives it; UNKNOWN without a check
-	Target          string      `json:"target"`           // state in the target group: healthy, initial, unhealthy, draining...; empty where not registered
+	HealthBy        string      `json:"health_by,omitempty"` // which of the two it is: ByContainer, ByTarget, or both with " and " between
+	ContainerHealth string      `json:"container_health"`    // healthStatus as ECS gives it; UNKNOWN without a check
+	Target          string      `json:"target"`              // state in the target group: healthy, initial, unhealthy, draining...; empty where not registered
 	TargetReason    string      `json:"target_reason,omitempty"`
 	Zone            string      `json:"zone"`
 	Address         string      `json:"address"` // private IPv4
@@ -89,6 +89,12 @@ type Task struct {
 	Answer          *Answer     `json:"answer,omitempty"` // why it stopped, or gets no requests, in plain words; nil where there is nothing to say
 }
 
+// What decides on a task's health, as Task.HealthBy names it.
+const (
+	ByContainer = "container"
+	ByTarget    = "target"
+)
+
 // Container is one container of a task.
 type Container struct {
 	Name     string `json:"name"`
@@ -96,6 +102,8 @@ type Container struct {
 	Status   string `json:"status"`
 	ExitCode *int   `json:"exit_code,omitempty"`
 	Reason   string `json:"reason,omitempty"`
+	Optional bool   `json:"optional,omitempty"` // not essential: the task goes on without it
+	First    bool   `json:"first,omitempty"`    // it was seen stopped while others of the task were not
 }
 
 // Answer says in plain words why something is as it is, and what to do.

@@ -79,9 +79,9 @@ func TestDeployToCleanUp(t *testing.T) {
 				st.golden("live")
 				st.s.Crash()
 				st.wait(2 * time.Second)
-				st.sees("Task 7f3a stopped: web ended with exit code 2", "stopped 1 s ago", "why?")
+				st.sees("Task 7f3a stopped: web ended by itself with exit code 255", "stopped 1 s ago", "why?")
 				st.press("down", "down", "enter")
-				st.sees("exit code 2", "EssentialContainerExited")
+				st.sees("exit code 255", "EssentialContainerExited")
 				st.golden("live-why")
 
 				st.open("logs")
@@ -528,7 +528,7 @@ func TestTheDiagram(t *testing.T) {
 				st.s.Crash()
 				st.wait(1500 * time.Millisecond)
 				st.press("tab", "tab", "tab")
-				st.sees("7f3a failing", "web ended with exit code 2")
+				st.sees("7f3a failing", "exit code 255")
 				if size[0] >= 120 {
 					st.sees("aws_ecs_task_definition.app service.tf")
 				}

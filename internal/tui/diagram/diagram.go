@@ -246,11 +246,11 @@ func tasks(in Input) []Part {
 			} else {
 				word = "stopped: " + clean.Line(t.StoppedReason)
 			}
-		case t.Target == "unhealthy" || t.Health == "UNHEALTHY":
+		case t.Health == "UNHEALTHY":
 			p.State, word = Failing, "unhealthy"
 		case t.DesiredStatus == "STOPPED":
 			word = "stopping"
-		case t.Status == "RUNNING" && (t.Target == "healthy" || t.Health == "HEALTHY"):
+		case t.Status == "RUNNING" && t.Health == "HEALTHY":
 			p.State, word = Up, "healthy"
 		case t.Status == "RUNNING":
 			word = "running"

@@ -37,7 +37,8 @@ func all(s diagram.State) map[string]diagram.State {
 }
 
 func task(id, zone, status, target string) fargate.Task {
-	return fargate.Task{ID: id + strings.Repeat("0", 28), Status: status, DesiredStatus: "RUNNING", Zone: zone, Address: "10.0.0.23", Target: target, Created: now.Add(-time.Minute)}
+	health := map[string]string{"healthy": "HEALTHY", "unhealthy": "UNHEALTHY"}[target]
+	return fargate.Task{Health: health, ID: id + strings.Repeat("0", 28), Status: status, DesiredStatus: "RUNNING", Zone: zone, Address: "10.0.0.23", Target: target, Created: now.Add(-time.Minute)}
 }
 
 // inputs are the states that the stack goes through.

@@ -155,14 +155,14 @@ func explain(t *fargate.Task) {
 	}
 }
 
-// Crash makes the oldest running task stop with exit code 2.
+// Crash makes the oldest running task stop with exit code 255, as the app's /panic does.
 func (s *Session) Crash() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.tasks {
 		t := &s.tasks[i]
 		if t.Stopped == nil {
-			at, code := time.Now(), 2
+			at, code := time.Now(), 255
 			t.Stopped, t.Status, t.DesiredStatus, t.Target, t.Health = &at, "STOPPED", "STOPPED", "", "UNKNOWN"
 			t.StopCode, t.StoppedReason = "EssentialContainerExited", "Essential container in task exited"
 			t.Containers[0].Status, t.Containers[0].ExitCode = "STOPPED", &code

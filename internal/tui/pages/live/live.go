@@ -317,22 +317,16 @@ func (l *Page) taskSign(x fargate.Task) (sign, word string) {
 
 func (l *Page) health(x fargate.Task) string {
 	t := l.Theme
-	switch x.Target {
-	case "healthy":
-		return t.Good.Render("healthy")
-	case "unhealthy":
+	switch {
+	case x.Health == "UNHEALTHY":
 		return t.Bad.Render("unhealthy")
-	case "initial":
+	case x.Health == "HEALTHY":
+		return t.Good.Render("healthy")
+	case x.Target == "initial", strings.Contains(x.HealthBy, fargate.ByContainer):
 		return t.Accent.Render("checking")
-	case "draining":
+	case x.Target == "draining":
 		return t.Attention.Render("draining")
-	case "":
-		if x.Health == "HEALTHY" {
-			return t.Good.Render("healthy")
-		}
-		if x.Health == "UNHEALTHY" {
-			return t.Bad.Render("unhealthy")
-		}
+	case x.Target == "":
 		return t.Dim.Render("-")
 	}
 	return clean.Line(x.Target)
@@ -597,6 +591,9 @@ func (l *Page) viewTask(x fargate.Task, w int) []string {
 			s += ", " + clean.Line(c.Reason)
 		}
 		add("container", s+t.Dim.Render("  "+clean.Line(c.Image)))
+	}
+	if x.Stopped == nil && x.ContainerHealth != "" && (x.ContainerHealth != "UNKNOWN" || strings.Contains(x.HealthBy, fargate.ByContainer)) {
+		add("check", "the containers' own health check says "+strings.ToLower(clean.Line(x.ContainerHealth)))
 	}
 	if x.Target != "" || x.TargetReason != "" {
 		s := "target " + clean.Line(x.Target)

@@ -1,0 +1,71 @@
+package fargate
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// A task is as healthy as the worse of its container health check and its target.
+func TestHealth(t *testing.T) {
+	for _, tt := range []struct {
+		container, target string
+		checked           bool
+		health, by        string
+	}{
+		{"UNKNOWN", "", false, "UNKNOWN", ""},
+		{"UNKNOWN", "healthy", false, "HEALTHY", "target"},
+		{"UNKNOWN", "initial", false, "UNKNOWN", "target"},
+		{"UNKNOWN", "draining", false, "UNKNOWN", "target"},
+		{"UNKNOWN", "unhealthy", false, "UNHEALTHY", "target"},
+		{"UNKNOWN", "unhealthy.draining", false, "UNHEALTHY", "target"},
+		{"UNKNOWN", "healthy", true, "UNKNOWN", "container"},
+		{"UNKNOWN", "unhealthy", true, "UNHEALTHY", "target"},
+		{"UNHEALTHY", "healthy", true, "UNHEALTHY", "container"},
+		{"UNHEALTHY", "healthy", false, "UNHEALTHY", "container"}, // the definition could not be read
+		{"HEALTHY", "initial", true, "UNKNOWN", "target"},
+		{"HEALTHY", "unhealthy", true, "UNHEALTHY", "target"},
+		{"HEALTHY", "healthy", true, "HEALTHY", "container and target"},
+		{"HEALTHY", "", true, "HEALTHY", "container"},
+	} {
+		if health, by := health(Task{ContainerHealth: tt.container, Target: tt.target}, tt.checked); health != tt.health || by != tt.by {
+			t.Errorf("container %s (checked: %v), target %q: %s by %q, want %s by %q", tt.container, tt.checked, tt.target, health, by, tt.health, tt.by)
+		}
+	}
+}
+
+// The task definition tells which container is essential, and the earlier looks which
+// stopped first.
+func TestWhichContainerEndedTheTask(t *testing.T) {
+	of := definition{
+		"app":   {},
+		"proxy": {Essential: aws.Bool(true), HealthCheck: &ecstypes.HealthCheck{}},
+		"setup": {Essential: aws.Bool(false), HealthCheck: &ecstypes.HealthCheck{}},
+	}
+	if !of.checked() || of.optional("app") || !of.optional("setup") || !of.optional("added-by-aws") || definition(nil).optional("app") {
+		t.Error("the definition is read wrongly")
+	}
+	delete(of, "proxy")
+	if of.checked() {
+		t.Error("the health check of a container that is not essential counts")
+	}
+	running, gone := aws.String("RUNNING"), aws.String("STOPPED")
+	look := func(app, setup *string) *ecstypes.Task {
+		return &ecstypes.Task{TaskArn: aws.String("t"), LastStatus: gone, StopCode: ecstypes.TaskStopCodeEssentialContainerExited, Containers: []ecstypes.Container{
+			{Name: aws.String("app"), LastStatus: app, ExitCode: aws.Int32(1)}, {Name: aws.String("proxy"), LastStatus: setup, ExitCode: aws.Int32(1)}}}
+	}
+	of["proxy"] = &ecstypes.ContainerDefinition{}
+	var o observer
+	o.notice(look(running, running))
+	o.notice(look(running, gone))
+	o.notice(look(gone, gone))
+	got := task(look(gone, gone), nil, of, o.first["t"])
+	if got.Answer == nil || got.Answer.ID != "exit-error" || !strings.HasPrefix(got.Answer.What, "proxy ") {
+		t.Errorf("the answer is %+v of %+v", got.Answer, got.Containers)
+	}
+	if got := task(look(gone, gone), nil, of, ""); got.Answer == nil || got.Answer.ID != "exit-several" {
+		t.Errorf("without the earlier looks it is %+v", got.Answer)
+	}
+}
