@@ -162,6 +162,7 @@ func (st *status) add(snap fargate.Snapshot, kept []fargate.Task) {
 	}
 	for _, t := range kept {
 		if !known[t.ID] {
+			known[t.ID] = true
 			st.Tasks = append(st.Tasks, t)
 		}
 	}
@@ -240,19 +241,24 @@ func (c *commandLine) showStatus(st status) error {
 	st.Cost.show(c)
 	st.showTTL(c)
 	for _, t := range st.Tasks {
-		health := strings.ToLower(t.Health)
-		if t.Health != "HEALTHY" && t.HealthBy != "" && t.Stopped == nil {
-			health += " (" + t.HealthBy + ")"
-		}
-		line := fmt.Sprintf("task    %.8s  %-12s %-9s %-11s %-15s", t.ID, strings.ToLower(t.Status), health, t.Zone, t.Address)
+		line := fmt.Sprintf("task    %.8s  %-12s %-9s %-11s %-15s", t.ID, strings.ToLower(t.Status), strings.ToLower(t.Health), t.Zone, t.Address)
 		if t.Started != nil && t.Stopped == nil {
 			line += " up " + clock(st.AsOf.Sub(*t.Started))
 		}
 		c.printf("%s\n", strings.TrimRight(clean.Line(line), " "))
 		if t.Answer != nil {
 			c.printf("        %s\n        %s\n", clean.Line(t.Answer.What), clean.Line(t.Answer.Do))
-		} else if t.StoppedReason != "" {
+		}
+		switch {
+		case t.Stopped != nil:
+			c.printf("        %s\n", clean.Line(ending(t)))
+		case t.Answer != nil:
+		case t.StoppedReason != "":
 			c.printf("        %s\n", clean.Line(t.StoppedReason))
+		case t.HealthBy == fargate.ByContainer && t.Health == "UNHEALTHY":
+			c.printf("        The container's own health check fails.\n")
+		case t.HealthBy == fargate.ByContainer && t.Health == "UNKNOWN" && t.Status == "RUNNING":
+			c.printf("        The container's own health check has not passed yet.\n")
 		}
 	}
 	for i, e := range st.Events[:min(shownEvents, len(st.Events))] {
@@ -297,6 +303,26 @@ func operationText(o operations.Status) string {
 		return fmt.Sprintf("The last %s, started at %s, failed%s: %s", o.Kind, at, so, clean.Line(first))
 	}
 	return ""
+}
+
+// ending is what AWS says about a stopped task's end, and when it was.
+func ending(t fargate.Task) string {
+	said := []string{"stopped at " + t.Stopped.Local().Format("15:04:05")}
+	if t.StoppedReason != "" {
+		said = append(said, "AWS says: "+t.StoppedReason)
+	}
+	if t.StopCode != "" {
+		said = append(said, "stop code "+t.StopCode)
+	}
+	for _, c := range t.Containers {
+		if c.ExitCode != nil {
+			said = append(said, fmt.Sprintf("%s ended with exit code %d", c.Name, *c.ExitCode))
+		}
+		if c.Reason != "" {
+			said = append(said, c.Name+": "+c.Reason)
+		}
+	}
+	return strings.Join(said, "; ")
 }
 
 func rollout(state string) string {
