@@ -216,12 +216,18 @@ func TestTheLearnersEditorAndShell(t *testing.T) {
 	focus := func(on string) {
 		t.Helper()
 		for range 20 {
+			// The next tab waits for this one: else a busy machine would still have
+			// tabs to take when enter comes.
+			before := s.text()
 			s.types(tab)
-			for range 10 {
+			for i := 0; i < 100 && s.text() == before; i++ {
 				time.Sleep(20 * time.Millisecond)
+			}
+			for range 10 { // a frame comes in pieces
 				if strings.Contains(s.text(), on) {
 					return
 				}
+				time.Sleep(20 * time.Millisecond)
 			}
 		}
 		t.Fatalf("nothing that can have the focus says %q:\n%s", on, s.text())

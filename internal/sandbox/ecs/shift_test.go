@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -69,6 +70,7 @@ func (w *world) healthyIn(arn string) (n int) {
 func (w *world) follow() (out []string) {
 	w.t.Helper()
 	for range 6000 {
+		synctest.Wait() // the stage and the weights are of one moment
 		r := w.record()
 		shares := w.shares(rule)
 		if now := fmt.Sprintf("%s %d/%d", r.LifecycleStage, shares[0], shares[1]); !slices.Contains(out, now) {
@@ -143,6 +145,7 @@ func TestTestTrafficShiftsFirst(t *testing.T) {
 		stage := func(want types.ServiceDeploymentLifecycleStage) {
 			t.Helper()
 			for range 600 {
+				synctest.Wait()
 				if w.record().LifecycleStage == want {
 					return
 				}
