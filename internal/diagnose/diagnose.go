@@ -58,7 +58,7 @@ func Stopped(f Facts) (Answer, bool) {
 		}
 		names = append(names, name)
 	}
-	if len(culprits) > 0 {
+	if len(culprits) == 1 { // of several the codes are beside their names
 		fact.exit = culprits[0].ExitCode
 	}
 	for _, c := range f.Containers { // what the others say may still be the reason of the task

@@ -119,6 +119,10 @@ func TestStopped(t *testing.T) {
 		got, ok := Stopped(tt.facts)
 		check(t, tt.facts.Reason, tt.want, tt.holds, got, ok)
 	}
+	// Nothing is said of one container that is true of another alone.
+	if got, ok := Stopped(Facts{Containers: []Container{{Name: "web", ExitCode: exit(137)}, {Name: "proxy", ExitCode: exit(143)}}}); ok {
+		t.Errorf("containers that ended in two ways got the answer %q", got.What)
+	}
 	if got, ok := Stopped(Facts{}); ok {
 		t.Errorf("an empty task got the answer %q", got.ID)
 	}

@@ -22,9 +22,10 @@ import (
 // describeAtMost is the number of tasks that DescribeTasks takes at once.
 const describeAtMost = 100
 
-// Look is one whole look at the service: five calls, one more for every
-// revision of the task definition, and more where there are over a hundred tasks. A service or cluster that does not exist is not an
-// error: Service.Status is empty then. Errors are *diagnose.Error.
+// Look is one whole look at the service: five calls, one more for every revision of the
+// task definition, and more where there are over a hundred tasks. A service or cluster
+// that does not exist is not an error: Service.Status is empty then. Errors are
+// *diagnose.Error.
 func Look(ctx context.Context, c *Clients, ref Ref) (Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -114,7 +115,7 @@ func (c *Clients) service(ctx context.Context, ref Ref) (Service, []ServiceEvent
 type observer struct {
 	stopped     map[string]Task       // by ARN
 	definitions map[string]definition // by ARN
-	first       map[string]string     // by ARN of a task: the container seen stopped while others were not
+	first       map[string]string     // by ARN of a task: the essential container seen stopped while others were not
 }
 
 // definition is what a task definition tells about its containers, by name.
@@ -167,19 +168,24 @@ func (o *observer) definition(ctx context.Context, c *Clients, arn string) defin
 	return d
 }
 
-// notice remembers which of a task's containers stopped while others had not.
-func (o *observer) notice(t *ecstypes.Task) {
+// notice remembers which of a task's essential containers stopped while others had not.
+func (o *observer) notice(t *ecstypes.Task, of definition) {
 	arn := aws.ToString(t.TaskArn)
 	if _, known := o.first[arn]; known {
 		return
 	}
-	var stopped []string
+	essential, stopped := 0, []string{}
 	for i := range t.Containers {
+		name := aws.ToString(t.Containers[i].Name)
+		if of.optional(name) {
+			continue
+		}
+		essential++
 		if aws.ToString(t.Containers[i].LastStatus) == "STOPPED" {
-			stopped = append(stopped, aws.ToString(t.Containers[i].Name))
+			stopped = append(stopped, name)
 		}
 	}
-	if len(stopped) == 1 && len(t.Containers) > 1 {
+	if len(stopped) == 1 && essential > 1 {
 		if o.first == nil {
 			o.first = map[string]string{}
 		}
@@ -234,7 +240,7 @@ func (o *observer) tasks(ctx context.Context, c *Clients, ref Ref) ([]Task, erro
 		}
 		for i := range out.Tasks {
 			of := o.definition(ctx, c, aws.ToString(out.Tasks[i].TaskDefinitionArn))
-			o.notice(&out.Tasks[i])
+			o.notice(&out.Tasks[i], of)
 			t := task(&out.Tasks[i], targets, of, o.first[aws.ToString(out.Tasks[i].TaskArn)])
 			if t.Status == "STOPPED" {
 				delete(o.first, t.ARN)

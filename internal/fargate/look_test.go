@@ -51,16 +51,18 @@ func TestWhichContainerEndedTheTask(t *testing.T) {
 	if of.checked() {
 		t.Error("the health check of a container that is not essential counts")
 	}
-	running, gone := aws.String("RUNNING"), aws.String("STOPPED")
-	look := func(app, setup *string) *ecstypes.Task {
-		return &ecstypes.Task{TaskArn: aws.String("t"), LastStatus: gone, StopCode: ecstypes.TaskStopCodeEssentialContainerExited, Containers: []ecstypes.Container{
-			{Name: aws.String("app"), LastStatus: app, ExitCode: aws.Int32(1)}, {Name: aws.String("proxy"), LastStatus: setup, ExitCode: aws.Int32(1)}}}
-	}
 	of["proxy"] = &ecstypes.ContainerDefinition{}
+	running, gone := aws.String("RUNNING"), aws.String("STOPPED")
+	look := func(app, proxy *string) *ecstypes.Task {
+		return &ecstypes.Task{TaskArn: aws.String("t"), LastStatus: gone, StopCode: ecstypes.TaskStopCodeEssentialContainerExited, Containers: []ecstypes.Container{
+			{Name: aws.String("app"), LastStatus: app, ExitCode: aws.Int32(1)}, {Name: aws.String("proxy"), LastStatus: proxy, ExitCode: aws.Int32(1)},
+			{Name: aws.String("setup"), LastStatus: gone, ExitCode: aws.Int32(0)}, // which has ended long before, as it should
+		}}
+	}
 	var o observer
-	o.notice(look(running, running))
-	o.notice(look(running, gone))
-	o.notice(look(gone, gone))
+	o.notice(look(running, running), of)
+	o.notice(look(running, gone), of)
+	o.notice(look(gone, gone), of)
 	got := task(look(gone, gone), nil, of, o.first["t"])
 	if got.Answer == nil || got.Answer.ID != "exit-error" || !strings.HasPrefix(got.Answer.What, "proxy ") {
 		t.Errorf("the answer is %+v of %+v", got.Answer, got.Containers)

@@ -103,7 +103,7 @@ type Container struct {
 	ExitCode *int   `json:"exit_code,omitempty"`
 	Reason   string `json:"reason,omitempty"`
 	Optional bool   `json:"optional,omitempty"` // not essential: the task goes on without it
-	First    bool   `json:"first,omitempty"`    // it was seen stopped while others of the task were not
+	First    bool   `json:"first,omitempty"`    // it is essential, and was seen stopped while others that are were not
 }
 
 // Answer says in plain words why something is as it is, and what to do.
