@@ -1,8 +1,10 @@
 package ec2
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"net/netip"
+	"slices"
 
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/wire"
@@ -34,42 +36,29 @@ func (x *EC2) makeDefaultVPC() vpc {
 		}
 	}
 	for i, z := range x.zones() {
-		x.makeDefaultSubnet(v, z, fmt.Sprintf("172.31.%d.0/20", 16*i))
+		x.newSubnet(v, z, defaultSubnetBlock(i), true, nil)
 	}
 	return v
 }
 
-func (x *EC2) makeDefaultSubnet(v vpc, z availabilityZone, cidr string) subnet {
-	s := x.newSubnet(v, z, cidr)
-	s.DefaultForAz, s.MapPublicIpOnLaunch = true, true
-	out := x.subnets.create(s, nil)
-	x.associateDefaultACL(s)
-	return out
+// defaultSubnetBlock is the block of the default subnet in the i-th zone.
+func defaultSubnetBlock(i int) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 31, byte(16 * i), 0}), 20)
 }
 
 // defaultVPC returns the default VPC, if it was not deleted.
 func (x *EC2) defaultVPC() (vpc, bool) {
-	for _, v := range x.vpcs.All() {
-		if v.IsDefault {
-			return v, true
-		}
-	}
-	return vpc{}, false
+	return x.vpcs.first(func(v vpc) bool { return v.IsDefault })
 }
 
 // groupNamed finds a security group by its name, which is enough in the default VPC.
 func (x *EC2) groupNamed(name string) (securityGroup, error) {
-	v, _ := x.defaultVPC()
-	for _, g := range x.groups.All() {
-		if v.VpcId != "" && g.VpcId == v.VpcId && g.GroupName == name {
-			return g, nil
-		}
+	v, ok := x.defaultVPC()
+	g, found := x.groups.first(func(g securityGroup) bool { return ok && g.VpcId == v.VpcId && g.GroupName == name })
+	if !found {
+		return g, wire.Errorf("InvalidGroup.NotFound", "The security group '%s' does not exist in default VPC '%s'", name, cmp.Or(v.VpcId, "null"))
 	}
-	id := v.VpcId
-	if id == "" {
-		id = "null"
-	}
-	return securityGroup{}, wire.Errorf("InvalidGroup.NotFound", "The security group '%s' does not exist in default VPC '%s'", name, id)
+	return g, nil
 }
 
 // group finds a security group by its id or, in the default VPC, by its name.
@@ -107,19 +96,12 @@ func (x *EC2) createDefaultSubnet(_ context.Context, in *createDefaultSubnetIn) 
 	if !ok {
 		return nil, wire.Errorf("DefaultVpcDoesNotExist", "No default VPC exists for this account in this region.")
 	}
-	for _, s := range x.subnets.All() {
-		if s.DefaultForAz && s.AvailabilityZone == z.ZoneName {
-			return nil, wire.Errorf("DefaultSubnetAlreadyExistsInAvailabilityZone", "'%s' is already the default subnet in %s.", s.SubnetId, z.ZoneName)
-		}
+	if s, ok := x.subnets.first(func(s subnet) bool { return s.DefaultForAz && s.AvailabilityZone == z.ZoneName }); ok {
+		return nil, wire.Errorf("DefaultSubnetAlreadyExistsInAvailabilityZone", "'%s' is already the default subnet in %s.", s.SubnetId, z.ZoneName)
 	}
-	for i, o := range x.zones() {
-		cidr := fmt.Sprintf("172.31.%d.0/20", 16*i)
-		if o.ZoneName == z.ZoneName {
-			if p := x.newSubnet(v, z, cidr).prefix(); x.subnets.any(func(s subnet) bool { return s.VpcId == v.VpcId && s.prefix().Overlaps(p) }) {
-				return nil, wire.Errorf("InvalidSubnet.Conflict", "The CIDR '%s' conflicts with another subnet", cidr)
-			}
-			return &subnetOut{x.makeDefaultSubnet(v, z, cidr)}, nil
-		}
+	cidr := defaultSubnetBlock(slices.IndexFunc(x.zones(), func(o availabilityZone) bool { return o.ZoneName == z.ZoneName }))
+	if err := x.checkFree(v, cidr, cidr.String()); err != nil {
+		return nil, err
 	}
-	return nil, wire.Errorf("InvalidParameterValue", "There is no zone %s", z.ZoneName)
+	return &subnetOut{x.newSubnet(v, z, cidr, true, nil)}, nil
 }

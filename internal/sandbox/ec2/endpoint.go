@@ -67,7 +67,8 @@ func vpcEndpointResource(x *EC2) *resource[vpcEndpoint] {
 	return &resource[vpcEndpoint]{
 		name: "vpc-endpoint", prefix: "vpce", parameter: "vpcEndpointId", label: "Vpc Endpoint Id",
 		notFound: "InvalidVpcEndpointId.NotFound", malformed: "InvalidVpcEndpointId.Malformed",
-		id: func(e vpcEndpoint) string { return e.VpcEndpointId },
+		id:    func(e vpcEndpoint) string { return e.VpcEndpointId },
+		token: func(e vpcEndpoint) string { return e.ClientToken },
 		view: func(e vpcEndpoint) vpcEndpoint {
 			e.TagSet = x.tagSet(e.VpcEndpointId)
 			e.DnsEntrySet = x.dnsEntries(e)
@@ -202,10 +203,8 @@ func (x *EC2) createVPCEndpoint(_ context.Context, in *createVPCEndpointIn) (*vp
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range x.endpoints.All() {
-		if in.ClientToken != "" && e.ClientToken == in.ClientToken {
-			return &vpcEndpointOut{x.endpoints.view(e), in.ClientToken}, nil
-		}
+	if e, ok := x.endpoints.made(in.ClientToken); ok {
+		return &vpcEndpointOut{e, in.ClientToken}, nil
 	}
 	now := x.account.Now().UTC()
 	e := vpcEndpoint{

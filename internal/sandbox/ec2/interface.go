@@ -88,7 +88,8 @@ func interfaceResource(x *EC2) *resource[networkInterface] {
 	return &resource[eni]{
 		name: "network-interface", prefix: "eni", parameter: "networkInterfaceId", label: "networkInterface ID",
 		notFound: "InvalidNetworkInterfaceID.NotFound", malformed: "InvalidNetworkInterfaceId.Malformed",
-		id: func(n eni) string { return n.NetworkInterfaceId },
+		id:    func(n eni) string { return n.NetworkInterfaceId },
+		token: func(n eni) string { return n.ClientToken },
 		view: func(n eni) eni {
 			if n.Association != nil {
 				a := *n.Association
@@ -390,10 +391,8 @@ func (x *EC2) createNetworkInterface(_ context.Context, in *createInterfaceIn) (
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range x.interfaces.All() {
-		if in.ClientToken != "" && n.ClientToken == in.ClientToken {
-			return &interfaceOut{x.interfaces.view(n), in.ClientToken}, nil
-		}
+	if n, ok := x.interfaces.made(in.ClientToken); ok {
+		return &interfaceOut{n, in.ClientToken}, nil
 	}
 	wanted := in.PrivateIpAddress
 	if len(in.PrivateIpAddresses) == 1 && wanted == "" {

@@ -17,12 +17,9 @@ import (
 func (x *EC2) addNATAddresses(n natGateway, allocations, private []string, count int) (natGateway, error) {
 	var ips []address
 	for _, id := range allocations {
-		a, err := x.addresses.find(id)
+		a, err := x.freeAddress(id, ips)
 		if err != nil {
 			return n, err
-		}
-		if a.AssociationId != "" || slices.Contains(allocations[:len(ips)], id) {
-			return n, wire.Errorf("Resource.AlreadyAssociated", "Elastic IP address %s is already associated", id)
 		}
 		ips = append(ips, a)
 	}
@@ -71,6 +68,19 @@ func (x *EC2) addNATAddresses(n natGateway, allocations, private []string, count
 		x.addresses.Put(a.AllocationId, a)
 	}
 	return n, nil
+}
+
+// freeAddress finds an Elastic IP address that is not associated, nor among those that
+// are about to be.
+func (x *EC2) freeAddress(id string, taken []address) (address, error) {
+	a, err := x.addresses.find(id)
+	if err != nil {
+		return a, err
+	}
+	if a.AssociationId != "" || slices.ContainsFunc(taken, func(o address) bool { return o.AllocationId == id }) {
+		return a, wire.Errorf("Resource.AlreadyAssociated", "Elastic IP address %s is already associated", id)
+	}
+	return a, nil
 }
 
 // dropNATAddresses takes secondary addresses from a zonal gateway.
@@ -149,12 +159,9 @@ func (x *EC2) createRegionalNATGateway(in *createNATGatewayIn, tags map[string]s
 			return nil, missing("allocationIds")
 		}
 		for _, id := range of.AllocationId {
-			a, err := x.addresses.find(id)
+			a, err := x.freeAddress(id, taken)
 			if err != nil {
 				return nil, err
-			}
-			if a.AssociationId != "" || slices.ContainsFunc(taken, func(o address) bool { return o.AllocationId == id }) {
-				return nil, wire.Errorf("Resource.AlreadyAssociated", "Elastic IP address %s is already associated", id)
 			}
 			a.AssociationId = newID("eipassoc")
 			taken = append(taken, a)

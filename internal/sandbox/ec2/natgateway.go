@@ -55,7 +55,8 @@ func natGatewayResource(x *EC2) *resource[natGateway] {
 	return &resource[natGateway]{
 		name: "natgateway", prefix: "nat", parameter: "natGatewayId", label: "NAT gateway ID",
 		notFound: "NatGatewayNotFound", malformed: "NatGatewayMalformed",
-		id: func(n natGateway) string { return n.NatGatewayId },
+		id:    func(n natGateway) string { return n.NatGatewayId },
+		token: func(n natGateway) string { return n.ClientToken },
 		view: func(n natGateway) natGateway {
 			n.TagSet, n.AvailabilityMode = x.tagSet(n.NatGatewayId), cmp.Or(n.AvailabilityMode, zonal)
 			return n
@@ -145,10 +146,8 @@ func (x *EC2) createNATGateway(_ context.Context, in *createNATGatewayIn) (*natG
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range x.natGateways.All() {
-		if in.ClientToken != "" && n.ClientToken == in.ClientToken {
-			return &natGatewayOut{x.natGateways.view(n), in.ClientToken}, nil
-		}
+	if n, ok := x.natGateways.made(in.ClientToken); ok {
+		return &natGatewayOut{n, in.ClientToken}, nil
 	}
 	if in.AvailabilityMode == regional {
 		return x.createRegionalNATGateway(in, tags)

@@ -64,8 +64,9 @@ func aclResource(x *EC2) *resource[networkACL] {
 	return &resource[networkACL]{
 		name: "network-acl", prefix: "acl", parameter: "networkAclId", label: "networkAcl ID",
 		notFound: "InvalidNetworkAclID.NotFound", malformed: "InvalidNetworkAclId.Malformed",
-		id:   func(a networkACL) string { return a.NetworkAclId },
-		view: func(a networkACL) networkACL { a.TagSet = x.tagSet(a.NetworkAclId); return a },
+		id:    func(a networkACL) string { return a.NetworkAclId },
+		token: func(a networkACL) string { return a.ClientToken },
+		view:  func(a networkACL) networkACL { a.TagSet = x.tagSet(a.NetworkAclId); return a },
 		filters: filters[networkACL]{
 			"network-acl-id":             value(func(a networkACL) string { return a.NetworkAclId }),
 			"vpc-id":                     value(func(a networkACL) string { return a.VpcId }),
@@ -149,10 +150,8 @@ type aclOut struct {
 }
 
 func (x *EC2) createACL(_ context.Context, in *createACLIn) (*aclOut, error) {
-	for _, a := range x.acls.All() {
-		if in.ClientToken != "" && a.ClientToken == in.ClientToken {
-			return &aclOut{x.acls.view(a), in.ClientToken}, nil
-		}
+	if a, ok := x.acls.made(in.ClientToken); ok {
+		return &aclOut{a, in.ClientToken}, nil
 	}
 	v, err := x.vpcs.find(in.VpcId)
 	if err != nil {

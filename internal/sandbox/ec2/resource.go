@@ -23,6 +23,7 @@ type resource[T any] struct {
 	malformed string
 	id        func(T) string
 	view      func(T) T
+	token     func(T) string // client token of the request that made a record; nil where there are none
 	filters   filters[T]
 
 	tags *store.Table[map[string]string]
@@ -96,14 +97,29 @@ func (r *resource[T]) remove(id string) {
 // only returns the records for which keep is true.
 func (r *resource[T]) only(keep func(T) bool) []T { return r.Find(keep) }
 
-// any reports whether there is a record for which keep is true.
-func (r *resource[T]) any(keep func(T) bool) bool {
+// first returns a record for which keep is true.
+func (r *resource[T]) first(keep func(T) bool) (v T, ok bool) {
 	for _, v := range r.All() {
 		if keep(v) {
-			return true
+			return v, true
 		}
 	}
-	return false
+	return v, false
+}
+
+// any reports whether there is a record for which keep is true.
+func (r *resource[T]) any(keep func(T) bool) bool {
+	_, ok := r.first(keep)
+	return ok
+}
+
+// made returns the record that an earlier request with this client token made, as it is
+// answered. A request without a token is a new one.
+func (r *resource[T]) made(token string) (v T, ok bool) {
+	if v, ok = r.first(func(v T) bool { return token != "" && r.token(v) == token }); ok {
+		v = r.view(v)
+	}
+	return v, ok
 }
 
 // describe answers for a Describe operation: the records with these ids, or all,

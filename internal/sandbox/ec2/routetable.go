@@ -58,7 +58,8 @@ func routeTableResource(x *EC2) *resource[routeTable] {
 	return &resource[routeTable]{
 		name: "route-table", prefix: "rtb", parameter: "routeTableId", label: "routeTable ID",
 		notFound: "InvalidRouteTableID.NotFound", malformed: "InvalidRouteTableId.Malformed",
-		id: func(t routeTable) string { return t.RouteTableId },
+		id:    func(t routeTable) string { return t.RouteTableId },
+		token: func(t routeTable) string { return t.ClientToken },
 		view: func(t routeTable) routeTable {
 			t.RouteSet = slices.Clone(t.RouteSet)
 			for i, r := range t.RouteSet {
@@ -218,10 +219,8 @@ func (x *EC2) createRouteTable(_ context.Context, in *createRouteTableIn) (*rout
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range x.routeTables.All() {
-		if in.ClientToken != "" && t.ClientToken == in.ClientToken {
-			return &routeTableOut{x.routeTables.view(t), in.ClientToken}, nil
-		}
+	if t, ok := x.routeTables.made(in.ClientToken); ok {
+		return &routeTableOut{t, in.ClientToken}, nil
 	}
 	t := newRouteTable(v)
 	t.ClientToken = in.ClientToken

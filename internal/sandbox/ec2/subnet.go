@@ -139,8 +139,8 @@ func (x *EC2) createSubnet(_ context.Context, in *createSubnetIn) (*subnetOut, e
 	if !whole.Contains(cidr.Addr()) || cidr.Bits() < whole.Bits() {
 		return nil, wire.Errorf("InvalidSubnet.Range", "The CIDR '%s' is invalid.", in.CidrBlock)
 	}
-	if x.subnets.any(func(s subnet) bool { return s.VpcId == v.VpcId && s.prefix().Overlaps(cidr) }) {
-		return nil, wire.Errorf("InvalidSubnet.Conflict", "The CIDR '%s' conflicts with another subnet", in.CidrBlock)
+	if err := x.checkFree(v, cidr, in.CidrBlock); err != nil {
+		return nil, err
 	}
 	zone, err := x.zone(in.AvailabilityZone, in.AvailabilityZoneId)
 	if err != nil {
@@ -150,21 +150,31 @@ func (x *EC2) createSubnet(_ context.Context, in *createSubnetIn) (*subnetOut, e
 	if err != nil {
 		return nil, err
 	}
-	s := x.newSubnet(v, zone, cidr.String())
-	out := x.subnets.create(s, tags)
-	x.associateDefaultACL(s)
-	return &subnetOut{out}, nil
+	return &subnetOut{x.newSubnet(v, zone, cidr, false, tags)}, nil
 }
 
-// newSubnet returns a subnet that is not put yet.
-func (x *EC2) newSubnet(v vpc, zone availabilityZone, cidr string) subnet {
+// checkFree refuses a CIDR block, given in these words, that a subnet of the VPC has
+// addresses of.
+func (x *EC2) checkFree(v vpc, cidr netip.Prefix, given string) error {
+	if x.subnets.any(func(s subnet) bool { return s.VpcId == v.VpcId && s.prefix().Overlaps(cidr) }) {
+		return wire.Errorf("InvalidSubnet.Conflict", "The CIDR '%s' conflicts with another subnet", given)
+	}
+	return nil
+}
+
+// newSubnet makes a subnet, the default one of its zone or another, in the VPC's default
+// network ACL.
+func (x *EC2) newSubnet(v vpc, zone availabilityZone, cidr netip.Prefix, byDefault bool, tags map[string]string) subnet {
 	s := subnet{
-		SubnetId: newID("subnet"), VpcId: v.VpcId, CidrBlock: cidr, OwnerId: account.ID, State: "available",
+		SubnetId: newID("subnet"), VpcId: v.VpcId, CidrBlock: cidr.String(), OwnerId: account.ID, State: "available",
 		AvailabilityZone: zone.ZoneName, AvailabilityZoneId: zone.ZoneId,
 		PrivateDnsNameOptionsOnLaunch: nameOptions{HostnameType: "ip-name"},
+		DefaultForAz:                  byDefault, MapPublicIpOnLaunch: byDefault,
 	}
 	s.SubnetArn = x.subnets.arn(s.SubnetId)
-	return s
+	out := x.subnets.create(s, tags)
+	x.associateDefaultACL(s)
+	return out
 }
 
 // zone returns the zone with that name or id, the first if neither is given.
