@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -30,6 +31,29 @@ import (
 func TestMain(m *testing.M) {
 	RunTask()
 	os.Exit(m.Run())
+}
+
+// fast starts a sandbox on the fast dial, which ends with the test and leaves no goroutine.
+// It returns the configuration of clients, and what their requests go through.
+func fast(t *testing.T) (aws.Config, *http.Transport) {
+	t.Helper()
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	s, err := Start(context.Background(), Options{Dir: t.TempDir(), Region: "eu-west-1", Fast: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	info := s.Info()
+	return aws.Config{
+		Region: info.Region, BaseEndpoint: aws.String(info.Endpoint), HTTPClient: sdk.Client(&http.Client{Transport: transport}),
+		Credentials: static.NewStaticCredentialsProvider(info.AccessKeyID, info.SecretAccessKey, ""),
+	}, transport
 }
 
 // public makes a subnet from which tasks reach the internet, through EC2's API.
@@ -95,23 +119,7 @@ func TestBusyTasksBecomeMore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for alarms")
 	}
-	defer goleak.VerifyNone(t)
-	s, err := Start(t.Context(), Options{Dir: t.TempDir(), Region: "eu-west-1", Fast: true, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	info := s.Info()
-	cfg := aws.Config{
-		Region: info.Region, BaseEndpoint: aws.String(info.Endpoint), HTTPClient: sdk.Client(&http.Client{Transport: transport}),
-		Credentials: static.NewStaticCredentialsProvider(info.AccessKeyID, info.SecretAccessKey, ""),
-	}
+	cfg, _ := fast(t)
 	ctx := t.Context()
 	subnet := public(t, cfg)
 	tasks, scaling, metrics := ecs.NewFromConfig(cfg), aas.NewFromConfig(cfg), cw.NewFromConfig(cfg)

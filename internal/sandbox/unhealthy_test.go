@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -12,14 +11,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	static "github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	"go.uber.org/goleak"
-
-	"workshop/internal/sandbox/sdk"
 )
 
 // All tasks of a steady service become unhealthy. ECS starts the new ones first, and the
@@ -29,24 +24,8 @@ func TestUnhealthyTasksGoOnAnswering(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for tasks")
 	}
-	defer goleak.VerifyNone(t)
-	s, err := Start(t.Context(), Options{Dir: t.TempDir(), Region: "eu-west-1", Fast: true, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
+	cfg, transport := fast(t)
 	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
-	info := s.Info()
-	cfg := aws.Config{
-		Region: info.Region, BaseEndpoint: aws.String(info.Endpoint), HTTPClient: sdk.Client(client),
-		Credentials: static.NewStaticCredentialsProvider(info.AccessKeyID, info.SecretAccessKey, ""),
-	}
 	ctx := t.Context()
 	ids := network(t, cfg)
 	balancers, tasks := elb.NewFromConfig(cfg), ecs.NewFromConfig(cfg)

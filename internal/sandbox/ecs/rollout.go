@@ -149,8 +149,8 @@ func (e *ECS) startRollout(s *service, d deployment, now time.Time) string {
 	}
 	r.Deployment.DeploymentCircuitBreaker = breaker
 	r.Deployment.Alarms = &types.ServiceDeploymentAlarms{Status: types.ServiceDeploymentRollbackMonitorsStatusDisabled}
-	if a := s.Configuration.Alarms; a != nil && a.Enable {
-		r.Deployment.Alarms.Status, r.Deployment.Alarms.AlarmNames = types.ServiceDeploymentRollbackMonitorsStatusMonitoring, a.AlarmNames
+	if names := s.watched(); len(names) > 0 {
+		r.Deployment.Alarms.Status, r.Deployment.Alarms.AlarmNames = types.ServiceDeploymentRollbackMonitorsStatusMonitoring, names
 	}
 	e.rollouts.Put(arn, r)
 	e.forgetRollouts(s.ARN)

@@ -69,7 +69,7 @@ func (w *world) healthyIn(arn string) (n int) {
 // weights of blue and green, and fails where traffic goes to a group without a target.
 func (w *world) follow() (out []string) {
 	w.t.Helper()
-	for range 6000 {
+	for range 1200 { // ten minutes; a stage is a second at least
 		synctest.Wait() // the stage and the weights are of one moment
 		r := w.record()
 		shares := w.shares(rule)
@@ -86,7 +86,7 @@ func (w *world) follow() (out []string) {
 		if r.FinishedAt != nil {
 			return out
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond)
 	}
 	w.t.Fatalf("the deployment never ends: %s", strings.Join(out, ", "))
 	return nil
