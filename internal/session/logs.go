@@ -58,7 +58,7 @@ func (s *Session) Tail(ctx context.Context, lines func([]fargate.Line), how func
 		defer close(read)
 		for l, err := range fargate.Tail(ctx, t.Config, fargate.TailOptions{
 			Group: ref.LogGroup, Since: time.Now().Add(-tailSince), Follow: true, Patient: true,
-			Report: how, Wake: s.reader.wake, Hold: s.reader.away.Load, Meter: s.calls,
+			Report: how, Wake: s.reader.wake, Hold: s.reader.away.Load, Meter: &s.calls,
 		}) {
 			var again *fargate.Retrying
 			switch {

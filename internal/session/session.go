@@ -77,7 +77,7 @@ type Session struct {
 	solving context.CancelFunc
 	watcher *fargate.Watcher // of the Watch that runs, nil while none does
 	reader  *reader          // of the log lines
-	calls   *fargate.Meter   // of Watch and Tail together
+	calls   fargate.Meter    // of Watch and Tail together
 
 	service *serviceLog
 	notes   []string   // about the workspace, from opening it
@@ -102,7 +102,7 @@ func Open(o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{Workspace: ws, opts: o, service: newServiceLog(ws), notes: ws.Notes(), reader: newReader(), calls: &fargate.Meter{}}, nil
+	return &Session{Workspace: ws, opts: o, service: newServiceLog(ws), notes: ws.Notes(), reader: newReader()}, nil
 }
 
 // OpenExisting opens a workspace whose files stay as they are: o.Configuration is
@@ -112,7 +112,7 @@ func OpenExisting(o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{Workspace: ws, opts: o, reader: newReader(), calls: &fargate.Meter{}}, nil
+	return &Session{Workspace: ws, opts: o, reader: newReader()}, nil
 }
 
 // Notes returns what the learner should know about how the workspace was opened.

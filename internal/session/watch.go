@@ -47,7 +47,7 @@ func (s *Session) Watch(ctx context.Context, changed func(fargate.Snapshot)) err
 	}
 	w := fargate.Watch(ctx, t.Config, ref, fargate.WatchOptions{
 		Known:     known,
-		Meter:     s.calls,
+		Meter:     &s.calls,
 		OnStopped: func(t fargate.Task) { _ = s.KeepStopped(t) }, // the picture goes on without a journal
 	})
 	s.setWatcher(nil, w)

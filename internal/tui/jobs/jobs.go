@@ -54,9 +54,7 @@ func Do(j *Jobs, work func(context.Context) error, end func(error) tea.Cmd) int 
 // end receives the result. No event is lost, however slow the event loop is.
 func Stream[E, T any](j *Jobs, work func(ctx context.Context, emit func(E)) (T, error), on func(E), end func(T, error) tea.Cmd) int {
 	return j.start(func(ctx context.Context, gen int) {
-		result, err := work(ctx, func(e E) {
-			j.queue.put(event{gen: gen, deliver: func() tea.Cmd { on(e); return nil }})
-		})
+		result, err := work(ctx, emitter(j, gen, on))
 		j.queue.put(event{gen: gen, last: true, deliver: func() tea.Cmd {
 			if end == nil {
 				return nil
@@ -70,11 +68,14 @@ func Stream[E, T any](j *Jobs, work func(ctx context.Context, emit func(E)) (T, 
 // alone may be dropped when they come faster than the event loop takes them.
 func Lines[E any](j *Jobs, work func(ctx context.Context, lines func([]fargate.Line), emit func(E)) error, on func(E), end func(error) tea.Cmd) int {
 	return j.start(func(ctx context.Context, gen int) {
-		err := work(ctx, func(lines []fargate.Line) { j.queue.putLines(gen, lines) }, func(e E) {
-			j.queue.put(event{gen: gen, deliver: func() tea.Cmd { on(e); return nil }})
-		})
+		err := work(ctx, func(lines []fargate.Line) { j.queue.putLines(gen, lines) }, emitter(j, gen, on))
 		j.queue.put(event{gen: gen, last: true, deliver: func() tea.Cmd { return end(err) }})
 	})
+}
+
+// emitter returns what a job emits its events with.
+func emitter[E any](j *Jobs, gen int, on func(E)) func(E) {
+	return func(e E) { j.queue.put(event{gen: gen, deliver: func() tea.Cmd { on(e); return nil }}) }
 }
 
 func (j *Jobs) start(work func(ctx context.Context, gen int)) int {

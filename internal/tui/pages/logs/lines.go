@@ -49,14 +49,15 @@ func (c *checks) forget(first, next int) {
 	}
 }
 
-// healthCheck reports whether a line records a request by which a load
-// balancer, Kubernetes or the workshop itself asked for the program's health. A request by a person is not a
-// health check.
+// healthCheck reports whether a line records a request by which a load balancer,
+// Kubernetes or the workshop itself asked for the program's health. A request by a person
+// is not a health check.
 func healthCheck(s string) bool {
-	if len(s) == 0 || s[0] != '{' || !strings.Contains(s, "ELB-HealthChecker") && !strings.Contains(s, "kube-probe") && !strings.Contains(s, fargate.ProbeAgent) {
+	if len(s) == 0 || s[0] != '{' {
 		return false
 	}
-	return strings.Contains(s, fargate.ProbeAgent) || strings.Contains(s, `"/healthz`) || strings.Contains(s, `"/readyz`)
+	return strings.Contains(s, fargate.ProbeAgent) ||
+		(strings.Contains(s, "ELB-HealthChecker") || strings.Contains(s, "kube-probe")) && (strings.Contains(s, `"/healthz`) || strings.Contains(s, `"/readyz`))
 }
 
 // matches are the numbers of the lines that a filter lets through. The lines
@@ -85,9 +86,6 @@ func newMatches(filter string, least logline.Level, hidden *checks, r *fargate.R
 	}
 	return m
 }
-
-// text is what is marked in the lines.
-func (m *matches) text() string { return m.needle }
 
 // scan looks at a part of what is still to be looked at, and reports whether
 // something is left.

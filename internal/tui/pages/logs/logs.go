@@ -93,7 +93,7 @@ func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
 		if _, known := l.colours[x.Task]; !known {
 			l.colours[x.Task] = len(l.colours)
 		}
-		if x.Container != "" && !l.containers[x.Container] {
+		if x.Container != "" {
 			l.containers[x.Container] = true
 		}
 	}
@@ -323,7 +323,7 @@ func (l *Page) Tick() {
 // View draws the page.
 func (l *Page) View(w, h int) []string {
 	t := l.Theme
-	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode, len(l.containers) > 1, l.found.text()}
+	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode, len(l.containers) > 1, l.found.needle}
 	if want != l.drawn || len(l.rows) > rowsKept {
 		l.drawn = want
 		clear(l.rows)
