@@ -1,5 +1,8 @@
 package diagnose
 
+// makeSecret is what to do about a secret that is not there.
+const makeSecret = "Correct the ARN under `secrets` of the task definition in service.tf, or make the secret, then apply. In the sandbox there are no secrets: use `environment` there."
+
 // catalogue holds every diagnosis; the first that applies wins. The messages
 // are AWS's and Terraform's own. Sources: the Amazon ECS Developer Guide
 // ("Stopped tasks error codes", "CannotPullContainer task errors", "Service
@@ -97,14 +100,14 @@ var catalogue = []entry{
 		id: "secret-missing", source: stopped | event,
 		patterns: []string{"failed to fetch secret <secret> from secrets manager*ResourceNotFoundException"},
 		what:     "There is no secret {secret} in Secrets Manager, in this account and Region.",
-		do:       "Correct the ARN under `secrets` of the task definition in service.tf, or make the secret, then apply. In the sandbox there are no secrets: use `environment` there.",
+		do:       makeSecret,
 		step:     "explore",
 	},
 	{
 		id: "secret-missing", source: stopped | event,
 		patterns: []string{"Secrets Manager can't find the specified secret"},
 		what:     "A secret that the task definition names is not in Secrets Manager, in this account and Region.",
-		do:       "Correct the ARN under `secrets` of the task definition in service.tf, or make the secret, then apply. In the sandbox there are no secrets: use `environment` there.",
+		do:       makeSecret,
 		step:     "explore",
 	},
 	{
