@@ -190,6 +190,7 @@ type stack struct {
 	running []map[string]any
 	stopped []map[string]any
 	targets map[string]string // address -> state
+	history []map[string]any  // as ListServiceDeployments has them; nil refuses
 	err     func() (int, any) // answers everything, where set
 }
 
@@ -291,6 +292,28 @@ func (s *stack) reply(op string, in request) (int, any) {
 		}
 		return 200, `<DescribeTargetHealthResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><DescribeTargetHealthResult><TargetHealthDescriptions>` +
 			b.String() + `</TargetHealthDescriptions></DescribeTargetHealthResult><ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></DescribeTargetHealthResponse>`
+	case "ListServiceDeployments":
+		if s.history == nil {
+			return 400, apiError("AccessDeniedException", "You may not.")
+		}
+		return 200, map[string]any{"serviceDeployments": s.history}
+	case "DescribeServiceDeployments":
+		out := []any{}
+		for _, want := range in["serviceDeploymentArns"].([]any) {
+			for _, d := range s.history {
+				if d["serviceDeploymentArn"] == want {
+					out = append(out, d)
+				}
+			}
+		}
+		return 200, map[string]any{"serviceDeployments": out}
+	case "DescribeServiceRevisions":
+		out := []any{}
+		for _, want := range in["serviceRevisionArns"].([]any) {
+			arn := want.(string)
+			out = append(out, map[string]any{"serviceRevisionArn": arn, "taskDefinition": "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop:" + last(arn)})
+		}
+		return 200, map[string]any{"serviceRevisions": out}
 	case "UpdateService":
 		return 200, map[string]any{"service": s.service}
 	case "DescribeTaskDefinition":

@@ -116,6 +116,7 @@ type observer struct {
 	stopped     map[string]Task       // by ARN
 	definitions map[string]definition // by ARN
 	first       map[string]string     // by ARN of a task: the essential container seen stopped while others were not
+	history     history
 }
 
 // definition is what a task definition tells about its containers, by name.

@@ -221,7 +221,7 @@ func (w *Watcher) look(ctx context.Context, o *observer, old Snapshot, whole boo
 		return Snapshot{}, err
 	}
 	now := time.Now().UTC()
-	next := Snapshot{AsOf: now, TasksAsOf: old.TasksAsOf, Service: service, Events: events, Tasks: old.Tasks, Usage: old.Usage, ServiceUsage: old.ServiceUsage}
+	next := Snapshot{AsOf: now, TasksAsOf: old.TasksAsOf, Service: service, Events: events, Tasks: old.Tasks, History: old.History, Usage: old.Usage, ServiceUsage: old.ServiceUsage}
 	if !whole && same(old, next) {
 		return next, nil
 	}
@@ -230,6 +230,9 @@ func (w *Watcher) look(ctx context.Context, o *observer, old Snapshot, whole boo
 		return next, nil
 	}
 	if next.Tasks, err = o.tasks(ctx, w.clients, w.ref); err != nil {
+		return Snapshot{}, err
+	}
+	if next.History, err = o.history.read(ctx, w.clients, w.ref, service, now); err != nil {
 		return Snapshot{}, err
 	}
 	next.AsOf = time.Now().UTC()
