@@ -106,7 +106,7 @@ With --target aws it does the same in your own AWS account.`,
 	root.AddCommand(
 		c.planCommand(), deploy, c.destroyCommand(), c.sweepCommand(),
 		c.doctorCommand(),
-		c.statusCommand(), c.logsCommand(), c.outputCommand(), c.backendCommand(),
+		c.statusCommand(), c.diagnoseCommand(), c.logsCommand(), c.outputCommand(), c.backendCommand(),
 		c.stepsCommand(), c.showCommand(), c.resetCommand(),
 		c.checkCommand(), c.hintCommand(), c.solveCommand(), c.certificateCommand(),
 		c.newCommand(), c.lintCommand(), c.previewCommand(),

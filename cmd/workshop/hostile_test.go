@@ -117,7 +117,11 @@ func TestHostileAnswers(t *testing.T) {
 				t.Fatalf("%+v, %v", snap, err)
 			}
 			st := status{Target: target.AWS, Account: cleantest.Text, Region: cleantest.Text, URL: ref.URL}
-			st.add(snap, []fargate.Task{{ID: cleantest.Text, StoppedReason: cleantest.Text}})
+			snap.Tasks = append(snap.Tasks, fargate.Task{ID: cleantest.Text, StoppedReason: cleantest.Text, Stopped: &snap.AsOf})
+			diagnosis := fargate.Diagnosis{}
+			cleantest.Fill(&diagnosis, nil)
+			snap.Diagnosis = &diagnosis
+			st.add(snap)
 			rep, err := sweep.Sweep(t.Context(), cfg, sweep.Scope{WorkspaceID: "team1", Name: "workshop", Region: "eu-west-1"})
 			if err != nil {
 				t.Fatal(err)
@@ -142,6 +146,13 @@ func TestHostileAnswers(t *testing.T) {
 
 			for what, f := range map[string]func(c *commandLine) error{
 				"status": func(c *commandLine) error { return c.showStatus(st) },
+				"diagnose": func(c *commandLine) error {
+					if c.json {
+						return c.emit(diagnosis)
+					}
+					c.showDiagnosis(diagnosis)
+					return nil
+				},
 				"logs": func(c *commandLine) error {
 					_, err := c.logs(t.Context(), 0, fargate.Tail(t.Context(), cfg, fargate.TailOptions{Group: ref.LogGroup, Since: time.Now().Add(-time.Hour)}))
 					return err

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,14 +29,46 @@ type status struct {
 	Stack   stackStatus `json:"stack"`
 	// Operation is the newest run of Terraform that changed something or was to;
 	// nil where there was none.
-	Operation *operations.Status     `json:"operation,omitempty"`
-	Service   fargate.Service        `json:"service"`
-	Tasks     []fargate.Task         `json:"tasks"`
-	Events    []fargate.ServiceEvent `json:"events"`
-	URL       string                 `json:"url"`
-	TTL       *session.TTL           `json:"ttl,omitempty"` // when the tasks stop by themselves; nil for never
-	Cost      costStatus             `json:"cost"`
-	AsOf      time.Time              `json:"as_of"`
+	Operation *operations.Status `json:"operation,omitempty"`
+	Service   fargate.Service    `json:"service"`
+	// Deployments are the service's last ones, newest first.
+	Deployments []fargate.ServiceDeployment `json:"deployments"`
+	// Tasks are the running ones, then the stopped ones, last stopped first; OlderStops
+	// counts those stopped ones that are left out.
+	Tasks      []statusTask           `json:"tasks"`
+	OlderStops int                    `json:"older_stops,omitempty"`
+	Events     []fargate.ServiceEvent `json:"events"`
+	URL        string                 `json:"url"`
+	TTL        *session.TTL           `json:"ttl,omitempty"` // when the tasks stop by themselves; nil for never
+	Cost       costStatus             `json:"cost"`
+	AsOf       time.Time              `json:"as_of"`
+
+	tasks     []fargate.Task     // as in Tasks
+	diagnosis *fargate.Diagnosis // nil where nobody looked
+}
+
+// statusTask is a task with what scripts ask for most.
+type statusTask struct {
+	fargate.Task
+	ExitCodes map[string]int `json:"exit_codes,omitempty"` // by container
+	StoppedAt *time.Time     `json:"stopped_at,omitempty"`
+}
+
+func statusTasks(tasks []fargate.Task) []statusTask {
+	out := make([]statusTask, len(tasks))
+	for i, t := range tasks {
+		out[i] = statusTask{Task: t, StoppedAt: t.Stopped}
+		for _, c := range t.Containers {
+			if c.ExitCode == nil {
+				continue
+			}
+			if out[i].ExitCodes == nil {
+				out[i].ExitCodes = map[string]int{}
+			}
+			out[i].ExitCodes[c.Name] = *c.ExitCode
+		}
+	}
+	return out
 }
 
 type stackStatus struct {
@@ -72,7 +106,7 @@ func (c *commandLine) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			st, ref, err := c.status(s, t)
+			st, err := c.status(s, t)
 			if errors.Is(err, session.ErrNothingDeployed) {
 				st.AsOf = time.Now().UTC()
 				st.Cost = c.costOf(s, st.AsOf)
@@ -86,28 +120,26 @@ func (c *commandLine) statusCommand() *cobra.Command {
 				return err
 			}
 			if watch {
-				return c.watchStatus(ctx, s, t, st, ref)
+				return c.watchStatus(ctx, s, st)
 			}
 			look, cancel := context.WithTimeout(ctx, 30*time.Second)
 			defer cancel()
-			snap, err := fargate.Look(look, fargate.NewClients(t.Config), ref)
+			snap, err := s.Look(look)
 			if err != nil {
 				return err
 			}
-			_ = s.Seen(snap) // the picture goes on without a journal
-			snap.Tasks = s.Answers(snap.Tasks)
-			st.add(snap, s.StoppedTasks())
+			st.add(snap)
 			st.Cost = c.costOf(s, st.AsOf)
 			return c.showStatus(st)
 		},
 	}
-	cmd.Flags().BoolVar(&watch, "watch", false, "go on until interrupted, showing every change")
+	cmd.Flags().BoolVar(&watch, "watch", false, "go on until interrupted, printing what changes")
 	return cmd
 }
 
 // showState shows what Terraform's state says, where the sandbox does not answer.
 func (c *commandLine) showState(s *session.Session) error {
-	st, _, err := c.status(s, &target.Target{Kind: s.Kind()})
+	st, err := c.status(s, &target.Target{Kind: s.Kind()})
 	if err != nil && !errors.Is(err, session.ErrNothingDeployed) {
 		return err
 	}
@@ -120,19 +152,19 @@ func (c *commandLine) showState(s *session.Session) error {
 }
 
 // status is what is known without asking AWS.
-func (c *commandLine) status(s *session.Session, t *target.Target) (status, fargate.Ref, error) {
-	st := status{Target: t.Kind, Account: t.Account, Region: t.Region, Tasks: []fargate.Task{}, Events: []fargate.ServiceEvent{}}
+func (c *commandLine) status(s *session.Session, t *target.Target) (status, error) {
+	st := status{Target: t.Kind, Account: t.Account, Region: t.Region, Tasks: []statusTask{}, Events: []fargate.ServiceEvent{}, Deployments: []fargate.ServiceDeployment{}}
 	st.Stack.State, st.Stack.Kept = "none", s.StateKept()
 	if last, ok := s.LastOperation(); ok {
 		st.Operation = &last
 	}
 	tf, err := s.State()
 	if err != nil {
-		return st, fargate.Ref{}, err
+		return st, err
 	}
 	resources, err := tf.State()
 	if err != nil {
-		return st, fargate.Ref{}, err
+		return st, err
 	}
 	st.Stack.Resources, st.TTL = len(resources), session.TTLOf(resources, time.Now())
 	st.Stack.Lost = len(resources) == 0 && s.Lost()
@@ -144,61 +176,78 @@ func (c *commandLine) status(s *session.Session, t *target.Target) (status, farg
 	case len(resources) > 0:
 		st.Stack.State = "partial"
 	}
-	return st, ref, err
+	return st, err
 }
 
-// add puts in what AWS said, and the stopped tasks that it has forgotten.
-func (st *status) add(snap fargate.Snapshot, kept []fargate.Task) {
+// add puts in what is known of the service.
+func (st *status) add(snap fargate.Snapshot) {
 	st.Service, st.AsOf = snap.Service, snap.AsOf
 	st.Stack.State = "up"
 	if snap.Service.Status == "" { // the outputs are there before the service is
 		st.Stack.State = "partial"
 	}
-	st.Tasks = append([]fargate.Task{}, snap.Tasks...)
+	st.Tasks, st.OlderStops = statusTasks(snap.Tasks), snap.OlderStops
+	st.Deployments = snap.History
 	st.Events = append([]fargate.ServiceEvent{}, snap.Events...)
-	known := map[string]bool{}
-	for _, t := range st.Tasks {
-		known[t.ID] = true
-	}
-	for _, t := range kept {
-		if !known[t.ID] {
-			known[t.ID] = true
-			st.Tasks = append(st.Tasks, t)
-		}
-	}
+	st.tasks, st.diagnosis = snap.Tasks, snap.Diagnosis
 }
 
-func (c *commandLine) watchStatus(ctx context.Context, s *session.Session, t *target.Target, st status, ref fargate.Ref) error {
-	var known []string
-	for _, k := range s.StoppedTasks() {
-		known = append(known, k.ID)
-	}
-	w := fargate.Watch(ctx, t.Config, ref, fargate.WatchOptions{
-		Known:     known,
-		OnStopped: func(t fargate.Task) { _ = s.KeepStopped(t) }, // the picture goes on without a journal
-	})
-	defer w.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return errInterrupted
-		case snap, ok := <-w.Updates():
-			if !ok {
-				return nil
-			}
-			if snap.Stale != nil {
-				c.note("As of %s: %v", snap.AsOf.Local().Format("15:04:05"), snap.Stale)
-				continue
-			}
-			_ = s.Seen(snap) // the picture goes on without a journal
-			snap.Tasks = s.Answers(snap.Tasks)
-			st.add(snap, nil)
+// watchStatus prints the status, and from then on what changes.
+func (c *commandLine) watchStatus(ctx context.Context, s *session.Session, st status) error {
+	var before status
+	first := true
+	var failed error
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	err := s.Watch(ctx, func(snap fargate.Snapshot) {
+		if snap.Stale != nil {
+			c.note("As of %s: %v", snap.AsOf.Local().Format(time.TimeOnly), snap.Stale)
+			return
+		}
+		st.add(snap)
+		switch {
+		case first:
 			st.Cost = c.costOf(s, st.AsOf)
-			if err := c.showStatus(st); err != nil {
-				return err
-			}
+			failed = c.showStatus(st)
+		case st.same(before):
+		default:
+			st.Cost = c.costOf(s, st.AsOf)
+			failed = c.showChange(before, st)
+		}
+		first, before = false, st
+		if failed != nil {
+			stop()
+		}
+	})
+	switch {
+	case failed != nil:
+		return failed
+	case err == nil && ctx.Err() != nil:
+		return errInterrupted
+	}
+	return err
+}
+
+// same reports whether nothing that a status shows is different, time and cost aside.
+func (st status) same(before status) bool {
+	before.AsOf, before.Cost = st.AsOf, st.Cost
+	a, errA := json.Marshal(st)
+	b, errB := json.Marshal(before)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
+}
+
+// showChange prints what the status has and did not have before.
+func (c *commandLine) showChange(before, now status) error {
+	if c.json {
+		return c.emit(now)
+	}
+	old := before.entries()
+	for _, e := range now.entries() {
+		if !slices.Contains(old, e) {
+			c.printf("%s  %s", time.Now().Format(time.TimeOnly), e)
 		}
 	}
+	return nil
 }
 
 // shownEvents is how many of the service's events a status prints.
@@ -231,43 +280,94 @@ func (c *commandLine) showStatus(st status) error {
 		st.showTTL(c)
 		return nil
 	}
-	sv := st.Service
-	if sv.Status == "INACTIVE" || sv.Status == "DRAINING" {
-		c.printf("service %s  is deleted (%s). `workshop deploy` creates it again\n", clean.Line(sv.Name), clean.Line(sv.Status))
+	entries := st.entries()
+	c.printf("%s", entries[0])
+	if st.deleted() {
 		return nil
 	}
-	c.printf("service %s  %d of %d running, %d pending  %s\n", clean.Line(sv.Name), sv.Running, sv.Desired, sv.Pending, rollout(sv.Rollout))
 	c.printf("url     %s\n", clean.Line(st.URL))
 	st.Cost.show(c)
 	st.showTTL(c)
-	for _, t := range st.Tasks {
-		line := fmt.Sprintf("task    %.8s  %-12s %-9s %-11s %-15s", t.ID, strings.ToLower(t.Status), strings.ToLower(t.Health), t.Zone, t.Address)
-		if t.Started != nil && t.Stopped == nil {
-			line += " up " + clock(st.AsOf.Sub(*t.Started))
-		}
-		c.printf("%s\n", strings.TrimRight(clean.Line(line), " "))
-		if t.Answer != nil {
-			c.printf("        %s\n        %s\n", clean.Line(t.Answer.What), clean.Line(t.Answer.Do))
-		}
-		switch {
-		case t.Stopped != nil:
-			c.printf("        %s\n", clean.Line(ending(t)))
-		case t.Answer != nil:
-		case t.StoppedReason != "":
-			c.printf("        %s\n", clean.Line(t.StoppedReason))
-		case t.HealthBy == fargate.ByContainer && t.Health == "UNHEALTHY":
-			c.printf("        The container's own health check fails.\n")
-		case t.HealthBy == fargate.ByContainer && t.Health == "UNKNOWN" && t.Status == "RUNNING":
-			c.printf("        The container's own health check has not passed yet.\n")
-		}
-	}
-	for i, e := range st.Events[:min(shownEvents, len(st.Events))] {
-		c.printf("event   %s  %s\n", e.Time.Local().Format("15:04:05"), clean.Line(e.Message))
-		if a := st.explained(); i == 0 && a != nil {
-			c.printf("        %s\n        %s\n", clean.Line(a.What), clean.Line(a.Do))
-		}
+	for _, e := range entries[1:] {
+		c.printf("%s", e)
 	}
 	return nil
+}
+
+// deleted reports whether the service is on its way out, or gone.
+func (st status) deleted() bool {
+	return st.Service.Status == "INACTIVE" || st.Service.Status == "DRAINING"
+}
+
+// shownStops is how many ways in which tasks have stopped a status prints.
+const shownStops = 5
+
+// entries are what a status says of the service, each of one or more lines, the service
+// itself first. None changes by time alone.
+func (st status) entries() []string {
+	sv := st.Service
+	if st.deleted() {
+		return []string{fmt.Sprintf("service %s  is deleted (%s). `workshop deploy` creates it again\n", clean.Line(sv.Name), clean.Line(sv.Status))}
+	}
+	out := []string{fmt.Sprintf("service %s  %d of %d running, %d pending  %s\n", clean.Line(sv.Name), sv.Running, sv.Desired, sv.Pending, st.rollout())}
+	if d := st.diagnosis; d != nil && d.Cause != nil {
+		out = append(out, fmt.Sprintf("cause   %s. `workshop diagnose` says more\n", clean.Line(d.Cause.Title)))
+	}
+	for _, t := range st.tasks {
+		if t.Stopped == nil {
+			out = append(out, taskEntry(t))
+		}
+	}
+	groups := fargate.GroupStops(st.tasks)
+	for _, g := range groups[:min(shownStops, len(groups))] {
+		out = append(out, stopsEntry(g))
+	}
+	left := st.OlderStops
+	for _, g := range groups[min(shownStops, len(groups)):] {
+		left += len(g.Tasks)
+	}
+	if left > 0 {
+		out = append(out, fmt.Sprintf("        %d more stopped before; `workshop status --json` lists the last hundred\n", left))
+	}
+	for i, e := range st.Events[:min(shownEvents, len(st.Events))] {
+		text := fmt.Sprintf("event   %s  %s\n", e.Time.Local().Format(time.TimeOnly), clean.Line(e.Message))
+		if a := st.explained(); i == 0 && a != nil {
+			text += fmt.Sprintf("        %s\n        %s\n", clean.Line(a.What), clean.Line(a.Do))
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// taskEntry is about a task that has not stopped.
+func taskEntry(t fargate.Task) string {
+	line := fmt.Sprintf("task    %.8s  %-12s %-9s %-11s %-15s", t.ID, strings.ToLower(t.Status), strings.ToLower(t.Health), t.Zone, t.Address)
+	if t.Started != nil {
+		line += " up since " + t.Started.Local().Format(time.TimeOnly)
+	}
+	text := strings.TrimRight(clean.Line(line), " ") + "\n"
+	switch {
+	case t.Answer != nil:
+		text += fmt.Sprintf("        %s\n        %s\n", clean.Line(t.Answer.What), clean.Line(t.Answer.Do))
+	case t.HealthBy == fargate.ByContainer && t.Health == "UNHEALTHY":
+		text += "        The container's own health check fails.\n"
+	case t.HealthBy == fargate.ByContainer && t.Health == "UNKNOWN" && t.Status == "RUNNING":
+		text += "        The container's own health check has not passed yet.\n"
+	}
+	return text
+}
+
+// stopsEntry is about tasks that stopped in the same way.
+func stopsEntry(g fargate.Stops) string {
+	t := g.Last()
+	text := fmt.Sprintf("task    %.8s  stopped      %s\n", t.ID, clean.Line(t.Revision))
+	if n := len(g.Tasks); n > 1 {
+		text = fmt.Sprintf("tasks   %d stopped in the same way, %s, the last is %.8s\n", n, clean.Line(t.Revision), t.ID)
+	}
+	if t.Answer != nil {
+		text += fmt.Sprintf("        %s\n        %s\n", clean.Line(t.Answer.What), clean.Line(t.Answer.Do))
+	}
+	return text + fmt.Sprintf("        %s\n", clean.Line(ending(t)))
 }
 
 // explained returns what is known of the newest event; nil where nothing is wrong
@@ -277,7 +377,7 @@ func (st *status) explained() *fargate.Answer {
 		return nil
 	}
 	a, ok := diagnose.Event(st.Events[0].Message)
-	if !ok || a.Fine || slices.ContainsFunc(st.Tasks, func(t fargate.Task) bool { return t.Answer != nil && t.Answer.ID == a.ID }) {
+	if !ok || a.Fine || slices.ContainsFunc(st.tasks, func(t fargate.Task) bool { return t.Answer != nil && t.Answer.ID == a.ID }) {
 		return nil
 	}
 	return &a
@@ -325,8 +425,18 @@ func ending(t fargate.Task) string {
 	return strings.Join(said, "; ")
 }
 
-func rollout(state string) string {
-	switch state {
+// rollout says how the newest deployment is. One that ECS has taken back is not rolled out.
+func (st status) rollout() string {
+	if len(st.Deployments) > 0 {
+		d := st.Deployments[0]
+		switch {
+		case d.RolledBack() && d.Over():
+			return clean.Line("the deployment of " + d.Revision + " was rolled back")
+		case d.RolledBack():
+			return clean.Line("the deployment of " + d.Revision + " is rolled back")
+		}
+	}
+	switch st.Service.Rollout {
 	case "COMPLETED":
 		return "rolled out"
 	case "IN_PROGRESS":
@@ -334,7 +444,7 @@ func rollout(state string) string {
 	case "FAILED":
 		return "roll-out FAILED"
 	}
-	return clean.Line(strings.ToLower(state))
+	return clean.Line(strings.ToLower(st.Service.Rollout))
 }
 
 // showTTL prints when the tasks stop by themselves, if they do.

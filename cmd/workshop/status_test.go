@@ -21,9 +21,9 @@ func TestNewestEventIsExplained(t *testing.T) {
 		{"said by a task", []string{unplaced}, "no-instances", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			st := &status{Tasks: []fargate.Task{{}}}
+			st := &status{tasks: []fargate.Task{{}}}
 			if c.task != "" {
-				st.Tasks[0].Answer = &fargate.Answer{ID: c.task}
+				st.tasks[0].Answer = &fargate.Answer{ID: c.task}
 			}
 			for _, m := range c.events {
 				st.Events = append(st.Events, fargate.ServiceEvent{Message: m})

@@ -116,6 +116,23 @@ func Deployment(state, reason string) (Answer, bool) {
 	return find(fact{source: deployment, text: "state=" + state + "\n" + reason})
 }
 
+// Service explains the state of a service as a whole, by the name that fargate.Diagnose
+// gives it.
+func Service(state string) (Answer, bool) {
+	return find(fact{source: service, text: "state=" + state})
+}
+
+// Title is the first clause of What, for a heading.
+func (a Answer) Title() string {
+	end := len(a.What)
+	for _, mark := range []string{": ", ". ", "; "} {
+		if i := strings.Index(a.What[:end], mark); i >= 0 {
+			end = i
+		}
+	}
+	return strings.TrimSuffix(a.What[:end], ".")
+}
+
 // Text explains an error in Terraform's or AWS's own words: a diagnostic's
 // summary and detail together, or an SDK error's text.
 func Text(message string) (Answer, bool) {
@@ -131,6 +148,7 @@ const (
 	target
 	deployment
 	api
+	service
 )
 
 // fact is what one entry is held against.

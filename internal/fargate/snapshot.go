@@ -27,15 +27,19 @@ type Snapshot struct {
 	// the reason of a target's state.
 	TasksAsOf time.Time `json:"tasks_as_of"`
 	// Tasks are the running ones, oldest first, then the stopped ones, last stopped first.
-	Tasks  []Task         `json:"tasks"`
-	Events []ServiceEvent `json:"events"` // newest first
+	Tasks []Task `json:"tasks"`
+	// OlderStops is how many stopped tasks are known beside those in Tasks.
+	OlderStops int            `json:"-"`
+	Events     []ServiceEvent `json:"events"` // newest first
 	// History are the service's last deployments, newest first; empty where ECS does not
 	// let us see them.
 	History []ServiceDeployment `json:"deployments"`
 	Stale   error               `json:"-"` // why the picture could not be renewed; AsOf says since when
-	Calls   CallRate            `json:"-"`
-	Probe   *Probe              `json:"-"` // of the URL; nil before the first
-	Usage   map[string]Usage    `json:"-"` // by task id; absent where unknown, which it is without enhanced Container Insights
+	// Diagnosis is what all this comes down to; nil until session.Complete has found it.
+	Diagnosis *Diagnosis       `json:"-"`
+	Calls     CallRate         `json:"-"`
+	Probe     *Probe           `json:"-"` // of the URL; nil before the first
+	Usage     map[string]Usage `json:"-"` // by task id; absent where unknown, which it is without enhanced Container Insights
 	// ServiceUsage is the average over the tasks; nil where unknown.
 	ServiceUsage *ServiceUsage `json:"-"`
 }

@@ -331,11 +331,11 @@ func (w *Watcher) probe(ctx context.Context) (<-chan Probe, <-chan struct{}) {
 	}
 	go func() {
 		defer close(done)
-		path := "/healthz"
+		path := probePath
 		tick := time.NewTicker(probeEvery)
 		defer tick.Stop()
 		for {
-			p := ask(ctx, client, strings.TrimSuffix(w.ref.URL, "/")+path)
+			p := ask(ctx, client, w.ref.URL, path)
 			if p.Status == http.StatusNotFound {
 				path = "/"
 			}
@@ -357,12 +357,25 @@ func (w *Watcher) probe(ctx context.Context) (<-chan Probe, <-chan struct{}) {
 // ProbeAgent is the User-Agent of the requests by which a Watcher asks the service's URL.
 const ProbeAgent = "workshop-probe"
 
+// Ask asks a service's URL once for its health, as a Watcher does every few seconds. It
+// waits two seconds at most.
+func Ask(ctx context.Context, client *http.Client, url string) Probe {
+	p := ask(ctx, client, url, probePath)
+	if p.Status == http.StatusNotFound {
+		p = ask(ctx, client, url, "/")
+	}
+	return p
+}
+
+// probePath is asked for where the app has it.
+const probePath = "/healthz"
+
 // ask makes one request; only its status and the time to its headers count.
-func ask(ctx context.Context, client *http.Client, url string) Probe {
+func ask(ctx context.Context, client *http.Client, url, path string) Probe {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	p := Probe{At: time.Now()}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(url, "/")+path, nil)
 	if err != nil {
 		p.Err = err
 		return p

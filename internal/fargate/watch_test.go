@@ -427,11 +427,11 @@ func TestProbeFindsAPathThatAnswers(t *testing.T) {
 func TestProbeGivesUp(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	client := server.Client()
-	if p := ask(t.Context(), client, server.URL); p.Status != http.StatusNotFound || p.Err != nil || p.Latency <= 0 {
+	if p := ask(t.Context(), client, server.URL, ""); p.Status != http.StatusNotFound || p.Err != nil || p.Latency <= 0 {
 		t.Errorf("got %+v", p)
 	}
 	server.Close()
-	if p := ask(t.Context(), client, server.URL); p.Status != 0 || p.Err == nil {
+	if p := ask(t.Context(), client, server.URL, ""); p.Status != 0 || p.Err == nil {
 		t.Errorf("got %+v", p)
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -440,7 +440,7 @@ func TestProbeGivesUp(t *testing.T) {
 			return nil, r.Context().Err()
 		})}
 		began := time.Now()
-		p := ask(t.Context(), hangs, "http://shop.invalid/")
+		p := ask(t.Context(), hangs, "http://shop.invalid/", "")
 		if !errors.Is(p.Err, context.DeadlineExceeded) || time.Since(began) != probeTimeout {
 			t.Errorf("%v after %s", p.Err, time.Since(began))
 		}

@@ -62,8 +62,7 @@ func (s *Session) Watch(ctx context.Context, changed func(fargate.Snapshot)) err
 				return nil
 			}
 			_ = s.Seen(snap) // the picture goes on without a journal
-			snap.Tasks = s.answered(snap.Tasks)
-			changed(snap)
+			changed(s.Complete(snap))
 		}
 	}
 }
