@@ -394,7 +394,7 @@ var catalogue = []entry{
 	},
 	{
 		id: "exit-255", source: stopped, exit: []int{255}, stop: "EssentialContainerExited",
-		what: "{container} ended by itself with exit code 255, as the workshop's app does when somebody calls /panic.",
+		what: "{container} ended by itself with exit code 255: the workshop's app ends so when somebody calls /panic.",
 		do:   "Look at {logs}: the last lines say why. The service has started another task already. \"exec format error\" there means an image for another processor.",
 		step: "explore",
 	},

@@ -182,3 +182,18 @@ func (h *history) ask(ctx context.Context, c *Clients, ref Ref) ([]ServiceDeploy
 	slices.SortStableFunc(known, func(a, b ServiceDeployment) int { return b.Created.Compare(a.Created) })
 	return known, nil
 }
+
+// RollsBack reports whether ECS goes back to the revision before at the moment.
+func (s *Snapshot) RollsBack() bool {
+	return len(s.History) > 0 && s.History[0].RolledBack() && !s.History[0].Over()
+}
+
+// Newest returns the newest deployment of a revision; nil where none is known.
+func (s *Snapshot) Newest(revision string) *ServiceDeployment {
+	for i := range s.History {
+		if s.History[i].Revision == revision {
+			return &s.History[i]
+		}
+	}
+	return nil
+}

@@ -36,6 +36,13 @@ func (s *Session) Advice(d stack.Diagnostic) string {
 	return a.Do
 }
 
+// Explain says what an event of the service means, and what to do, for the session's face;
+// ok is false where the catalogue does not know it. It asks nobody.
+func (s *Session) Explain(e fargate.ServiceEvent) (a fargate.Answer, ok bool) {
+	a, ok = diagnose.Event(e.Message)
+	return a.On(s.face()), ok
+}
+
 func (s *Session) face() diagnose.Face {
 	if s.opts.Face == (diagnose.Face{}) {
 		return diagnose.Command

@@ -744,6 +744,66 @@ func TestAStoppedTaskIsSaidOnEveryPage(t *testing.T) {
 	})
 }
 
+// A rollback leaves its trace: what was rolled back, why, and what AWS said.
+func TestRollbackIsShown(t *testing.T) {
+	for _, size := range sizes {
+		drive(t, tuitest.NewUp, size[0], size[1], tui.Options{Page: "live"}, func(st *driver) {
+			st.wait(2 * time.Second)
+			st.s.RollBack()
+			st.wait(2 * time.Second)
+			st.sees("2 of 2 running", "rolled back 3 s ago", "There is no image ghcr.io/stefanprodan/podinfo:6.9.x", "12 × stopped, last 10 s ago", "rev 9", "12 × was unable to place a task")
+			st.seesNot("why: ")
+			st.golden("live-rollback")
+			st.press("w")
+			st.sees("Correct `image` in terraform.tfvars", "The deployment of web:9 began.", "12 times until")
+			st.golden("live-cause")
+			st.press("pgdown")
+			st.sees("ECS began to go back to web:3.")
+			st.press("home")
+			st.press("w", "down", "down", "enter")
+			st.sees("bad", "TaskFailedToStart")
+			st.press("enter", "down", "enter")
+			st.sees("went back to revision 3", "ROLLBACK_SUCCESSFUL")
+			st.golden("live-deployment")
+		})
+	}
+}
+
+// What is read stays where it is, whatever is added above it; the head is always there.
+func TestLiveStandsStill(t *testing.T) {
+	drive(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live"}, func(st *driver) {
+		st.wait(2 * time.Second)
+		st.s.RollBack()
+		st.wait(2 * time.Second)
+		st.press("down", "down", "enter") // the tasks that failed, opened
+		st.press("pgdown")
+		at := func() int { // the line that shows the task
+			for i, line := range strings.Split(st.screen(), "\n") {
+				if strings.Contains(line, "badb…") {
+					return i
+				}
+			}
+			t.Fatalf("not in sight:\n%s", st.screen())
+			return 0
+		}
+		before := at()
+		for range 4 {
+			st.s.Crash()
+			st.wait(6 * time.Second) // another starts in its place
+			st.sees("Service web")
+			if now := at(); now != before {
+				t.Fatalf("what is read moved from line %d to %d:\n%s", before, now, st.screen())
+			}
+		}
+		st.press("home")
+		for range 3 {
+			st.s.Crash()
+			st.wait(5 * time.Second)
+			st.sees("Tasks ", "2 of 2 running")
+		}
+	})
+}
+
 func TestLiveActionsAsk(t *testing.T) {
 	drive(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live"}, func(st *driver) {
 		st.wait(2 * time.Second)

@@ -34,6 +34,7 @@ type Signs struct {
 	Corners                                [4]string // of a box: top left, top right, bottom left, bottom right
 	Sep                                    string    // between the parts of a sentence on one line, with its spaces
 	Ellipsis                               string    // where text was cut
+	Times                                  string    // between a number and what there is so many of
 	Spark                                  []string  // eight heights, lowest first
 	Spinner                                []string
 }
@@ -42,7 +43,7 @@ var unicodeSigns = Signs{
 	Done: "✓", Current: "▸", Open: "·", Failed: "✗", Warn: "!",
 	Running: "●", Stopped: "○", Working: "◐",
 	Folded: "▸", Unfolded: "▾", Quote: "│", Bullet: "•", Arrow: "→",
-	Full: "█", Empty: "░", Rule: "─", Divider: "│", Corners: [4]string{"╭", "╮", "╰", "╯"}, Sep: " · ", Ellipsis: "…",
+	Full: "█", Empty: "░", Rule: "─", Divider: "│", Corners: [4]string{"╭", "╮", "╰", "╯"}, Sep: " · ", Ellipsis: "…", Times: "×",
 	Spark:   []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	Spinner: []string{"◐", "◓", "◑", "◒"},
 }
@@ -51,7 +52,7 @@ var asciiSigns = Signs{
 	Done: "v", Current: ">", Open: ".", Failed: "x", Warn: "!",
 	Running: "*", Stopped: "o", Working: "~",
 	Folded: "+", Unfolded: "-", Quote: "|", Bullet: "-", Arrow: "->",
-	Full: "#", Empty: ".", Rule: "-", Divider: "|", Corners: [4]string{"+", "+", "+", "+"}, Sep: " - ", Ellipsis: "..",
+	Full: "#", Empty: ".", Rule: "-", Divider: "|", Corners: [4]string{"+", "+", "+", "+"}, Sep: " - ", Ellipsis: "..", Times: "x",
 	Spark:   []string{".", ".", "-", "-", "=", "=", "#", "#"},
 	Spinner: []string{"|", "/", "-", "\\"},
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"workshop/internal/diagnose"
 	"workshop/internal/fargate"
 	"workshop/internal/tui"
 )
@@ -144,7 +146,35 @@ func (s *Session) snapshot(now time.Time) fargate.Snapshot {
 		out.Service = fargate.Service{}
 		out.Probe = nil
 	}
+	out.History = slices.Clone(s.history)
+	d := fargate.Diagnose(out, func(a diagnose.Answer) diagnose.Answer { return a.On(tui.Face) })
+	out.Diagnosis = &d
 	return out
+}
+
+// RollBack has the last deployment be one of a revision whose image does not exist, which
+// ECS has taken back.
+func (s *Session) RollBack() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for i := range 12 {
+		id := fmt.Sprintf("%04x%028x", 0xbad0+i, i)
+		at := now.Add(time.Duration(i-20) * time.Second)
+		t := fargate.Task{ID: id, Status: "STOPPED", DesiredStatus: "STOPPED", Revision: "web:9", Created: at.Add(-10 * time.Second), Stopped: &at, StopCode: "TaskFailedToStart",
+			StoppedReason: "CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref ghcr.io/stefanprodan/podinfo:6.9.x: not found"}
+		explain(&t)
+		s.tasks = append(s.tasks, t)
+		s.event(at, "(service web) was unable to place a task. Reason: "+t.StoppedReason+".")
+	}
+	s.event(now.Add(-8*time.Second), "(service web) (deployment ecs-svc/2) deployment failed: tasks failed to start.")
+	s.event(now.Add(-8*time.Second), "(service web) rolling back to deployment ecs-svc/1.")
+	ended := now.Add(-2 * time.Second)
+	first := s.rolled.Add(time.Minute)
+	d := fargate.ServiceDeployment{ID: "two", Status: "ROLLBACK_SUCCESSFUL", Reason: "Service deployment rolled back because the circuit breaker threshold was exceeded.", Revision: "web:9",
+		Created: now.Add(-40 * time.Second), Finished: &ended, Rollback: &fargate.Rollback{Revision: fmt.Sprintf("web:%d", s.rev), Started: now.Add(-8 * time.Second)}}
+	d.Cause = d.FirstCause(s.tasks)
+	s.history = []fargate.ServiceDeployment{d, {ID: "one", Status: "SUCCESSFUL", Revision: fmt.Sprintf("web:%d", s.rev), Created: s.rolled, Finished: &first}}
 }
 
 // explain gives a stopped task the answer that the real session gives to a screen.
@@ -177,6 +207,11 @@ func (s *Session) Stale(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stale = err
+}
+
+// Explain is a method of the session that the screens want.
+func (s *Session) Explain(e fargate.ServiceEvent) (fargate.Answer, bool) {
+	return diagnose.Event(e.Message)
 }
 
 func (s *Session) Watch(ctx context.Context, changed func(fargate.Snapshot)) error {

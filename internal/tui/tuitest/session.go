@@ -71,6 +71,7 @@ type Session struct {
 	removed int
 	tasks   []fargate.Task
 	events  []fargate.ServiceEvent
+	history []fargate.ServiceDeployment
 	desired int
 	rev     int
 	rolled  time.Time

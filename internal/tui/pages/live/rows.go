@@ -1,0 +1,425 @@
+package live
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"workshop/internal/clean"
+	"workshop/internal/fargate"
+	"workshop/internal/tui/draw"
+	"workshop/internal/tui/page"
+)
+
+// item is something that the cursor can be on, or a part of the page that it cannot.
+type item struct {
+	of kind
+	id string
+}
+
+type kind int
+
+const (
+	ofHeading    kind = iota
+	ofCause           // what is wrong with the service
+	ofTask            // by its id
+	ofStops           // tasks that stopped in the same way
+	ofDeployment      // by its id
+	ofEvent           // by its words without what differs
+)
+
+func stopsItem(g fargate.Stops) item {
+	return item{ofStops, g.Last().Revision + " " + g.Text()}
+}
+
+// row is one line of what scrolls.
+type row struct {
+	item item
+	text string
+}
+
+// How many of each the page shows; status --json and the account have more.
+const (
+	membersShown     = 20 // tasks of an opened group
+	deploymentsShown = 8
+	eventsShown      = 50
+)
+
+// rows draws what is below the head, and takes down the items that the cursor can be on.
+func (l *Page) rows(w int) []row {
+	t, s := l.Theme, l.Snapshot
+	d := drawing{Page: l, w: w}
+	groups := fargate.GroupStops(s.Tasks)
+	l.items = l.items[:0]
+	for _, x := range s.Tasks {
+		if x.Stopped == nil {
+			l.items = append(l.items, item{ofTask, x.ID})
+		}
+	}
+	for _, g := range groups {
+		l.items = append(l.items, stopsItem(g))
+		if l.open[stopsItem(g)] && len(g.Tasks) > 1 {
+			for _, x := range g.Tasks[:min(membersShown, len(g.Tasks))] {
+				l.items = append(l.items, item{ofTask, x.ID})
+			}
+		}
+	}
+	history := s.History[:min(deploymentsShown, len(s.History))]
+	for _, x := range history {
+		l.items = append(l.items, item{ofDeployment, x.ID})
+	}
+	events := foldEvents(s.Events, s.Service.Name)
+	events = events[:min(eventsShown, len(events))]
+	for _, e := range events {
+		l.items = append(l.items, item{ofEvent, e.key})
+	}
+	if !slices.Contains(l.items, l.chosen) && len(l.items) > 0 {
+		l.chosen = l.items[0]
+	}
+
+	if l.ill() && l.open[item{of: ofCause}] {
+		d.cause(s.Diagnosis)
+	}
+	d.tasks(groups)
+	if len(history) > 0 {
+		d.at(item{ofHeading, "deployments"})
+		d.add("")
+		d.add(" " + t.Strong.Render("Last deployments"))
+		for _, x := range history {
+			d.deployment(x)
+		}
+	}
+	d.at(item{ofHeading, "events"})
+	d.add("")
+	d.add(" " + t.Strong.Render("Events"))
+	for _, e := range events {
+		d.event(e)
+	}
+	if len(events) == 0 {
+		d.add("   " + t.Dim.Render("none yet"))
+	}
+	return d.out
+}
+
+// drawing collects rows.
+type drawing struct {
+	*Page
+	w   int
+	now item
+	out []row
+}
+
+func (d *drawing) at(i item) { d.now = i }
+
+func (d *drawing) add(lines ...string) {
+	for _, s := range lines {
+		d.out = append(d.out, row{d.now, draw.Cut(s, d.w, d.Theme)})
+	}
+}
+
+// mark is the cursor's column.
+func (d *drawing) mark() string {
+	if d.now == d.chosen {
+		return " " + d.Theme.Key.Render(d.Theme.Signs.Current) + " "
+	}
+	return "   "
+}
+
+// more says that enter opens the item, in a line that is cut where the room ends.
+func (d *drawing) more(text, ask string) {
+	t := d.Theme
+	if d.open[d.now] {
+		ask = ""
+	} else {
+		ask = "  " + t.Accent.Render(t.Signs.Arrow+" "+ask)
+	}
+	d.add(draw.Cut(text, d.w-draw.Width(ask)-1, t) + ask)
+}
+
+// details draws named texts behind a bar, wrapped.
+func (d *drawing) details(pairs ...string) {
+	t := d.Theme
+	side := "      " + t.Border.Render(t.Signs.Quote) + " "
+	room := min(d.w-20, draw.ReadWidth)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		name, text := pairs[i], pairs[i+1]
+		if text == "" {
+			continue
+		}
+		for _, s := range draw.Wrap(text, room) {
+			d.add(side + t.Dim.Render(draw.Fit(name, 10, t)) + s)
+			name = ""
+		}
+	}
+}
+
+// answer draws what an answer says, and what to do.
+func (d *drawing) answer(what, do string) {
+	t := d.Theme
+	side := "      " + t.Border.Render(t.Signs.Quote) + " "
+	d.details("why", t.Strong.Render(clean.Line(what)))
+	lead := t.Signs.Arrow + " "
+	for _, s := range draw.Wrap(clean.Line(do), min(d.w-22, draw.ReadWidth)) {
+		d.add(side + draw.Fit("", 10, t) + t.Good.Render(lead+s))
+		lead = strings.Repeat(" ", draw.Width(lead))
+	}
+}
+
+// cause draws why the service is not well, and what was seen.
+func (d *drawing) cause(x *fargate.Diagnosis) {
+	t := d.Theme
+	d.at(item{of: ofCause})
+	d.answer(x.Cause.Means, x.Cause.Do)
+	for _, l := range x.Chain {
+		text := clean.Line(l.Text)
+		if l.Count > 1 {
+			text = fmt.Sprintf("%d times until %s: ", l.Count, draw.Clock(l.Until)) + text
+		}
+		d.details(draw.Clock(l.Time), text)
+		if l.Said != "" && l.Said != l.Text {
+			d.details(" ", t.Dim.Render(clean.Line(l.Said)))
+		}
+	}
+	d.add("")
+}
+
+// tasks draws the table of the tasks, and below it those that have stopped.
+func (d *drawing) tasks(groups []fargate.Stops) {
+	t, s := d.Theme, d.Snapshot
+	d.at(item{ofHeading, "tasks"})
+	cols := d.columns(d.w)
+	head := draw.Fit(" "+t.Strong.Render("Tasks"), taskLead, t)
+	for _, c := range cols {
+		head += t.Dim.Render(draw.Fit(c.name, c.w, t)) + " "
+	}
+	d.add(head)
+	for _, x := range s.Tasks {
+		if x.Stopped != nil {
+			continue
+		}
+		d.at(item{ofTask, x.ID})
+		line := draw.Fit(d.mark()+d.taskID(x)+" "+d.taskState(x), taskLead, t)
+		for _, c := range cols {
+			line += draw.Fit(c.cell(x), c.w, t) + " "
+		}
+		d.add(line)
+		if d.open[d.now] {
+			d.task(x)
+		}
+	}
+	for _, g := range groups {
+		d.stops(g)
+	}
+	if len(s.Tasks) == 0 {
+		d.add("   " + t.Dim.Render("no task yet"))
+	}
+	if s.OlderStops > 0 {
+		d.at(item{ofHeading, "older"})
+		d.add("   " + t.Dim.Render(draw.Count(s.OlderStops, "more task")+" stopped before"))
+	}
+}
+
+func (d *drawing) taskID(x fargate.Task) string {
+	id := page.ShortID(x.ID) + d.Theme.Signs.Ellipsis
+	if d.now == d.chosen {
+		return d.Theme.Strong.Render(id)
+	}
+	return id
+}
+
+// stops draws tasks that stopped in the same way.
+func (d *drawing) stops(g fargate.Stops) {
+	t, x := d.Theme, g.Last()
+	d.at(stopsItem(g))
+	ago := draw.Ago(d.Now().Sub(*x.Stopped))
+	sign := t.Dim.Render(t.Signs.Stopped)
+	if x.Failed() {
+		sign = t.Bad.Render(t.Signs.Failed)
+	}
+	lead := d.mark() + d.taskID(x) + " " + sign + " " + t.Dim.Render("stopped "+ago) + "  "
+	if n := len(g.Tasks); n > 1 {
+		lead = d.mark() + sign + fmt.Sprintf(" %d ", n) + t.Signs.Times + t.Dim.Render(" stopped, last "+ago) + "  "
+	}
+	d.more(lead+page.StopReason(x), "why?")
+	if !d.open[d.now] {
+		return
+	}
+	d.task(x)
+	if len(g.Tasks) == 1 {
+		return
+	}
+	for _, x := range g.Tasks[:min(membersShown, len(g.Tasks))] {
+		d.at(item{ofTask, x.ID})
+		line := "   " + d.mark() + d.taskID(x) + " " + t.Dim.Render("stopped at "+draw.Clock(*x.Stopped))
+		if x.Started != nil {
+			line += t.Dim.Render(", after " + draw.Span(x.Stopped.Sub(*x.Started)))
+		}
+		d.add(line)
+		if d.open[d.now] {
+			d.task(x)
+		}
+	}
+	if n := len(g.Tasks) - membersShown; n > 0 {
+		d.add("      " + t.Dim.Render(fmt.Sprintf("%d more before", n)))
+	}
+}
+
+// task draws what there is to know of one task.
+func (d *drawing) task(x fargate.Task) {
+	t := d.Theme
+	if x.Answer != nil {
+		d.answer(x.Answer.What, x.Answer.Do)
+	}
+	if x.StoppedReason != "" {
+		said := clean.Line(x.StoppedReason)
+		if x.StopCode != "" {
+			said += " (" + clean.Line(x.StopCode) + ")"
+		}
+		d.details("AWS says", said)
+	}
+	for _, c := range x.Containers {
+		s := clean.Line(c.Name) + ": " + strings.ToLower(clean.Line(c.Status))
+		if c.ExitCode != nil {
+			s += fmt.Sprintf(", exit code %d", *c.ExitCode)
+		}
+		if c.Reason != "" {
+			s += ", " + clean.Line(c.Reason)
+		}
+		d.details("container", s+t.Dim.Render("  "+clean.Line(c.Image)))
+	}
+	if x.Stopped == nil && x.ContainerHealth != "" && (x.ContainerHealth != "UNKNOWN" || strings.Contains(x.HealthBy, fargate.ByContainer)) {
+		d.details("check", "the containers' own health check says "+strings.ToLower(clean.Line(x.ContainerHealth)))
+	}
+	if x.Target != "" || x.TargetReason != "" {
+		s := "target " + clean.Line(x.Target)
+		if x.TargetReason != "" {
+			s += ": " + clean.Line(x.TargetReason)
+		}
+		d.details("balancer", s)
+	}
+	times := "made " + draw.Clock(x.Created)
+	if x.Started != nil {
+		times += ", running since " + draw.Clock(*x.Started)
+	}
+	if x.Stopped != nil {
+		times += ", stopped " + draw.Clock(*x.Stopped)
+	}
+	d.details("task", t.Dim.Render(clean.Line(x.ID)), "times", t.Dim.Render(times))
+}
+
+// deployment draws one of the service's last deployments.
+func (d *drawing) deployment(x fargate.ServiceDeployment) {
+	t := d.Theme
+	d.at(item{ofDeployment, x.ID})
+	sign, word := t.Accent.Render(t.Signs.Working), strings.ToLower(strings.ReplaceAll(clean.Line(x.Status), "_", " "))
+	switch {
+	case x.RolledBack():
+		sign = t.Bad.Render(t.Signs.Failed)
+		switch x.Status {
+		case "ROLLBACK_SUCCESSFUL":
+			word = "rolled back"
+		case "ROLLBACK_IN_PROGRESS":
+			word = "rolling back"
+		}
+	case x.Status == "SUCCESSFUL":
+		sign, word = t.Good.Render(t.Signs.Done), "completed"
+	case x.Over():
+		sign = t.Attention.Render(t.Signs.Warn)
+	}
+	text := d.mark() + sign + " rev " + draw.Fit(revision(x.Revision), 4, t) + " "
+	if x.Finished != nil {
+		text += draw.Fit(word, 12, t) + t.Dim.Render(" "+draw.Ago(d.Now().Sub(*x.Finished))+", took "+draw.Span(x.Finished.Sub(x.Created)))
+	} else {
+		text += draw.Fit(word, 12, t) + t.Dim.Render(" for "+draw.Span(d.Now().Sub(x.Created)))
+	}
+	ask := "details"
+	if x.Cause != nil {
+		text, ask = text+"  "+clean.Line(x.Cause.Title()), "why?"
+	}
+	d.more(text, ask)
+	if !d.open[d.now] {
+		return
+	}
+	if x.Cause != nil {
+		d.answer(x.Cause.What, x.Cause.Do)
+	}
+	times := "began " + draw.Clock(x.Created)
+	if b := x.Rollback; b != nil {
+		times += ", went back to revision " + revision(b.Revision) + " at " + draw.Clock(b.Started)
+	}
+	if x.Finished != nil {
+		times += ", ended " + draw.Clock(*x.Finished)
+	}
+	d.details("AWS says", clean.Line(x.Reason), "status", clean.Line(x.Status), "revision", clean.Line(x.Revision), "times", times, "id", t.Dim.Render(clean.Line(x.ID)))
+}
+
+// eventFold is a line of the service's events, with those that say the same.
+type eventFold struct {
+	key  string
+	text string
+	all  []fargate.ServiceEvent // newest first
+}
+
+// varies is what differs in events that say the same: ids and numbers.
+var varies = regexp.MustCompile(`[0-9a-f]{16,}|[0-9]+`)
+
+// foldEvents puts events that say the same together, in the order of the newest of each.
+func foldEvents(events []fargate.ServiceEvent, service string) []eventFold {
+	var out []eventFold
+	at := map[string]int{}
+	for _, e := range events {
+		text := eventText(e.Message, service)
+		key := varies.ReplaceAllString(text, "#")
+		i, known := at[key]
+		if !known {
+			i = len(out)
+			at[key] = i
+			out = append(out, eventFold{key: key, text: text})
+		}
+		out[i].all = append(out[i].all, e)
+	}
+	return out
+}
+
+// eventText leaves out the "(service web) " or "(service web, taskSet ts) " that every event
+// begins with.
+func eventText(s, service string) string {
+	s = clean.Line(s)
+	if rest, ok := strings.CutPrefix(s, "(service "+service); ok {
+		if lead, rest, ok := strings.Cut(rest, ") "); ok && (lead == "" || strings.HasPrefix(lead, ", ")) {
+			return rest
+		}
+	}
+	return s
+}
+
+// eventTimesShown is how many times of equal events an opened one lists.
+const eventTimesShown = 10
+
+func (d *drawing) event(e eventFold) {
+	t := d.Theme
+	d.at(item{ofEvent, e.key})
+	times := ""
+	if n := len(e.all); n > 1 {
+		times = fmt.Sprintf("%d %s ", n, t.Signs.Times)
+	}
+	d.add(d.mark() + t.Dim.Render(draw.Clock(e.all[0].Time)) + "  " + t.Accent.Render(times) + e.text)
+	if !d.open[d.now] {
+		return
+	}
+	if a, ok := d.session.Explain(e.all[0]); ok {
+		d.answer(a.What, a.Do)
+	}
+	d.details("AWS says", e.text)
+	if len(e.all) > 1 {
+		var at []string
+		for _, x := range e.all[:min(eventTimesShown, len(e.all))] {
+			at = append(at, draw.Clock(x.Time))
+		}
+		if n := len(e.all) - eventTimesShown; n > 0 {
+			at = append(at, fmt.Sprintf("and %d before", n))
+		}
+		d.details("times", strings.Join(at, ", "))
+	}
+}
