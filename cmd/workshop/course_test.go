@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +34,9 @@ func TestWholeCourse(t *testing.T) {
 		if strings.Contains(out, "FAILED") {
 			t.Errorf("%s passes with a failed check:\n%s", step.ID, out)
 		}
+		if step.ID == "break" {
+			p.explainsWhatWasBroken()
+		}
 		t.Logf("%-13s %3.0f s", step.ID, time.Since(began).Seconds())
 	}
 	lines := strings.Split(strings.TrimSpace(p.run(0, "destroy", "--yes", "--json")), "\n")
@@ -43,4 +48,53 @@ func TestWholeCourse(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &receipt); err != nil || receipt.Type != "receipt" || receipt.Left != 0 {
 		t.Errorf("the account is not empty: %s (%v)", lines[len(lines)-1], err)
 	}
+}
+
+// explainsWhatWasBroken has every task that the course's failures have stopped explained by
+// what the step did, and the service well again.
+func (p *place) explainsWhatWasBroken() {
+	p.t.Helper()
+	var st struct {
+		Tasks []struct {
+			ID        string
+			StoppedAt *time.Time     `json:"stopped_at"`
+			Reason    string         `json:"stopped_reason"`
+			Codes     map[string]int `json:"exit_codes"`
+			Answer    *struct{ ID string }
+		}
+		Deployments []struct {
+			Status string
+			Cause  *struct{ ID string }
+		}
+	}
+	if err := json.Unmarshal([]byte(p.run(0, "status", "--json")), &st); err != nil {
+		p.t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, t := range st.Tasks {
+		switch {
+		case t.StoppedAt == nil:
+		case t.Answer == nil:
+			p.t.Errorf("task %s is not explained: %s %v", t.ID, t.Reason, t.Codes)
+		default:
+			seen[t.Answer.ID] = true
+		}
+	}
+	want := []string{"image-not-found", "exit-255", "elb-health", "scaled"}
+	if got := slices.Sorted(maps.Keys(seen)); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+		p.t.Errorf("the stopped tasks are explained by %q, want %q", got, want)
+	}
+	rolledBack := 0
+	for _, d := range st.Deployments {
+		if d.Status == "ROLLBACK_SUCCESSFUL" {
+			rolledBack++
+			if d.Cause == nil || d.Cause.ID != "image-not-found" {
+				p.t.Errorf("a rollback's cause is %+v", d.Cause)
+			}
+		}
+	}
+	if rolledBack != 1 {
+		p.t.Errorf("%d deployments were rolled back, want 1", rolledBack)
+	}
+	p.run(0, "diagnose")
 }

@@ -266,6 +266,13 @@ var catalogue = []entry{
 		step:     "architecture",
 	},
 	{
+		id: "network-interface-failed", source: stopped | event,
+		patterns: []string{"Unexpected EC2 error while attempting to Create Network Interface*in subnet '<subnet>': <error>", "Unexpected EC2 error while attempting to Create Network Interface"},
+		what:     "AWS could not make the task's network interface.",
+		do:       "Read the error at the end of AWS's reason ({tasks}). Most often a subnet or security group that `network_configuration` in service.tf names is gone, or a quota is used up.",
+		step:     "architecture",
+	},
+	{
 		id: "no-capacity", source: stopped | event,
 		patterns: []string{"Capacity is unavailable at this time"},
 		what:     "Fargate has no room for this task in that zone at the moment.",
@@ -445,6 +452,20 @@ var catalogue = []entry{
 		what:     "The service writes its tasks into a target group that does not exist any more.",
 		do:       "Make a plan ({plan}): Terraform shows the target group as missing. Apply makes it again and puts the service onto it.",
 		step:     "deploy",
+	},
+	{
+		id: "alarm-detected", source: event,
+		patterns: []string{"deployment failed: alarm detected"},
+		what:     "An alarm of CloudWatch that the service watches went off, so ECS ended the new deployment.",
+		do:       "Look at what the alarm measures (`aws cloudwatch describe-alarms --state-value ALARM`) and at {logs}. Fix that and apply again.",
+		step:     "explore",
+	},
+	{
+		id: "traffic-stuck", source: event,
+		patterns: []string{"The traffic cannot be shifted: <reason>"},
+		what:     "The new tasks run, but their share of the requests cannot be set: {reason}.",
+		do:       "Put the listener's rule right that the service names, in load_balancer.tf; ECS tries again by itself.",
+		step:     "architecture",
 	},
 	{
 		id: "breaker", source: event,
@@ -691,6 +712,13 @@ var catalogue = []entry{
 		patterns: []string{"state=STOP"},
 		what:     "The deployment was stopped before its revision ran with all its tasks.",
 		do:       "Look at {tasks} for what happened, then apply again.",
+		step:     "explore",
+	},
+	{
+		id: "alarm-detected", source: deployment,
+		patterns: []string{"alarm detected"},
+		what:     "An alarm of CloudWatch that the service watches went off, so ECS ended this deployment.",
+		do:       "Look at what the alarm measures (`aws cloudwatch describe-alarms --state-value ALARM`) and at {logs}. Fix that and apply again.",
 		step:     "explore",
 	},
 	{

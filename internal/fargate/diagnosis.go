@@ -85,20 +85,22 @@ func Diagnose(s Snapshot, on func(Answer) Answer) Diagnosis {
 
 // period is the time that a diagnosis is about.
 type period struct {
-	from, to   time.Time // to is zero for now
-	deployment *ServiceDeployment
+	from, to   time.Time          // to is zero for now
+	revision   string             // whose tasks count; empty for all
+	deployment *ServiceDeployment // that goes on, or failed; nil for none
 }
 
 func periodOf(s Snapshot) period {
-	p := period{from: s.AsOf.Add(-recently)}
-	if len(s.History) == 0 {
-		if v := s.Service; v.Rollout != "COMPLETED" && len(v.Deployments) > 0 {
-			p.from = v.Deployments[0].Created
-		}
-		return p
+	if len(s.History) > 0 && s.History[0].Status != "SUCCESSFUL" {
+		return s.History[0].period()
 	}
-	if d := s.History[0]; d.RolledBack() || d.Status != "SUCCESSFUL" {
-		return period{from: d.Created, to: d.ended(), deployment: &d}
+	p := period{from: s.AsOf.Add(-recently)}
+	if v := s.Service; len(v.Deployments) > 0 {
+		d := v.Deployments[0]
+		p.revision = d.Revision
+		if v.Rollout != "COMPLETED" || d.Created.After(p.from) {
+			p.from = d.Created
+		}
 	}
 	return p
 }
@@ -107,13 +109,12 @@ func periodOf(s Snapshot) period {
 func (p period) failed(tasks []Task) []Task {
 	var failed []Task
 	for _, t := range tasks {
-		switch {
-		case !t.Failed():
-		case p.deployment != nil && p.deployment.Revision != "":
-			if t.Revision == p.deployment.Revision && between(t.Created, p.from, p.to) {
-				failed = append(failed, t)
-			}
-		case between(*t.Stopped, p.from, p.to):
+		// The last tasks of a deployment that fails stop after its end.
+		at := t.Created
+		if p.deployment == nil && t.Stopped != nil {
+			at = *t.Stopped
+		}
+		if t.Failed() && (p.revision == "" || t.Revision == p.revision) && between(at, p.from, p.to) {
 			failed = append(failed, t)
 		}
 	}
@@ -121,10 +122,14 @@ func (p period) failed(tasks []Task) []Task {
 	return failed
 }
 
+// period is the time of a deployment.
+func (d ServiceDeployment) period() period {
+	return period{from: d.Created, to: d.ended(), revision: d.Revision, deployment: &d}
+}
+
 // FirstCause is what went wrong first in a deployment, as tasks tell; nil where none failed.
 func (d ServiceDeployment) FirstCause(tasks []Task) *Answer {
-	p := period{from: d.Created, to: d.ended(), deployment: &d}
-	for _, t := range p.failed(tasks) {
+	for _, t := range d.period().failed(tasks) {
 		if t.Answer != nil {
 			return t.Answer
 		}
@@ -154,7 +159,7 @@ func cause(s Snapshot, p period, failed []Task, events []ServiceEvent) *Answer {
 	unhealthy := slices.IndexFunc(s.Tasks, func(t Task) bool { return t.Stopped == nil && t.Health == "UNHEALTHY" })
 	answers := s.Probe == nil || s.Probe.Err == nil && s.Probe.Status < 500
 	over := v.Rollout != "IN_PROGRESS" && v.Pending == 0
-	if newest.ID == "" && over && v.Rollout != "FAILED" && v.Running >= v.Desired && unhealthy < 0 && answers && len(failed) < 2 {
+	if newest.ID == "" && over && v.Rollout != "FAILED" && v.Running >= v.Desired && unhealthy < 0 && answers && !repeats(failed) {
 		return nil
 	}
 
@@ -202,6 +207,12 @@ func cause(s Snapshot, p period, failed []Task, events []ServiceEvent) *Answer {
 // SortChain puts links in the order of time.
 func SortChain(chain []Link) {
 	slices.SortStableFunc(chain, func(a, b Link) int { return a.Time.Compare(b.Time) })
+}
+
+// repeats reports whether tasks fail for the same reason again and again; a task that fails
+// once is replaced, and no more is to be said.
+func repeats(failed []Task) bool {
+	return slices.ContainsFunc(GroupStops(failed), func(g Stops) bool { return len(g.Tasks) > 1 })
 }
 
 // chain puts what was seen in the order of time.

@@ -46,6 +46,13 @@ func TestDiagnose(t *testing.T) {
 		{"well", func(*Snapshot) {}, "", []string{"2 of 2 tasks run on shop:3", "status 200"}},
 		{"one crash that is over", func(s *Snapshot) { s.Tasks = append(s.Tasks, crash("x", time.Minute)) }, "", []string{"255", "2 of 2"}},
 		{"two crashes in five minutes", func(s *Snapshot) { s.Tasks = append(s.Tasks, crash("x", time.Minute), crash("y", 2*time.Minute)) }, "exit-255", []string{"255"}},
+		{"two tasks that failed for different reasons", func(s *Snapshot) {
+			s.Tasks = append(s.Tasks, crash("x", time.Minute), stop("y", "shop:3", "EssentialContainerExited", "Essential container in task exited", 1, 2*time.Minute))
+		}, "", nil},
+		{"two crashes of an earlier revision", func(s *Snapshot) {
+			s.Service.Deployments[0].Revision, s.History[0].Revision = "shop:4", "shop:4"
+			s.Tasks = append(s.Tasks, crash("x", time.Minute), crash("y", 2*time.Minute))
+		}, "", nil},
 		{"two crashes long ago", func(s *Snapshot) { s.Tasks = append(s.Tasks, crash("x", time.Hour), crash("y", time.Hour)) }, "", nil},
 		{"a crash, and a task is missing", func(s *Snapshot) { s.Service.Running = 1; s.Tasks = append(s.Tasks, crash("x", time.Second)) }, "exit-255", []string{"255", "1 of 2"}},
 		{"rolled back", func(s *Snapshot) {

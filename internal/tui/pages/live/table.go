@@ -62,7 +62,7 @@ func (l *Page) columns(w int) []column {
 	all := []column{
 		{"zone", 11, 0, func(x fargate.Task) string { return clean.Line(x.Zone) }},
 		{"address", 14, 76, func(x fargate.Task) string { return clean.Line(x.Address) }},
-		{"health", 11, 0, l.health},
+		{"health", 10, 0, l.health},
 		{"cpu", 13, 100, func(x fargate.Task) string {
 			u, ok := l.Snapshot.Usage[x.ID]
 			if !ok {
