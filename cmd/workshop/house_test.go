@@ -34,7 +34,7 @@ var floors = []struct {
 var rooms = [][]string{
 	{"style", "keys", "picture"},
 	{"draw", "jobs"},
-	{"widgets"},
+	{"widgets", "chart"},
 	{"page", "reader", "diagram"},
 	{"operation"},
 	{"architecture"},

@@ -42,6 +42,7 @@ type Snapshot struct {
 	Usage     map[string]Usage `json:"-"` // by task id; absent where unknown, which it is without enhanced Container Insights
 	// ServiceUsage is the average over the tasks; nil where unknown.
 	ServiceUsage *ServiceUsage `json:"-"`
+	Metrics      *Metrics      `json:"-"` // nil where CloudWatch does not tell
 }
 
 // Service is the ECS service.

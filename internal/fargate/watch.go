@@ -186,7 +186,7 @@ func (w *Watcher) run(ctx context.Context) {
 		picture.Calls = CallRate{LastMinute: w.clients.calls.LastMinute(), Interval: wait}
 		w.publish(picture)
 		if now, busy := time.Now(), !changing.IsZero(); err == nil && picture.Service.Running > 0 && used.due(now, busy) {
-			picture.Usage, picture.ServiceUsage = used.read(ctx, w.clients, w.ref, runningIDs(picture.Tasks), now, busy)
+			picture.Usage, picture.ServiceUsage, picture.Metrics = used.read(ctx, w.clients, w.ref, runningIDs(picture.Tasks), now, busy)
 			picture.Calls.LastMinute = w.clients.calls.LastMinute()
 			w.publish(picture)
 		}
@@ -221,7 +221,7 @@ func (w *Watcher) look(ctx context.Context, o *observer, old Snapshot, whole boo
 		return Snapshot{}, err
 	}
 	now := time.Now().UTC()
-	next := Snapshot{AsOf: now, TasksAsOf: old.TasksAsOf, Service: service, Events: events, Tasks: old.Tasks, History: old.History, Usage: old.Usage, ServiceUsage: old.ServiceUsage}
+	next := Snapshot{AsOf: now, TasksAsOf: old.TasksAsOf, Service: service, Events: events, Tasks: old.Tasks, History: old.History, Usage: old.Usage, ServiceUsage: old.ServiceUsage, Metrics: old.Metrics}
 	if !whole && same(old, next) {
 		return next, nil
 	}

@@ -77,6 +77,9 @@ func TestDeployToCleanUp(t *testing.T) {
 				st.wait(10 * time.Second)
 				st.sees("2 of 2 running", "rolled out", "answers in 3 ms", "eu-west-1a", "healthy", "has reached a steady state", "14 calls a minute")
 				st.golden("live")
+				if size[1] >= 40 {
+					st.sees("Requests/s", "5xx: 1", "15 min before")
+				}
 				st.s.Crash()
 				st.wait(2 * time.Second)
 				st.sees("Task 7f3a stopped: web ended by itself with exit code 255", "stopped 1 s ago", "why?")

@@ -34,6 +34,7 @@ type Signs struct {
 	Corners                                [4]string // of a box: top left, top right, bottom left, bottom right
 	Sep                                    string    // between the parts of a sentence on one line, with its spaces
 	Ellipsis                               string    // where text was cut
+	Dash                                   string    // a cell of a line that values are held against
 	Times                                  string    // between a number and what there is so many of
 	Spark                                  []string  // eight heights, lowest first
 	Spinner                                []string
@@ -43,7 +44,7 @@ var unicodeSigns = Signs{
 	Done: "✓", Current: "▸", Open: "·", Failed: "✗", Warn: "!",
 	Running: "●", Stopped: "○", Working: "◐",
 	Folded: "▸", Unfolded: "▾", Quote: "│", Bullet: "•", Arrow: "→",
-	Full: "█", Empty: "░", Rule: "─", Divider: "│", Corners: [4]string{"╭", "╮", "╰", "╯"}, Sep: " · ", Ellipsis: "…", Times: "×",
+	Full: "█", Empty: "░", Rule: "─", Divider: "│", Corners: [4]string{"╭", "╮", "╰", "╯"}, Sep: " · ", Ellipsis: "…", Times: "×", Dash: "╌",
 	Spark:   []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	Spinner: []string{"◐", "◓", "◑", "◒"},
 }
@@ -52,7 +53,7 @@ var asciiSigns = Signs{
 	Done: "v", Current: ">", Open: ".", Failed: "x", Warn: "!",
 	Running: "*", Stopped: "o", Working: "~",
 	Folded: "+", Unfolded: "-", Quote: "|", Bullet: "-", Arrow: "->",
-	Full: "#", Empty: ".", Rule: "-", Divider: "|", Corners: [4]string{"+", "+", "+", "+"}, Sep: " - ", Ellipsis: "..", Times: "x",
+	Full: "#", Empty: ".", Rule: "-", Divider: "|", Corners: [4]string{"+", "+", "+", "+"}, Sep: " - ", Ellipsis: "..", Times: "x", Dash: "-",
 	Spark:   []string{".", ".", "-", "-", "=", "=", "#", "#"},
 	Spinner: []string{"|", "/", "-", "\\"},
 }

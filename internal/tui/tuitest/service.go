@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -146,10 +147,25 @@ func (s *Session) snapshot(now time.Time) fargate.Snapshot {
 		out.Service = fargate.Service{}
 		out.Probe = nil
 	}
+	out.Metrics = s.metrics(now)
 	out.History = slices.Clone(s.history)
 	d := fargate.Diagnose(out, func(a diagnose.Answer) diagnose.Answer { return a.On(tui.Face) })
 	out.Diagnosis = &d
 	return out
+}
+
+// metrics are those of a service that gets more and more requests, and fails some.
+func (s *Session) metrics(now time.Time) *fargate.Metrics {
+	m := &fargate.Metrics{To: now.Truncate(time.Minute)}
+	for i := range 15 {
+		v := math.NaN()
+		if i != 4 && i < 14 {
+			v = float64(i * i)
+		}
+		m.CPU, m.Memory = append(m.CPU, v/3), append(m.Memory, 6+v/100)
+		m.Requests, m.Errors, m.Latency = append(m.Requests, v/4), append(m.Errors, float64(i/12)), append(m.Latency, 0.004+v/1e5)
+	}
+	return m
 }
 
 // RollBack has the last deployment be one of a revision whose image does not exist, which

@@ -135,6 +135,7 @@ func (l *Page) table() keys.Table {
 func (l *Page) scrolls(k tea.KeyPressMsg) bool {
 	moved := l.scroll.Key(k)
 	if moved {
+		l.scroll.Follow = false // the newest is at the top
 		l.moved, l.anchor = false, anchor{}
 	}
 	return moved

@@ -38,8 +38,8 @@ func (l *Page) View(w, h int) []string {
 		return l.viewNothing(w)
 	}
 	foot := l.viewAge(w)
-	head := l.viewHead(w)
-	head = head[:min(len(head), (h-len(foot))/2)]
+	head := l.viewHead(w, h)
+	head = head[:min(len(head), (h-len(foot))*2/3)]
 	room := h - len(foot) - len(head)
 	rows := l.rows(w)
 	l.settle(rows, room)
@@ -113,8 +113,9 @@ func (l *Page) ill() bool {
 	return l.Snapshot != nil && l.Snapshot.Diagnosis != nil && l.Snapshot.Diagnosis.Cause != nil
 }
 
-// viewHead draws what is always in sight: the service, what is wrong, and the deployments.
-func (l *Page) viewHead(w int) []string {
+// viewHead draws what is always in sight: the service, what is wrong, the deployments, and
+// the charts where there is room for them.
+func (l *Page) viewHead(w, h int) []string {
 	t, s := l.Theme, l.Snapshot.Service
 	if s.Status == "" {
 		return []string{" " + t.Strong.Render("Service") + "   " + t.Dim.Render("does not exist (any more)"), ""}
@@ -126,7 +127,7 @@ func (l *Page) viewHead(w int) []string {
 	}
 	line := name
 	var lines []string
-	for _, p := range l.serviceParts() {
+	for _, p := range l.serviceParts(l.chartLines(h) > 0) {
 		if draw.Width(line)+draw.Width(gap)+draw.Width(p) > w-1 {
 			lines = append(lines, line)
 			line = strings.Repeat(" ", draw.Width(name))
@@ -152,11 +153,11 @@ func (l *Page) viewHead(w int) []string {
 	for i := range s.Deployments {
 		lines = append(lines, draw.Cut(l.viewDeployment(i), w, t))
 	}
-	return append(lines, "")
+	return append(append(lines, ""), l.viewCharts(w, h)...)
 }
 
 // serviceParts are what is said of the service on its first line.
-func (l *Page) serviceParts() []string {
+func (l *Page) serviceParts(charts bool) []string {
 	t, s := l.Theme, l.Snapshot.Service
 	st := t.Good
 	if s.Running < s.Desired {
@@ -203,7 +204,7 @@ func (l *Page) serviceParts() []string {
 			parts = append(parts, t.Good.Render("answers in "+latency(p.Latency)))
 		}
 	}
-	if u := l.Snapshot.ServiceUsage; u != nil {
+	if u := l.Snapshot.ServiceUsage; u != nil && !charts {
 		parts = append(parts, fmt.Sprintf("cpu %.0f%%, memory %.0f%%", u.CPU, u.Memory))
 	}
 	return parts
