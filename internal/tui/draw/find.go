@@ -1,6 +1,7 @@
 package draw
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,15 +14,38 @@ import (
 // Highlight marks where a line has the needle, which is in lower case. The line may
 // have styles and links; what follows a mark has the style that it had.
 func Highlight(s, needle string, t style.Theme) string {
-	plain := s
+	if needle == "" {
+		return s
+	}
+	marks := newFinder(unstyled(s), needle)
+	return highlight(s, marks.next, t)
+}
+
+// HighlightPattern is Highlight for what a pattern matches.
+func HighlightPattern(s string, pattern *regexp.Regexp, t style.Theme) string {
+	places := pattern.FindAllStringIndex(unstyled(s), -1)
+	return highlight(s, func(int) (at, end int) {
+		for len(places) > 0 {
+			place := places[0]
+			if places = places[1:]; place[0] < place[1] {
+				return place[0], place[1]
+			}
+		}
+		return -1, -1
+	}, t)
+}
+
+func unstyled(s string) string {
 	if strings.IndexByte(s, esc) >= 0 {
-		plain = Strip(s)
+		return Strip(s)
 	}
-	marks := newFinder(plain, needle)
-	from, until := -1, -1
-	if needle != "" {
-		from, until = marks.next(0)
-	}
+	return s
+}
+
+// highlight marks the places that next returns, one after the other: the first from a
+// byte of the text without styles on, -1 for none.
+func highlight(s string, next func(from int) (at, end int), t style.Theme) string {
+	from, until := next(0)
 	if from < 0 {
 		return s
 	}
@@ -66,7 +90,7 @@ func Highlight(s, needle string, t style.Theme) string {
 		default:
 			b.WriteString(off + current)
 			marked = false
-			from, until = marks.next(at)
+			from, until = next(at)
 		}
 	}
 	if marked {

@@ -44,6 +44,13 @@ type Page struct {
 
 	filter  widgets.Field
 	editing bool
+
+	search  widgets.Field
+	finding bool    // the text of the search is being typed
+	sought  matches // of the search, among the lines that are shown
+	at      int     // number of the match that is marked, -1 for none
+	going   int     // -1 or 1 while a match in that direction is still looked for
+
 	gravity logline.Level // events of lower ones are not shown
 	wrapped bool
 	raw     bool // JSON as it came
@@ -67,7 +74,8 @@ type drawnFor struct {
 	wrapped, raw bool
 	dark, ascii  bool
 	containers   bool // there is more than one
-	needle       string
+	filter       string
+	search       string
 }
 
 // rowsKept bounds the drawn lines that are kept.
@@ -75,7 +83,7 @@ const rowsKept = 2_000
 
 // New returns the page.
 func New(c *page.Context) *Page {
-	l := &Page{Context: c, ring: fargate.NewRing(logsHeld, bytesHeld), follow: true, colours: map[string]int{}, containers: map[string]bool{}, ids: map[string]string{}, rows: map[int][]string{}}
+	l := &Page{Context: c, ring: fargate.NewRing(logsHeld, bytesHeld), follow: true, at: -1, colours: map[string]int{}, containers: map[string]bool{}, ids: map[string]string{}, rows: map[int][]string{}}
 	l.keys = l.table()
 	l.find()
 	return l
@@ -118,8 +126,16 @@ func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
 	return nil
 }
 
-// scan goes on looking for the filter's matches.
-func (l *Page) scan() bool { return l.choosing() && l.found.scan(l.ring) }
+// scan goes on looking for the matches of the filter and of the search, and reports
+// whether something is left.
+func (l *Page) scan() bool {
+	left := l.choosing() && l.found.scan(l.ring)
+	if l.search.Value != "" {
+		left = l.sought.scan(l.ring) || left
+		l.goOn()
+	}
+	return left
+}
 
 func (l *Page) filtering() bool { return l.filter.Value != "" || l.gravity > logline.Unknown }
 
@@ -197,25 +213,36 @@ func (l *Page) table() keys.Table {
 			return off
 		}
 	}
+	typed := func(f *widgets.Field, typing *bool) func(tea.KeyPressMsg) (tea.Cmd, bool) {
+		return func(k tea.KeyPressMsg) (tea.Cmd, bool) {
+			switch k.String() {
+			case "up", "down", "pgup", "pgdown":
+				*typing = false
+				return l.keys.Press(k)
+			}
+			if f.Update(k) {
+				return l.find(), true
+			}
+			return nil, true
+		}
+	}
+	searching := func() bool { return l.search.Value != "" }
 	return keys.Table{
 		{Name: "While a filter is typed", When: func() bool { return l.editing }, Text: true, Modal: true, Keys: []keys.Key{
 			keys.On("enter", "keep the filter", func() { l.editing = false }).Hint("keep"),
 			keys.OnCmd("esc", "show all lines again", func() tea.Cmd { l.editing = false; return l.setFilter("") }).Hint("all lines"),
-		}, Rest: func(k tea.KeyPressMsg) (tea.Cmd, bool) {
-			switch k.String() {
-			case "up", "down", "pgup", "pgdown":
-				l.editing = false
-				return l.keys.Press(k)
-			}
-			if l.filter.Update(k) {
-				return l.find(), true
-			}
-			return nil, true
-		}},
+		}, Rest: typed(&l.filter, &l.editing)},
+		{Name: "While a text to find is typed", When: func() bool { return l.finding }, Text: true, Modal: true, Keys: []keys.Key{
+			keys.On("enter", "go to the newest place above", func() { l.finding = false; l.first() }).Hint("find"),
+			keys.OnCmd("esc", "find nothing", func() tea.Cmd { l.finding = false; return l.setSearch("") }).Hint("nothing"),
+		}, Rest: typed(&l.search, &l.finding)},
 		{Name: "The lines", Keys: []keys.Key{
 			keys.On("G end", "follow new lines again", func() { l.follow = true }).HintFunc(words(&l.follow, "", "follow")),
 			keys.On("a", "ask for new lines at once", func() { l.Root.RetryLogs() }).Hint("try again").If(func() bool { return l.stream.Err != nil }),
+			keys.On("n", "the next line that has the text, below", func() { l.step(1) }).Hint("next below").If(searching),
+			keys.On("N", "the line before that has the text, above", func() { l.step(-1) }).Hint("next above").If(searching),
 			keys.On("/", "show only lines that have a text; ~ begins a regular expression", func() { l.editing = true }).Hint("filter"),
+			keys.On("f", "find a text among the lines that are shown, and hide none; ~ begins a regular expression", func() { l.finding = true }).Hint("find"),
 			keys.OnCmd("l", "all lines, warnings and errors, errors only", l.nextGravity).HintFunc(func() string { return "level" }),
 			keys.OnCmd("h", "show or hide health checks", func() tea.Cmd { l.all = !l.all; return l.find() }).HintFunc(words(&l.all, "hide health checks", "health checks")),
 			keys.On("w", "wrap or cut long lines", toggle(&l.wrapped)).HintFunc(words(&l.wrapped, "cut long lines", "wrap")),
@@ -224,6 +251,7 @@ func (l *Page) table() keys.Table {
 				x, _ := l.ring.At(l.number(l.last()))
 				return l.Copy(x.Message, "The last line on the screen")
 			}).If(func() bool { return l.last() >= 0 }),
+			keys.OnCmd("esc", "end the search", func() tea.Cmd { return l.setSearch("") }).If(searching),
 			keys.OnCmd("esc", "show all lines again", func() tea.Cmd { l.gravity = logline.Unknown; return l.setFilter("") }).If(l.filtering),
 			keys.On("esc", "follow new lines again", func() { l.follow = true }).If(func() bool { return !l.follow }),
 			move(widgets.LineUp, func() int { return -1 }),
@@ -235,12 +263,103 @@ func (l *Page) table() keys.Table {
 	}
 }
 
-// Paste adds text to the filter that is typed.
+// Paste adds text to the filter or search that is typed.
 func (l *Page) Paste(text string) {
-	if l.editing {
+	switch {
+	case l.editing:
 		l.filter.Add(text)
-		l.find()
+	case l.finding:
+		l.search.Add(text)
+	default:
+		return
 	}
+	l.find()
+}
+
+func (l *Page) setSearch(s string) tea.Cmd {
+	l.search.Value = s
+	return l.find()
+}
+
+// step goes to the next match below, for 1, or above, for -1: of the match that is
+// marked, or of what is on the screen where that is not.
+func (l *Page) step(by int) {
+	from := l.at
+	if !l.inSight(from) {
+		if from = l.bottom; l.follow || l.last() < 0 {
+			from = l.ring.Next() - 1
+		}
+		if by < 0 {
+			from++
+		}
+	}
+	l.goFrom(from, by)
+}
+
+// first goes to the newest match above the end of the screen.
+func (l *Page) first() {
+	l.at = -1
+	if l.search.Value != "" {
+		l.step(-1)
+	}
+}
+
+// goFrom goes to the next match in a direction from a line. Where the lines there have
+// not been looked through yet, goOn does it later.
+func (l *Page) goFrom(from, by int) {
+	i := l.sought.index(from) - 1
+	if by > 0 {
+		i = l.sought.index(from + 1)
+	}
+	left := l.sought.left(l.ring)
+	l.going = 0
+	switch {
+	case i >= 0 && i < l.sought.len() && !(left && from < l.sought.down):
+		l.at = l.sought.number(i)
+		l.reveal(l.at)
+	case left:
+		l.going = by
+	case l.sought.len() == 0:
+		l.Say(page.Attention, "No line that is shown has "+l.search.Value+" in it")
+	case by > 0:
+		l.Say(page.Attention, "No line below has "+l.search.Value+" in it: N looks above")
+	default:
+		l.Say(page.Attention, "No line above has "+l.search.Value+" in it: n looks below")
+	}
+}
+
+// goOn goes to a match that was not found before more lines were looked through.
+func (l *Page) goOn() {
+	if l.going != 0 {
+		l.step(l.going)
+	}
+}
+
+// inSight reports whether a line is on the screen.
+func (l *Page) inSight(n int) bool {
+	rows := 0
+	for i := l.last(); i >= 0 && rows < l.height && l.number(i) >= n; i-- {
+		if l.number(i) == n {
+			return true
+		}
+		rows += l.rowsOf(i)
+	}
+	return false
+}
+
+// reveal brings a line that is shown into the middle of the screen, if it is not in sight.
+func (l *Page) reveal(n int) {
+	to := l.last()
+	if !l.inSight(n) {
+		to = sort.Search(l.len(), func(i int) bool { return l.number(i) >= n })
+		for rows := 0; to < l.len()-1 && rows < l.height/2; to++ {
+			rows += l.rowsOf(to + 1)
+		}
+	}
+	if l.follow {
+		l.paused = l.ring.Next()
+	}
+	l.follow, l.bottom = false, l.number(to)
 }
 
 func (l *Page) setFilter(s string) tea.Cmd {
@@ -273,13 +392,20 @@ func (l *Page) gravityName() string {
 	return ""
 }
 
-// find looks for what the filter lets through, from the newest line back.
+// find looks for what the filter lets through and the search finds, from the newest line
+// back.
 func (l *Page) find() tea.Cmd {
 	hidden := &l.checks
 	if l.all {
 		hidden = nil
 	}
-	l.found = newMatches(l.filter.Value, l.gravity, hidden, l.ring)
+	f := filter{text: newWanted(l.filter.Value), least: l.gravity, hidden: hidden}
+	l.found = newMatches(f, wanted{}, l.ring)
+	l.sought = newMatches(f, newWanted(l.search.Value), l.ring)
+	l.going = 0
+	if l.search.Value == "" {
+		l.at = -1
+	}
 	if l.scan() {
 		return scanOn
 	}
@@ -323,7 +449,7 @@ func (l *Page) Tick() {
 // View draws the page.
 func (l *Page) View(w, h int) []string {
 	t := l.Theme
-	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode, len(l.containers) > 1, l.found.needle}
+	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode, len(l.containers) > 1, l.filter.Value, l.search.Value}
 	if want != l.drawn || len(l.rows) > rowsKept {
 		l.drawn = want
 		clear(l.rows)
@@ -339,8 +465,8 @@ func (l *Page) View(w, h int) []string {
 		if l.filter.Value == "" {
 			message = " No line so far is one of the " + t.Strong.Render(l.gravityName()) + "."
 		}
-		if l.found.fault != nil {
-			message = " " + t.Attention.Render(clean.Line(l.found.fault.Error()))
+		if fault := l.found.filter.text.fault; fault != nil {
+			message = " " + t.Attention.Render(clean.Line(fault.Error()))
 		}
 		if !l.filtering() {
 			message, hint = " "+t.Dim.Render(t.Signs.Working+" So far nobody but the load balancer has asked anything. Open the URL, and the request appears here."), ""
@@ -354,7 +480,11 @@ func (l *Page) View(w, h int) []string {
 	for i := l.last(); i >= 0 && len(rows) < l.height; i-- {
 		drawn := l.draw(l.number(i))
 		for j := len(drawn) - 1; j >= 0 && len(rows) < l.height; j-- {
-			rows = append(rows, drawn[j])
+			row := drawn[j]
+			if j == 0 && l.number(i) == l.at {
+				row = t.Key.Render(t.Signs.Current) + row[1:] // in the place of its first space
+			}
+			rows = append(rows, row)
 		}
 	}
 	slices.Reverse(rows)
@@ -381,6 +511,9 @@ func (l *Page) viewHead(w int) []string {
 		lines = fmt.Sprintf("%s of %s", draw.Thousands(l.found.len()), lines)
 	}
 	left += t.Dim.Render("   " + lines)
+	if l.finding || l.search.Value != "" {
+		left += "   " + l.viewSearch()
+	}
 	right := t.Good.Render(t.Signs.Running + " following ")
 	switch {
 	case l.stream.Err != nil:
@@ -409,6 +542,27 @@ func (l *Page) viewHead(w int) []string {
 		second = t.Attention.Render(fmt.Sprintf(" %s lines a second: faster than the eye, so only some pass the screen; the last %s are kept", draw.Thousands(l.rate), draw.Thousands(l.ring.Len())))
 	}
 	return []string{draw.Cut(draw.Ends(left, right, w, t), w, t), draw.Cut(second, w, t)}
+}
+
+// viewSearch draws the text that is searched, and which of its lines is marked.
+func (l *Page) viewSearch() string {
+	t := l.Theme
+	text := t.Accent.Render(l.search.Value)
+	if l.finding {
+		text = l.search.View(t)
+	}
+	count := draw.Thousands(l.sought.len()) + " have it"
+	switch {
+	case l.search.Value == "":
+		count = "a text to find"
+	case l.sought.search.fault != nil:
+		count = clean.Line(l.sought.search.fault.Error())
+	case l.sought.left(l.ring):
+		count = "looking"
+	case l.at >= 0:
+		count = draw.Thousands(l.sought.index(l.at)+1) + " of " + count
+	}
+	return t.Key.Render("f ") + text + "  " + t.Dim.Render(count)
 }
 
 // stale says since when no lines come, and when they are asked for again.
@@ -458,7 +612,7 @@ func (l *Page) draw(n int) []string {
 	}
 	var rows []string
 	for _, s := range text {
-		s = draw.Highlight(s, l.drawn.needle, t)
+		s = l.marked().mark(s, t)
 		parts := []string{s}
 		if l.wrapped {
 			parts = draw.Wrap(s, room)
@@ -473,6 +627,15 @@ func (l *Page) draw(n int) []string {
 	}
 	l.rows[n] = rows
 	return rows
+}
+
+// marked is the text that is marked in the lines: the one that is searched, or else the
+// one that is filtered.
+func (l *Page) marked() *wanted {
+	if l.search.Value != "" {
+		return &l.sought.search
+	}
+	return &l.found.filter.text
 }
 
 // taskWidth is how much of a task's id is shown, containerWidth of a container's name.

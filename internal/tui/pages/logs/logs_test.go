@@ -56,7 +56,7 @@ func (s *screen) Append(lines []fargate.Line) { s.Page.Append(lines, 0) }
 
 func (s *screen) frame() string { return strings.Join(s.View(s.w, s.h), "\n") }
 
-var named = map[string]rune{"esc": tea.KeyEscape, "up": tea.KeyUp, "down": tea.KeyDown, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown}
+var named = map[string]rune{"esc": tea.KeyEscape, "up": tea.KeyUp, "down": tea.KeyDown, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "enter": tea.KeyEnter}
 
 func (s *screen) press(k string) {
 	m := tea.KeyPressMsg{Code: rune(k[0]), Text: k}
@@ -89,6 +89,86 @@ func TestFilterFindsAll(t *testing.T) {
 	}
 	if !strings.Contains(screen, "number=129992") {
 		t.Errorf("the newest match is not on the screen:\n%s", screen)
+	}
+}
+
+// typeText presses the keys of a text one by one.
+func (s *screen) typeText(text string) {
+	for _, r := range text {
+		s.press(string(r))
+	}
+}
+
+// marked is the line that the mark of the search stands before, empty for none.
+func (s *screen) marked() string {
+	for _, l := range strings.Split(ansi.Strip(s.frame()), "\n") {
+		if rest, ok := strings.CutPrefix(l, style.New(true, true).Signs.Current); ok {
+			return rest
+		}
+	}
+	return ""
+}
+
+// A search goes through every line that has its text, one by one, and hides none.
+func TestSearchFindsAll(t *testing.T) {
+	lines := manyLines(20_000)
+	var want []string // newest first
+	for i := len(lines) - 1; i >= 0; i-- {
+		if i%700 == 3 {
+			lines[i].Message += " needle"
+			want = append(want, fmt.Sprintf("number=%d ", i))
+		}
+	}
+	m := newScreen(120, 40, lines)
+	m.press("f")
+	m.typeText("NEEDLE")
+	m.press("enter")
+	for m.Scan() {
+	}
+	if s := ansi.Strip(m.frame()); !strings.Contains(s, fmt.Sprintf("%d of %d have it", len(want), len(want))) || strings.Contains(s, "of 20,000 lines") {
+		t.Errorf("not all are counted, or lines are hidden:\n%s", s)
+	}
+	for i, w := range want {
+		if i > 0 {
+			m.press("N")
+		}
+		if got := m.marked(); !strings.Contains(got, w) {
+			t.Fatalf("match %d is %q, not %s", i, got, w)
+		}
+	}
+	if m.press("N"); !strings.Contains(m.marked(), want[len(want)-1]) {
+		t.Error("above the first match is another")
+	}
+	for i := len(want) - 2; i >= 0; i-- {
+		if m.press("n"); !strings.Contains(m.marked(), want[i]) {
+			t.Fatalf("below is %q, not %s", m.marked(), want[i])
+		}
+	}
+	m.press("esc")
+	if m.marked() != "" || strings.Contains(m.frame(), "have it") {
+		t.Error("the search did not end")
+	}
+}
+
+// A search looks through the lines that the filter shows, also for one that is far above
+// before all were looked through.
+func TestSearchWithinTheFilter(t *testing.T) {
+	lines := manyLines(90_000)
+	lines[40_000].Message, lines[41_000].Message = "first needle here", "second needle"
+	m := newScreen(120, 40, lines)
+	m.press("/")
+	m.typeText("first")
+	m.press("enter")
+	m.press("f")
+	m.typeText("~need.e")
+	m.press("enter")
+	for m.Scan() {
+	}
+	if got := m.marked(); !strings.Contains(got, "first needle here") {
+		t.Errorf("marked is %q:\n%s", got, ansi.Strip(m.frame()))
+	}
+	if on, _, _ := strings.Cut(style.New(true, true).Selected.Render("x"), "x"); !strings.Contains(m.frame(), on+"needle") {
+		t.Errorf("what a regular expression finds is not marked: %q", m.frame())
 	}
 }
 
@@ -159,6 +239,30 @@ func BenchmarkLogs(b *testing.B) {
 				m.press("esc")
 			default:
 				m.Scan()
+			}
+		}},
+		{"find", func(m *screen, i int) { // within a filter
+			switch i %= 120; {
+			case i == 0:
+				m.press("/")
+			case i <= 3:
+				m.press("get"[i-1:][:1])
+			case i == 4:
+				m.press("enter")
+			case i == 5:
+				m.press("f")
+			case i <= 9:
+				m.press("slow"[i-6:][:1])
+			case i == 10:
+				m.press("enter")
+			case i < 85:
+				m.Scan()
+			case i < 100:
+				m.press("N")
+			case i < 118:
+				m.press("n")
+			default:
+				m.press("esc")
 			}
 		}},
 	} {
