@@ -2,6 +2,7 @@
 package logs
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sort"
@@ -16,6 +17,7 @@ import (
 	"workshop/internal/fargate"
 	"workshop/internal/logline"
 	"workshop/internal/tui/draw"
+	"workshop/internal/tui/jobs"
 	"workshop/internal/tui/keys"
 	"workshop/internal/tui/page"
 	"workshop/internal/tui/style"
@@ -28,14 +30,21 @@ const fast = 100
 // fresh is how old a line may be that counts for the rate.
 const fresh = 30 * time.Second
 
+// Session is what the page needs of the session.
+type Session interface {
+	// SaveLogs writes lines to a file and returns its path.
+	SaveLogs(ctx context.Context, lines []fargate.Line) (path string, err error)
+}
+
 // Page is the page. It belongs to the event loop.
 type Page struct {
 	*page.Context
-	keys   keys.Table
-	ring   *fargate.Ring
-	checks checks
-	all    bool    // health checks are shown too
-	found  matches // of the filter, without the health checks unless all
+	session Session
+	keys    keys.Table
+	ring    *fargate.Ring
+	checks  checks
+	all     bool    // health checks are shown too
+	found   matches // of the filter, without the health checks unless all
 
 	follow bool
 	bottom int // number of the last line on the screen, while not following
@@ -49,6 +58,7 @@ type Page struct {
 	finding bool    // the text of the search is being typed
 	sought  matches // of the search, among the lines that are shown
 	at      int     // number of the match that is marked, -1 for none
+	saving  bool    // once all lines have been looked through
 	going   int     // -1 or 1 while a match in that direction is still looked for
 
 	gravity logline.Level // events of lower ones are not shown
@@ -82,8 +92,8 @@ type drawnFor struct {
 const rowsKept = 2_000
 
 // New returns the page.
-func New(c *page.Context) *Page {
-	l := &Page{Context: c, ring: fargate.NewRing(logsHeld, bytesHeld), follow: true, at: -1, colours: map[string]int{}, containers: map[string]bool{}, ids: map[string]string{}, rows: map[int][]string{}}
+func New(c *page.Context, s Session) *Page {
+	l := &Page{Context: c, session: s, ring: fargate.NewRing(logsHeld, bytesHeld), follow: true, at: -1, colours: map[string]int{}, containers: map[string]bool{}, ids: map[string]string{}, rows: map[int][]string{}}
 	l.keys = l.table()
 	l.find()
 	return l
@@ -133,6 +143,9 @@ func (l *Page) scan() bool {
 	if l.search.Value != "" {
 		left = l.sought.scan(l.ring) || left
 		l.goOn()
+	}
+	if l.saving && !left {
+		l.save()
 	}
 	return left
 }
@@ -251,6 +264,7 @@ func (l *Page) table() keys.Table {
 				x, _ := l.ring.At(l.number(l.last()))
 				return l.Copy(x.Message, "The last line on the screen")
 			}).If(func() bool { return l.last() >= 0 }),
+			keys.On("s", "save the lines that are shown in a file", l.askSave),
 			keys.OnCmd("esc", "end the search", func() tea.Cmd { return l.setSearch("") }).If(searching),
 			keys.OnCmd("esc", "show all lines again", func() tea.Cmd { l.gravity = logline.Unknown; return l.setFilter("") }).If(l.filtering),
 			keys.On("esc", "follow new lines again", func() { l.follow = true }).If(func() bool { return !l.follow }),
@@ -279,6 +293,36 @@ func (l *Page) Paste(text string) {
 func (l *Page) setSearch(s string) tea.Cmd {
 	l.search.Value = s
 	return l.find()
+}
+
+// askSave saves the lines that are shown as soon as all have been looked through.
+func (l *Page) askSave() {
+	l.saving = true
+	if !l.choosing() || !l.found.left(l.ring) {
+		l.save()
+	}
+}
+
+// save writes the lines that are shown to a file, outside the event loop.
+func (l *Page) save() {
+	l.saving = false
+	lines := make([]fargate.Line, l.len())
+	for i := range lines {
+		lines[i], _ = l.ring.At(l.number(i))
+	}
+	if len(lines) == 0 {
+		l.Say(page.Attention, "No line is shown, so there is none to save")
+		return
+	}
+	sess := l.session
+	jobs.Start(l.Jobs, page.Bounded(func(ctx context.Context) (string, error) { return sess.SaveLogs(ctx, lines) }), func(path string, err error) tea.Cmd {
+		if err != nil {
+			l.Say(page.Bad, "The lines were not saved: "+err.Error())
+		} else {
+			l.Say(page.Good, draw.Count(len(lines), "line")+" saved in "+path)
+		}
+		return nil
+	})
 }
 
 // step goes to the next match below, for 1, or above, for -1: of the match that is

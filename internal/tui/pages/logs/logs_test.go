@@ -42,7 +42,7 @@ func (root) Key(string) string { return "2" }
 func newScreen(w, h int, lines []fargate.Line) *screen {
 	c := &page.Context{Root: root{}, Theme: style.New(true, true), Now: time.Now}
 	c.Layout = page.Layout{W: w, H: h, Compact: w < 100, Body: page.Rect{Y: 2, W: w, H: h - 4}}
-	s := &screen{logs.New(c), w, h - 4}
+	s := &screen{logs.New(c, nil), w, h - 4}
 	for len(lines) > 0 {
 		n := min(len(lines), 8_000)
 		s.Append(lines[:n])
