@@ -3,6 +3,7 @@ package logs
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -115,16 +116,21 @@ func rewritten(needle string) bool {
 
 // filter says which lines are shown.
 type filter struct {
-	text   wanted
-	least  logline.Level
-	hidden *checks // these are not shown; nil for none
+	text      wanted
+	least     logline.Level
+	task      string  // the id of the only one; empty for all
+	container string  // the name of the only one; empty for all
+	hidden    *checks // these are not shown; nil for none
 }
 
-func (f *filter) all() bool { return f.text.any() && f.least == logline.Unknown }
+func (f *filter) all() bool {
+	return f.text.any() && f.least == logline.Unknown && f.task == "" && f.container == ""
+}
 
 // shows reports whether a line is shown, apart from hidden.
 func (f *filter) shows(l *fargate.Line) bool {
-	return (f.least == logline.Unknown || logline.LevelOf(l.Message) >= f.least) && f.text.in(l)
+	return (f.task == "" || l.Task == f.task) && (f.container == "" || l.Container == f.container) &&
+		(f.least == logline.Unknown || logline.LevelOf(l.Message) >= f.least) && f.text.in(l)
 }
 
 // matches are the numbers of the lines that a filter shows and, of those, that have the
@@ -214,4 +220,22 @@ func (m *matches) number(i int) int {
 // index returns the index of the first match whose number is at least n.
 func (m *matches) index(n int) int {
 	return sort.Search(m.len(), func(i int) bool { return m.number(i) >= n })
+}
+
+// only is the one of several things that is shown, or all of them.
+type only struct {
+	name  string // empty for all
+	first string // the one that was chosen first
+}
+
+// next chooses the one that is in view, then the others one after the other, and then
+// all of them again.
+func (o *only) next(names []string, inView string) {
+	if o.name == "" {
+		*o = only{inView, inView}
+		return
+	}
+	if o.name = names[(slices.Index(names, o.name)+1)%len(names)]; o.name == o.first {
+		*o = only{}
+	}
 }

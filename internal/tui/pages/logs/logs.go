@@ -61,17 +61,19 @@ type Page struct {
 	saving  bool    // once all lines have been looked through
 	going   int     // -1 or 1 while a match in that direction is still looked for
 
-	gravity logline.Level // events of lower ones are not shown
-	wrapped bool
-	raw     bool // JSON as it came
+	gravity               logline.Level // events of lower ones are not shown
+	oneTask, oneContainer only
+	wrapped               bool
+	raw                   bool // JSON as it came
 
 	lost   int       // lines that never got here
 	second time.Time // begin of the second in which rate is counted
 	count  int
 	rate   int // lines in the last whole second
 
-	colours    map[string]int
-	containers map[string]bool
+	tasks      []string          // ids, in the order in which they came
+	colours    map[string]int    // of the tasks, by id
+	containers []string          // names, in the order in which they came
 	ids        map[string]string // drawn task ids, for drawn
 	rows       map[int][]string  // drawn lines by number, for drawn
 	drawn      drawnFor
@@ -93,7 +95,7 @@ const rowsKept = 2_000
 
 // New returns the page.
 func New(c *page.Context, s Session) *Page {
-	l := &Page{Context: c, session: s, ring: fargate.NewRing(logsHeld, bytesHeld), follow: true, at: -1, colours: map[string]int{}, containers: map[string]bool{}, ids: map[string]string{}, rows: map[int][]string{}}
+	l := &Page{Context: c, session: s, ring: fargate.NewRing(logsHeld, bytesHeld), follow: true, at: -1, colours: map[string]int{}, ids: map[string]string{}, rows: map[int][]string{}}
 	l.keys = l.table()
 	l.find()
 	return l
@@ -110,9 +112,10 @@ func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
 		next++
 		if _, known := l.colours[x.Task]; !known {
 			l.colours[x.Task] = len(l.colours)
+			l.tasks = append(l.tasks, x.Task)
 		}
-		if x.Container != "" {
-			l.containers[x.Container] = true
+		if x.Container != "" && !slices.Contains(l.containers, x.Container) {
+			l.containers = append(l.containers, x.Container)
 		}
 	}
 	l.lost += lost
@@ -150,7 +153,7 @@ func (l *Page) scan() bool {
 	return left
 }
 
-func (l *Page) filtering() bool { return l.filter.Value != "" || l.gravity > logline.Unknown }
+func (l *Page) filtering() bool { return !l.found.filter.all() }
 
 // choosing reports that not all lines are shown.
 func (l *Page) choosing() bool { return l.filtering() || !l.all }
@@ -257,6 +260,14 @@ func (l *Page) table() keys.Table {
 			keys.On("/", "show only lines that have a text; ~ begins a regular expression", func() { l.editing = true }).Hint("filter"),
 			keys.On("f", "find a text among the lines that are shown, and hide none; ~ begins a regular expression", func() { l.finding = true }).Hint("find"),
 			keys.OnCmd("l", "all lines, warnings and errors, errors only", l.nextGravity).HintFunc(func() string { return "level" }),
+			keys.OnCmd("t", "only the task of the marked or last line on the screen, then each other one, then all", func() tea.Cmd {
+				l.oneTask.next(l.tasks, l.inView().Task)
+				return l.find()
+			}).If(func() bool { return len(l.tasks) > 1 && (l.last() >= 0 || l.oneTask.name != "") }),
+			keys.OnCmd("c", "only the container of that line, then each other one, then all", func() tea.Cmd {
+				l.oneContainer.next(l.containers, l.inView().Container)
+				return l.find()
+			}).If(func() bool { return len(l.containers) > 1 && (l.last() >= 0 || l.oneContainer.name != "") }),
 			keys.OnCmd("h", "show or hide health checks", func() tea.Cmd { l.all = !l.all; return l.find() }).HintFunc(words(&l.all, "hide health checks", "health checks")),
 			keys.On("w", "wrap or cut long lines", toggle(&l.wrapped)).HintFunc(words(&l.wrapped, "cut long lines", "wrap")),
 			keys.On("r", "JSON as it came, or made readable", toggle(&l.raw)).HintFunc(words(&l.raw, "pretty", "raw")),
@@ -266,7 +277,10 @@ func (l *Page) table() keys.Table {
 			}).If(func() bool { return l.last() >= 0 }),
 			keys.On("s", "save the lines that are shown in a file", l.askSave),
 			keys.OnCmd("esc", "end the search", func() tea.Cmd { return l.setSearch("") }).If(searching),
-			keys.OnCmd("esc", "show all lines again", func() tea.Cmd { l.gravity = logline.Unknown; return l.setFilter("") }).If(l.filtering),
+			keys.OnCmd("esc", "show all lines again", func() tea.Cmd {
+				l.gravity, l.oneTask, l.oneContainer = logline.Unknown, only{}, only{}
+				return l.setFilter("")
+			}).If(l.filtering),
 			keys.On("esc", "follow new lines again", func() { l.follow = true }).If(func() bool { return !l.follow }),
 			move(widgets.LineUp, func() int { return -1 }),
 			move(widgets.LineDown, func() int { return 1 }),
@@ -293,6 +307,16 @@ func (l *Page) Paste(text string) {
 func (l *Page) setSearch(s string) tea.Cmd {
 	l.search.Value = s
 	return l.find()
+}
+
+// inView is the line that is marked, or else the last one on the screen; empty for none.
+func (l *Page) inView() fargate.Line {
+	n := l.at
+	if last := l.last(); !l.inSight(n) && last >= 0 {
+		n = l.number(last)
+	}
+	x, _ := l.ring.At(n)
+	return x
 }
 
 // askSave saves the lines that are shown as soon as all have been looked through.
@@ -443,7 +467,7 @@ func (l *Page) find() tea.Cmd {
 	if l.all {
 		hidden = nil
 	}
-	f := filter{text: newWanted(l.filter.Value), least: l.gravity, hidden: hidden}
+	f := filter{text: newWanted(l.filter.Value), least: l.gravity, task: l.oneTask.name, container: l.oneContainer.name, hidden: hidden}
 	l.found = newMatches(f, wanted{}, l.ring)
 	l.sought = newMatches(f, newWanted(l.search.Value), l.ring)
 	l.going = 0
@@ -506,8 +530,12 @@ func (l *Page) View(w, h int) []string {
 	}
 	if l.len() == 0 {
 		message, hint := " No line so far has "+t.Strong.Render(l.filter.Value)+" in it.", " "+t.Key.Render("esc")+t.Dim.Render(" shows all lines again")
-		if l.filter.Value == "" {
+		switch {
+		case l.filter.Value != "":
+		case l.gravity > logline.Unknown:
 			message = " No line so far is one of the " + t.Strong.Render(l.gravityName()) + "."
+		default:
+			message = " No line that is kept is of that task or container."
 		}
 		if fault := l.found.filter.text.fault; fault != nil {
 			message = " " + t.Attention.Render(clean.Line(fault.Error()))
@@ -537,16 +565,20 @@ func (l *Page) View(w, h int) []string {
 
 func (l *Page) viewHead(w int) []string {
 	t := l.Theme
-	left := " " + t.Strong.Render("Logs of all tasks")
+	left := " " + t.Strong.Render("Logs of "+l.whose())
 	lines := draw.Count(l.ring.Len(), "line")
 	if l.ring.First() > 0 {
 		lines = "the last " + lines
 	}
-	switch {
-	case l.editing:
-		left = " " + t.Key.Render("/") + l.filter.View(t)
-	case l.filter.Value != "":
-		left = " " + t.Key.Render("/") + t.Accent.Render(l.filter.Value)
+	if l.editing || l.filter.Value != "" {
+		text := t.Accent.Render(l.filter.Value)
+		if l.editing {
+			text = l.filter.View(t)
+		}
+		if l.oneTask.name+l.oneContainer.name == "" {
+			left = ""
+		}
+		left += " " + t.Key.Render("/") + text
 	}
 	if l.gravity > logline.Unknown {
 		left += "   " + t.Accent.Render(l.gravityName())
@@ -586,6 +618,18 @@ func (l *Page) viewHead(w int) []string {
 		second = t.Attention.Render(fmt.Sprintf(" %s lines a second: faster than the eye, so only some pass the screen; the last %s are kept", draw.Thousands(l.rate), draw.Thousands(l.ring.Len())))
 	}
 	return []string{draw.Cut(draw.Ends(left, right, w, t), w, t), draw.Cut(second, w, t)}
+}
+
+// whose names the tasks and containers whose lines are shown.
+func (l *Page) whose() string {
+	text := "all tasks"
+	if l.oneTask.name != "" {
+		text = "task " + page.ShortID(clean.Line(l.oneTask.name))
+	}
+	if l.oneContainer.name != "" {
+		text += ", container " + clean.Line(l.oneContainer.name)
+	}
+	return text
 }
 
 // viewSearch draws the text that is searched, and which of its lines is marked.

@@ -172,6 +172,48 @@ func TestSearchWithinTheFilter(t *testing.T) {
 	}
 }
 
+// One task, one container and a filter go together, and esc shows all again.
+func TestOneTaskOneContainer(t *testing.T) {
+	lines := manyLines(12)
+	for i := range lines {
+		lines[i].Container = []string{"app", "proxy"}[i/6]
+	}
+	m := newScreen(120, 40, lines)
+	shown := func() (tasks, containers map[string]bool) {
+		tasks, containers = map[string]bool{}, map[string]bool{}
+		for _, l := range strings.Split(ansi.Strip(m.frame()), "\n") {
+			if f := strings.Fields(l); len(f) > 3 && strings.HasPrefix(f[3], "number=") {
+				tasks[f[1]], containers[f[2]] = true, true
+			}
+		}
+		return tasks, containers
+	}
+	m.press("h")
+	if tasks, containers := shown(); len(tasks) != 6 || len(containers) != 2 {
+		t.Fatalf("all: %v, %v\n%s", tasks, containers, ansi.Strip(m.frame()))
+	}
+	m.press("t") // of the last line
+	for i := range 6 {
+		tasks, containers := shown()
+		if want := fmt.Sprintf("%04x", (5+i)%6); !tasks[want] || len(tasks) != 1 || len(containers) != 2 || !strings.Contains(m.frame(), "task "+want) {
+			t.Errorf("%s: %v, %v\n%s", want, tasks, containers, ansi.Strip(m.frame()))
+		}
+		m.press("t")
+	}
+	if tasks, _ := shown(); len(tasks) != 6 {
+		t.Errorf("after the last task: %v", tasks)
+	}
+	m.press("t")
+	m.press("c")
+	if tasks, containers := shown(); len(tasks) != 1 || len(containers) != 1 || !containers["proxy"] || !strings.Contains(ansi.Strip(m.frame()), "Logs of task 0005, container proxy   1 of 12 lines") {
+		t.Errorf("%v, %v\n%s", tasks, containers, ansi.Strip(m.frame()))
+	}
+	m.press("esc")
+	if tasks, containers := shown(); len(tasks) != 6 || len(containers) != 2 {
+		t.Errorf("all again: %v, %v", tasks, containers)
+	}
+}
+
 // Whatever a task prints, each of its rows is one line and brings no escape sequence.
 func FuzzPretty(f *testing.F) {
 	f.Add(tuitest.Message(0))
