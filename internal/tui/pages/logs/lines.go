@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"workshop/internal/fargate"
 	"workshop/internal/logline"
@@ -62,6 +63,45 @@ func healthCheck(s string) bool {
 	return strings.Contains(s, fargate.ProbeAgent) ||
 		(strings.Contains(s, "ELB-HealthChecker") || strings.Contains(s, "kube-probe")) && (strings.Contains(s, `"/healthz`) || strings.Contains(s, `"/readyz`))
 }
+
+// traces remember which of the lines held continue another one: the lines of a stack
+// trace, each of which came as a line of its own, belong to the first.
+type traces struct {
+	back    [logsHeld]uint32 // how far before a line that first one is; 0 for none
+	streams map[stream]*streamEnd
+}
+
+// stream is what one container of one task prints.
+type stream struct{ task, container string }
+
+// streamEnd is the end of a stream so far.
+type streamEnd struct {
+	stack logline.Stack
+	first int       // number of the line that the last one continues, or its own
+	at    time.Time // of the last one
+}
+
+// pause is how long after a line one that continues it may come: a stack trace is
+// printed at once.
+const pause = time.Second
+
+// add takes in the line with that number.
+func (t *traces) add(n int, l *fargate.Line) {
+	key := stream{l.Task, l.Container}
+	end, known := t.streams[key]
+	if !known {
+		end = &streamEnd{}
+		t.streams[key] = end
+	}
+	if !end.stack.Continues(l.Message) || !known || l.Time.Sub(end.at).Abs() > pause {
+		end.first = n
+	}
+	end.at = l.Time
+	t.back[n%logsHeld] = uint32(min(n-end.first, logsHeld)) //nolint:gosec // in bounds
+}
+
+// first returns the number of the line that a line belongs to, its own for most.
+func (t *traces) first(n int) int { return n - int(t.back[n%logsHeld]) }
 
 // wanted is a text that lines are asked for: a part of what they say, or after "~" a
 // regular expression. Empty, every line has it.
@@ -121,6 +161,7 @@ type filter struct {
 	task      string  // the id of the only one; empty for all
 	container string  // the name of the only one; empty for all
 	hidden    *checks // these are not shown; nil for none
+	traces    *traces // what belongs to a line that is shown is shown too
 }
 
 func (f *filter) all() bool {
@@ -143,10 +184,15 @@ type matches struct {
 	newer  []int // oldest first
 	down   int   // lines below this number are still to be looked at
 	up     int   // lines from this number on are still to be looked at
+
+	// first is the line that the line looked at last belongs to, and shown whether the
+	// filter shows it.
+	first int
+	shown bool
 }
 
 func newMatches(f filter, search wanted, r *fargate.Ring) matches {
-	return matches{filter: f, search: search, down: r.Next(), up: r.Next()}
+	return matches{filter: f, search: search, down: r.Next(), up: r.Next(), first: -1}
 }
 
 // scan looks at a part of what is still to be looked at, and reports whether
@@ -204,7 +250,20 @@ func (m *matches) passes(r *fargate.Ring, n int) (passes bool, cost int) {
 		return true, 1
 	}
 	l, held := r.At(n)
-	return held && m.filter.shows(&l) && m.search.in(&l), 1 + len(l.Message)/usual
+	return held && m.search.in(&l) && (m.filter.shows(&l) || m.belongs(r, n)), 1 + len(l.Message)/usual
+}
+
+// belongs reports whether a line belongs to another one that the filter shows.
+func (m *matches) belongs(r *fargate.Ring, n int) bool {
+	first := m.filter.traces.first(n)
+	if first == n {
+		return false
+	}
+	if first != m.first {
+		l, held := r.At(first)
+		m.first, m.shown = first, held && m.filter.shows(&l)
+	}
+	return m.shown
 }
 
 func (m *matches) len() int { return len(m.older) + len(m.newer) }

@@ -43,6 +43,7 @@ type Page struct {
 	keys    keys.Table
 	ring    *fargate.Ring
 	checks  checks
+	traces  traces
 	all     bool    // health checks are shown too
 	found   matches // of the filter, without the health checks unless all
 
@@ -95,7 +96,7 @@ const rowsKept = 2_000
 
 // New returns the page.
 func New(c *page.Context, s Session) *Page {
-	l := &Page{Context: c, session: s, ring: fargate.NewRing(logsHeld, bytesHeld), follow: true, at: -1, colours: map[string]int{}, ids: map[string]string{}, rows: map[int][]string{}}
+	l := &Page{Context: c, session: s, ring: fargate.NewRing(logsHeld, bytesHeld), traces: traces{streams: map[stream]*streamEnd{}}, follow: true, at: -1, colours: map[string]int{}, ids: map[string]string{}, rows: map[int][]string{}}
 	l.keys = l.table()
 	l.find()
 	return l
@@ -109,6 +110,7 @@ func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
 		l.checks.forget(first, min(l.ring.First(), next))
 		first = l.ring.First()
 		l.checks.set(next, healthCheck(x.Message))
+		l.traces.add(next, &x)
 		next++
 		if _, known := l.colours[x.Task]; !known {
 			l.colours[x.Task] = len(l.colours)
@@ -467,7 +469,7 @@ func (l *Page) find() tea.Cmd {
 	if l.all {
 		hidden = nil
 	}
-	f := filter{text: newWanted(l.filter.Value), least: l.gravity, task: l.oneTask.name, container: l.oneContainer.name, hidden: hidden}
+	f := filter{text: newWanted(l.filter.Value), least: l.gravity, task: l.oneTask.name, container: l.oneContainer.name, hidden: hidden, traces: &l.traces}
 	l.found = newMatches(f, wanted{}, l.ring)
 	l.sought = newMatches(f, newWanted(l.search.Value), l.ring)
 	l.going = 0
@@ -687,7 +689,11 @@ func (l *Page) draw(n int) []string {
 	if l.Layout.Compact {
 		stamp = "15:04:05"
 	}
-	lead := " " + t.Dim.Render(x.Time.Local().Format(stamp)) + " " + id + "  "
+	at := x.Time.Local().Format(stamp)
+	if l.traces.first(n) != n {
+		at = strings.Repeat(" ", len(stamp)) // of the line that this one belongs to
+	}
+	lead := " " + t.Dim.Render(at) + " " + id + "  "
 	leadWidth := 1 + len(stamp) + 1 + taskWidth + 2
 	if l.drawn.containers {
 		lead += t.Dim.Render(draw.Fit(x.Container, containerWidth, t)) + "  "

@@ -3,6 +3,7 @@ package logs_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -211,6 +212,35 @@ func TestOneTaskOneContainer(t *testing.T) {
 	m.press("esc")
 	if tasks, containers := shown(); len(tasks) != 6 || len(containers) != 2 {
 		t.Errorf("all again: %v, %v", tasks, containers)
+	}
+}
+
+// The lines of a stack trace belong to the line that they continue, of the same task.
+func TestStackTraces(t *testing.T) {
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	var lines []fargate.Line
+	for i, x := range []struct{ task, message string }{
+		{"aaaa", "INFO started"}, {"aaaa", "ERROR no disk"}, {"bbbb", "INFO other"}, {"aaaa", "\tat Disk.read(Disk.java:7)"},
+		{"bbbb", "Caused by nothing"}, {"aaaa", "Caused by: java.io.IOException"}, {"aaaa", "INFO goes on"}, {"bbbb", "  indented"},
+	} {
+		lines = append(lines, fargate.Line{Time: at.Add(time.Duration(i) * time.Millisecond), Task: x.task, Message: x.message})
+	}
+	lines[7].Time = at.Add(time.Minute) // nothing that was printed together
+	m := newScreen(120, 40, lines)
+	blank := regexp.MustCompile(`(?m)^ {14}aaaa  .*(Disk.read|IOException)`)
+	if s := ansi.Strip(m.frame()); len(blank.FindAllString(s, -1)) != 2 || strings.Count(s, at.Local().Format("15:04:05.")) != 5 {
+		t.Errorf("the lines that belong to another one look like others:\n%s", s)
+	}
+	for _, press := range []string{"/no disk", "ll"} {
+		m.press(press[:1])
+		m.typeText(press[1:])
+		s := ansi.Strip(m.frame())
+		for _, want := range []string{"no disk", "Disk.read", "IOException", "3 of 8 lines"} {
+			if !strings.Contains(s, want) {
+				t.Errorf("%s shows no %s:\n%s", press, want, s)
+			}
+		}
+		m.press("esc")
 	}
 }
 
