@@ -688,6 +688,24 @@ func TestLogFilters(t *testing.T) {
 	})
 }
 
+func TestLogColumns(t *testing.T) {
+	drive(t, tuitest.NewUp, 120, 24, tui.Options{Page: "logs"}, func(st *driver) {
+		st.wait(5 * time.Second)
+		st.s.Say(`{"level":"info","msg":"asked","status":404,"path":"/no"}`, "as it is")
+		st.wait(time.Second)
+		st.press("F")
+		st.sees("Fields as columns", "On the screen: ", "status, path")
+		st.press("status path", "enter")
+		st.sees("status            path              message", "info   404               /no               asked", "as it is")
+		st.golden("logs-columns")
+		st.press("F", "esc")
+		st.sees("status            path")
+		st.press("F", "tab", "enter")
+		st.seesNot("status            path")
+		st.sees("asked  status=404 path=/no")
+	})
+}
+
 func TestLogsAreSaved(t *testing.T) {
 	drive(t, tuitest.NewUp, 120, 24, tui.Options{Page: "logs"}, func(st *driver) {
 		st.wait(5 * time.Second)

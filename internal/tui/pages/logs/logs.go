@@ -65,7 +65,8 @@ type Page struct {
 	gravity               logline.Level // events of lower ones are not shown
 	oneTask, oneContainer only
 	wrapped               bool
-	raw                   bool // JSON as it came
+	raw                   bool     // JSON as it came
+	columns               []string // fields of structured events that are shown as columns
 
 	lost   int       // lines that never got here
 	second time.Time // begin of the second in which rate is counted
@@ -89,6 +90,7 @@ type drawnFor struct {
 	containers   bool // there is more than one
 	filter       string
 	search       string
+	columns      string
 }
 
 // rowsKept bounds the drawn lines that are kept.
@@ -273,6 +275,7 @@ func (l *Page) table() keys.Table {
 			keys.OnCmd("h", "show or hide health checks", func() tea.Cmd { l.all = !l.all; return l.find() }).HintFunc(words(&l.all, "hide health checks", "health checks")),
 			keys.On("w", "wrap or cut long lines", toggle(&l.wrapped)).HintFunc(words(&l.wrapped, "cut long lines", "wrap")),
 			keys.On("r", "JSON as it came, or made readable", toggle(&l.raw)).HintFunc(words(&l.raw, "pretty", "raw")),
+			keys.On("F", "fields of JSON and logfmt lines as columns", l.askColumns),
 			keys.OnCmd("y", "copy the last line on the screen", func() tea.Cmd {
 				x, _ := l.ring.At(l.number(l.last()))
 				return l.Copy(x.Message, "The last line on the screen")
@@ -319,6 +322,40 @@ func (l *Page) inView() fargate.Line {
 	}
 	x, _ := l.ring.At(n)
 	return x
+}
+
+// askColumns asks which fields are shown as columns.
+func (l *Page) askColumns() {
+	body := []string{"Type the names of fields, with spaces between. A line that has none of them is shown as it is."}
+	if names := l.fieldsInView(); len(names) > 0 {
+		body = append(body, "", "On the screen: "+strings.Join(names, ", "))
+	}
+	show := func(d *widgets.Dialog) tea.Cmd {
+		l.columns, l.raw = strings.Fields(d.Input.Value), false
+		return nil
+	}
+	l.Dialog = &widgets.Dialog{
+		Title: "Fields as columns", Body: body, Asks: "Fields:", Input: widgets.Field{Value: strings.Join(l.columns, " ")},
+		Choices: []widgets.Choice{
+			{Label: "Leave it as it is"},
+			{Label: "No columns", Do: func(*widgets.Dialog) tea.Cmd { l.columns = nil; return nil }},
+			{Label: "Show them", Do: show},
+		},
+	}
+}
+
+// fieldsInView are the names of the fields of the lines on the screen.
+func (l *Page) fieldsInView() (names []string) {
+	for i, last := l.last(), l.last(); i >= 0 && last-i < l.height; i-- {
+		x, _ := l.ring.At(l.number(i))
+		e, _ := logline.Parse(x.Message)
+		for _, f := range e.Fields {
+			if name := clean.Line(f.Key); !slices.Contains(names, name) && !strings.Contains(name, " ") {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // askSave saves the lines that are shown as soon as all have been looked through.
@@ -519,7 +556,7 @@ func (l *Page) Tick() {
 // View draws the page.
 func (l *Page) View(w, h int) []string {
 	t := l.Theme
-	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode, len(l.containers) > 1, l.filter.Value, l.search.Value}
+	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode, len(l.containers) > 1, l.filter.Value, l.search.Value, strings.Join(l.columns, " ")}
 	if want != l.drawn || len(l.rows) > rowsKept {
 		l.drawn = want
 		clear(l.rows)
@@ -619,7 +656,15 @@ func (l *Page) viewHead(w int) []string {
 	case l.rate > fast && l.follow:
 		second = t.Attention.Render(fmt.Sprintf(" %s lines a second: faster than the eye, so only some pass the screen; the last %s are kept", draw.Thousands(l.rate), draw.Thousands(l.ring.Len())))
 	}
-	return []string{draw.Cut(draw.Ends(left, right, w, t), w, t), draw.Cut(second, w, t)}
+	head := []string{draw.Cut(draw.Ends(left, right, w, t), w, t), draw.Cut(second, w, t)}
+	if len(l.columns) > 0 && !l.raw {
+		names := strings.Repeat(" ", l.leadWidth()+levelWidth+2)
+		for _, c := range l.columns {
+			names += draw.Fit(c, columnWidth, t) + "  "
+		}
+		head = append(head, draw.Cut(t.Dim.Render(names+"message"), w, t))
+	}
+	return head
 }
 
 // whose names the tasks and containers whose lines are shown.
@@ -677,6 +722,23 @@ func (l *Page) viewNothing() []string {
 	return []string{" " + t.Heading.Render("Nothing runs yet"), "", " Press " + t.Key.Render(l.Root.Key("deploy")) + " to deploy. What the tasks print appears here."}
 }
 
+// stamp is how the time of a line is written.
+func (l *Page) stamp() string {
+	if l.Layout.Compact {
+		return "15:04:05"
+	}
+	return "15:04:05.000"
+}
+
+// leadWidth is how wide the time, the task and the container before a line are.
+func (l *Page) leadWidth() int {
+	w := 1 + len(l.stamp()) + 1 + taskWidth + 2
+	if l.drawn.containers {
+		w += containerWidth + 2
+	}
+	return w
+}
+
 // draw returns the rows of a line, at least one.
 func (l *Page) draw(n int) []string {
 	if rows, ok := l.rows[n]; ok {
@@ -685,20 +747,15 @@ func (l *Page) draw(n int) []string {
 	t, w := l.Theme, l.drawn.w
 	x, _ := l.ring.At(n)
 	id := l.task(x.Task)
-	stamp := "15:04:05.000"
-	if l.Layout.Compact {
-		stamp = "15:04:05"
-	}
-	at := x.Time.Local().Format(stamp)
+	at := x.Time.Local().Format(l.stamp())
 	if l.traces.first(n) != n {
-		at = strings.Repeat(" ", len(stamp)) // of the line that this one belongs to
+		at = strings.Repeat(" ", len(l.stamp())) // of the line that this one belongs to
 	}
 	lead := " " + t.Dim.Render(at) + " " + id + "  "
-	leadWidth := 1 + len(stamp) + 1 + taskWidth + 2
 	if l.drawn.containers {
 		lead += t.Dim.Render(draw.Fit(x.Container, containerWidth, t)) + "  "
-		leadWidth += containerWidth + 2
 	}
+	leadWidth := l.leadWidth()
 	room := max(w-leadWidth, 10)
 	text := l.text(x.Message)
 	if over := len(text) - rowsMost; over > 0 && !l.wrapped {
@@ -758,12 +815,13 @@ func (l *Page) text(message string) []string {
 	if l.raw {
 		return clean.Lines(message)
 	}
-	return pretty(message, l.Theme)
+	return pretty(message, l.columns, l.Theme)
 }
 
-// pretty draws a structured event as level, message and the rest, and what has several
-// lines below; any other is returned as it is.
-func pretty(s string, t style.Theme) []string {
+// pretty draws a structured event as level, columns, message and the rest, and what has
+// several lines below; any other is returned as it is. An event that has none of the
+// fields is drawn without columns.
+func pretty(s string, columns []string, t style.Theme) []string {
 	e, ok := logline.Parse(s)
 	if !ok {
 		return clean.Lines(s)
@@ -775,8 +833,9 @@ func pretty(s string, t style.Theme) []string {
 	case e.Level == logline.Warn:
 		st = t.Attention
 	}
+	cells := takeColumns(&e, columns, t)
 	first, below := shown(e)
-	out := []string{st.Render(draw.Fit(clean.Line(e.LevelText), levelWidth, t)) + "  " + first.message}
+	out := []string{st.Render(draw.Fit(clean.Line(e.LevelText), levelWidth, t)) + "  " + cells + first.message}
 	if first.fields != "" {
 		out[0] += "  " + t.Dim.Render(first.fields)
 	}
@@ -786,7 +845,32 @@ func pretty(s string, t style.Theme) []string {
 	return out
 }
 
-const levelWidth = 5
+// levelWidth is how wide a level is drawn, columnWidth a column.
+const (
+	levelWidth  = 5
+	columnWidth = 16
+)
+
+// takeColumns takes the fields that are columns out of an event and draws them; empty
+// where it has none of them.
+func takeColumns(e *logline.Entry, columns []string, t style.Theme) string {
+	cells, found := make([]string, len(columns)), false
+	e.Fields = slices.DeleteFunc(e.Fields, func(f logline.Field) bool {
+		i := slices.IndexFunc(columns, func(name string) bool { return strings.EqualFold(name, f.Key) })
+		if i < 0 || cells[i] != "" {
+			return false
+		}
+		cells[i], found = clean.Line(f.Value), true
+		return true
+	})
+	if !found {
+		return ""
+	}
+	for i := range cells {
+		cells[i] = draw.Fit(cells[i], columnWidth, t) + "  "
+	}
+	return strings.Join(cells, "")
+}
 
 // firstRow is what the first row of a structured event says beside the level.
 type firstRow struct{ message, fields string }

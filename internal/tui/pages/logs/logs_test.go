@@ -252,7 +252,7 @@ func FuzzPretty(f *testing.F) {
 	f.Add(`{} trailing`)
 	th := style.New(true, true)
 	f.Fuzz(func(t *testing.T, s string) {
-		rows := logs.Pretty(s, th)
+		rows := logs.Pretty(s, []string{"a", "level"}, th)
 		if len(rows) == 0 {
 			t.Errorf("pretty(%q) has no row", s)
 		}
@@ -284,8 +284,23 @@ func TestPretty(t *testing.T) {
 		"cut \x1b]0;off":                    "cut ]0;off",
 		`{"level":"error","msg":"boom","stack":"main.go:1\n\tfoo()"}`: "error  boom\n  stack=\n  main.go:1\n      foo()",
 	} {
-		if got := ansi.Strip(strings.Join(logs.Pretty(in, th), "\n")); got != want {
+		if got := ansi.Strip(strings.Join(logs.Pretty(in, nil, th), "\n")); got != want {
 			t.Errorf("pretty(%s) = %q, not %q", in, got, want)
+		}
+	}
+}
+
+func TestColumns(t *testing.T) {
+	th := style.New(true, true)
+	for in, want := range map[string]string{
+		`{"level":"info","msg":"asked","status":200,"path":"/a","ms":7}`: "info   200               /a                asked  ms=7",
+		`{"level":"info","msg":"asked","Path":"/a"}`:                     "info                     /a                asked",
+		`{"level":"info","msg":"asked","ms":7}`:                          "info   asked  ms=7",
+		`level=warn msg=long path=/123456789/123456789`:                  "warn                     /123456789/1234…  long",
+		"plain status=200": "plain status=200",
+	} {
+		if got := ansi.Strip(strings.Join(logs.Pretty(in, []string{"status", "path"}, th), "\n")); got != want {
+			t.Errorf("%s is %q, not %q", in, got, want)
 		}
 	}
 }
