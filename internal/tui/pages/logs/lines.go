@@ -17,7 +17,7 @@ import (
 // logsHeld is how many log lines the page holds; the oldest go first.
 const logsHeld = 100_000
 
-// scanned is how many lines one Update looks through for a filter: a screen
+// scanned is how many lines one Update looks through for a filter and a search: a screen
 // never waits for the whole of them.
 const scanned = 1_500
 
@@ -195,10 +195,9 @@ func newMatches(f filter, search wanted, r *fargate.Ring) matches {
 	return matches{filter: f, search: search, down: r.Next(), up: r.Next(), first: -1}
 }
 
-// scan looks at a part of what is still to be looked at, and reports whether
+// scan looks at so many lines of what is still to be looked at, and reports whether
 // something is left.
-func (m *matches) scan(r *fargate.Ring) bool {
-	budget := scanned
+func (m *matches) scan(r *fargate.Ring, budget int) bool {
 	if m.filter.least > logline.Unknown || m.filter.text.slow() || m.search.slow() {
 		budget /= 5 // which take longer
 	}

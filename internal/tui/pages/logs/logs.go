@@ -146,9 +146,13 @@ func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
 // scan goes on looking for the matches of the filter and of the search, and reports
 // whether something is left.
 func (l *Page) scan() bool {
-	left := l.choosing() && l.found.scan(l.ring)
-	if l.search.Value != "" {
-		left = l.sought.scan(l.ring) || left
+	budget, searching := scanned, l.search.Value != ""
+	if searching {
+		budget /= 3 // a search applies the filter too
+	}
+	left := l.choosing() && l.found.scan(l.ring, budget)
+	if searching {
+		left = l.sought.scan(l.ring, budget) || left
 		l.goOn()
 	}
 	if l.saving && !left {
@@ -625,10 +629,10 @@ func (l *Page) viewHead(w int) []string {
 	if l.filtering() || !l.all && l.checks.held > 0 {
 		lines = fmt.Sprintf("%s of %s", draw.Thousands(l.found.len()), lines)
 	}
-	left += t.Dim.Render("   " + lines)
 	if l.finding || l.search.Value != "" {
 		left += "   " + l.viewSearch()
 	}
+	left += t.Dim.Render("   " + lines)
 	right := t.Good.Render(t.Signs.Running + " following ")
 	switch {
 	case l.stream.Err != nil:
@@ -686,7 +690,7 @@ func (l *Page) viewSearch() string {
 	if l.finding {
 		text = l.search.View(t)
 	}
-	count := draw.Thousands(l.sought.len()) + " have it"
+	count := draw.Count(l.sought.len(), "line")
 	switch {
 	case l.search.Value == "":
 		count = "a text to find"
@@ -694,8 +698,10 @@ func (l *Page) viewSearch() string {
 		count = clean.Line(l.sought.search.fault.Error())
 	case l.sought.left(l.ring):
 		count = "looking"
-	case l.at >= 0:
-		count = draw.Thousands(l.sought.index(l.at)+1) + " of " + count
+	default:
+		if i := l.sought.index(l.at); i < l.sought.len() && l.sought.number(i) == l.at {
+			count = draw.Thousands(i+1) + " of " + draw.Thousands(l.sought.len())
+		}
 	}
 	return t.Key.Render("f ") + text + "  " + t.Dim.Render(count)
 }

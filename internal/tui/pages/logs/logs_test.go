@@ -126,7 +126,7 @@ func TestSearchFindsAll(t *testing.T) {
 	m.press("enter")
 	for m.Scan() {
 	}
-	if s := ansi.Strip(m.frame()); !strings.Contains(s, fmt.Sprintf("%d of %d have it", len(want), len(want))) || strings.Contains(s, "of 20,000 lines") {
+	if s := ansi.Strip(m.frame()); !strings.Contains(s, fmt.Sprintf("%d of %d ", len(want), len(want))) || strings.Contains(s, "of 20,000 lines") {
 		t.Errorf("not all are counted, or lines are hidden:\n%s", s)
 	}
 	for i, w := range want {
@@ -146,7 +146,7 @@ func TestSearchFindsAll(t *testing.T) {
 		}
 	}
 	m.press("esc")
-	if m.marked() != "" || strings.Contains(m.frame(), "have it") {
+	if m.marked() != "" || strings.Contains(m.frame(), "NEEDLE") {
 		t.Error("the search did not end")
 	}
 }
@@ -306,9 +306,20 @@ func TestColumns(t *testing.T) {
 }
 
 // BenchmarkLogs is one key press or one arrival of lines with the frame after
-// it, at 200x60 with 100,000 lines held. The budget is 2 ms for the p99.
+// it, at 200x60 with as many lines held as there may be: some 57,000 as tasks print them,
+// and 100,000 short ones. The budget is 2 ms for the p99.
 func BenchmarkLogs(b *testing.B) {
-	lines := manyLines(110_000)
+	b.Run("printed", func(b *testing.B) { benchmarkLogs(b, manyLines(110_000)) })
+	b.Run("short", func(b *testing.B) {
+		lines := manyLines(110_000)
+		for i := range lines {
+			lines[i].Message = []string{"GET /", "POST / slow", "GET /echo slow", "done"}[i%4]
+		}
+		benchmarkLogs(b, lines)
+	})
+}
+
+func benchmarkLogs(b *testing.B, lines []fargate.Line) {
 	keys := []string{"up", "up", "up", "pgup", "down", "g", "G", "up", "w", "w", "r", "r"}
 	for _, bench := range []struct {
 		name string
@@ -362,6 +373,7 @@ func BenchmarkLogs(b *testing.B) {
 				m.frame()
 				took = append(took, time.Since(begin))
 			}
+			b.ReportMetric(float64(m.Held()), "held")
 			slices.Sort(took)
 			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
 			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
