@@ -12,6 +12,7 @@ import (
 
 	"workshop/internal/clean"
 	"workshop/internal/fargate"
+	"workshop/internal/session"
 )
 
 func (c *commandLine) logsCommand() *cobra.Command {
@@ -127,20 +128,11 @@ func (c *commandLine) logs(ctx context.Context, last int, lines func(func(fargat
 	return n, nil
 }
 
-// line prints one line; what a task printed in several lines is indented below.
+// line prints one line.
 func (c *commandLine) line(l fargate.Line) error {
 	if c.json {
 		return c.emit(l)
 	}
-	lead := fmt.Sprintf("%s  %.8s  ", l.Time.Local().Format("2006-01-02 15:04:05.000 -07:00"), clean.Line(l.Task))
-	if l.Container != "" {
-		lead += clean.Line(l.Container) + "  "
-	}
-	for i, text := range clean.Lines(l.Message) {
-		if i > 0 {
-			lead = strings.Repeat(" ", len(lead))
-		}
-		c.printf("%s%s\n", lead, text)
-	}
+	c.printf("%s", session.LogText(l))
 	return nil
 }

@@ -85,6 +85,12 @@ const (
 	// follows the delay that was seen.
 	overlapLeast = 30 * time.Second
 	overlapMost  = 5 * time.Minute
+	// lateMost is how late a line may come to be found while following: every lateEvery the
+	// window reaches back so far, while that has at most lateLines. It costs no call
+	// more, or one or two: a page has up to 10,000 lines or 1 MB.
+	lateMost  = 15 * time.Minute
+	lateEvery = time.Minute
+	lateLines = 5_000
 	// seenMost bounds the memory of lines already given out; reached only by more
 	// than 6,000 lines a second.
 	seenMost = 200_000
@@ -92,9 +98,11 @@ const (
 
 // Tail yields the lines of all streams of a log group, each once. Lines that
 // CloudWatch has when it is asked come in the order of their times; one that
-// reaches CloudWatch later comes late, with its own time, and is not lost as
-// long as its delay stays below the overlap (30 s, or twice the longest delay
-// seen, up to 5 min).
+// reaches CloudWatch later comes late, with its own time: at once as long as its
+// delay stays below the overlap (30 s, or twice the longest delay seen, up to
+// 5 min), and within a minute up to a delay of 15 min, where no more than 5,000
+// lines came in that time. One that comes later still is not followed; it is there
+// when the lines are read anew.
 //
 // An error ends the sequence unless it is a *Retrying. A missing group is
 // ErrNoLogGroup. When ctx ends the sequence ends without an error. The sequence
@@ -115,6 +123,7 @@ func Tail(ctx context.Context, cfg aws.Config, opts TailOptions) iter.Seq2[Line,
 	}
 	if !opts.Since.IsZero() {
 		t.start = opts.Since.UnixMilli()
+		t.known = t.start
 	}
 	if t.opts.Interval <= 0 {
 		t.opts.Interval = time.Second
@@ -126,9 +135,11 @@ func Tail(ctx context.Context, cfg aws.Config, opts TailOptions) iter.Seq2[Line,
 type tail struct {
 	client  *cloudwatchlogs.Client
 	opts    TailOptions
-	start   int64 // of the window that the next poll reads
-	newest  int64 // time of the newest event
-	lag     int64 // longest delay seen between an event and its arrival
+	start   int64     // of the window that the next poll reads
+	known   int64     // every line given out from this time on is in seen
+	looked  time.Time // when the lines from known on were last read again
+	newest  int64     // time of the newest event
+	lag     int64     // longest delay seen between an event and its arrival
 	hash    maphash.Seed
 	seen    map[uint64]int64  // hashed event ids of the window, with their times
 	sources map[string]source // by stream name, so that lines share their texts
@@ -229,8 +240,12 @@ func passing(err error) bool {
 // that the receiver wants no more.
 func (t *tail) poll(ctx context.Context, yield func(Line, error) bool) (n int, stopped bool, err error) {
 	in := &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &t.opts.Group}
-	if t.start > 0 {
-		in.StartTime = &t.start
+	start := t.start
+	if t.opts.Follow && time.Since(t.looked) >= lateEvery {
+		t.looked, start = time.Now(), t.known
+	}
+	if start > 0 {
+		in.StartTime = &start
 	}
 	if t.opts.Filter != "" {
 		in.FilterPattern = &t.opts.Filter
@@ -313,10 +328,14 @@ func (t *tail) line(e *types.FilteredLogEvent) (Line, bool) {
 }
 
 // slide moves the window on to where late events may still appear, and forgets
-// what lies before it.
+// what lies before the time from which they are looked for.
 func (t *tail) slide() {
 	overlap := min(max(overlapLeast.Milliseconds(), 2*t.lag), overlapMost.Milliseconds())
 	start := max(t.start, t.newest-overlap)
+	known := max(t.known, t.newest-lateMost.Milliseconds())
+	if len(t.seen) > lateLines {
+		known = start
+	}
 	if len(t.seen) > seenMost {
 		// Never to repeat a line goes before never to miss a very late one.
 		times := make([]int64, 0, len(t.seen))
@@ -324,14 +343,15 @@ func (t *tail) slide() {
 			times = append(times, at)
 		}
 		slices.Sort(times)
-		start = max(start, times[len(times)-seenMost/2])
+		known = max(known, times[len(times)-seenMost/2])
 	}
-	if start == t.start {
+	t.start = max(start, known)
+	if known == t.known {
 		return
 	}
-	t.start = start
+	t.known = known
 	for key, at := range t.seen {
-		if at < start {
+		if at < known {
 			delete(t.seen, key)
 		}
 	}

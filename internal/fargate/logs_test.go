@@ -217,6 +217,39 @@ func TestTailMeasuresTheDelay(t *testing.T) {
 	})
 }
 
+// A line that comes minutes late is found within a minute or so, and none comes twice.
+func TestTailFindsWhatComesVeryLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+		defer cancel()
+		at := map[string]time.Time{}
+		go func() {
+			g.add("s", "4 min late", 4*time.Minute)
+			g.add("s", "14 min late", 14*time.Minute)
+			for i := range 100 {
+				g.add("s", fmt.Sprint("line ", i), 0)
+				time.Sleep(10 * time.Second)
+			}
+		}()
+		began := time.Now()
+		for line, err := range Tail(ctx, g.config(), TailOptions{Group: "g", Since: began.Add(-time.Hour), Follow: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, twice := at[line.Message]; twice {
+				t.Fatalf("%s comes twice", line.Message)
+			}
+			at[line.Message] = time.Now()
+		}
+		for message, delay := range map[string]time.Duration{"4 min late": 4 * time.Minute, "14 min late": 14 * time.Minute} {
+			if d := at[message].Sub(began); d < delay || d > delay+lateEvery+10*time.Second {
+				t.Errorf("%s came after %s", message, d)
+			}
+		}
+	})
+}
+
 func TestTailBeforeTheGroupIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGroup()

@@ -295,6 +295,30 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+func TestHead(t *testing.T) {
+	for _, c := range []struct {
+		text    string
+		columns int
+		first   bool
+		want    string
+		width   int
+	}{
+		{"abc", 2, false, "ab", 2},
+		{"abc", 5, false, "abc", 3},
+		{"abc", 0, false, "", 0},
+		{"abc", 0, true, "a", 1},
+		{"漢字", 3, false, "漢", 2},
+		{"漢字", 1, false, "", 0},
+		{"漢字", 1, true, "漢", 2},
+		{"e\u0301x", 1, false, "e\u0301", 1},
+		{"", 4, true, "", 0},
+	} {
+		if got, width := Head(c.text, c.columns, c.first); got != c.want || width != c.width {
+			t.Errorf("Head(%q, %d, %v) = %q, %d, not %q, %d", c.text, c.columns, c.first, got, width, c.want, c.width)
+		}
+	}
+}
+
 func TestColumns(t *testing.T) {
 	row := func(cells ...string) (r [][]Span) {
 		for _, c := range cells {

@@ -45,6 +45,21 @@ func Width(text string) int {
 	return len(text)
 }
 
+// Head returns the beginning of text that fits into so many columns, and its width.
+// With first it begins a line, and has one character at least, however wide. It takes
+// time for what it returns, not for what follows.
+func Head(text string, columns int, first bool) (head string, width int) {
+	for len(head) < len(text) {
+		g, _ := ansi.FirstGraphemeCluster(text[len(head):], ansi.GraphemeWidth)
+		w := Width(g)
+		if width+w > columns && !(first && width == 0) {
+			break
+		}
+		head, width = text[:len(head)+max(len(g), 1)], width+w
+	}
+	return head, width
+}
+
 type wrapper struct {
 	width int
 	lines [][]Span
@@ -101,21 +116,13 @@ func (w *wrapper) endWord() {
 func (w *wrapper) breakWord() {
 	for _, p := range w.word {
 		for text := p.Text; text != ""; {
-			n, cols := 0, 0
-			for n < len(text) {
-				g, gw := ansi.FirstGraphemeCluster(text[n:], ansi.GraphemeWidth)
-				if w.lineWidth+cols+gw > w.width && w.lineWidth+cols > 0 {
-					break
-				}
-				n += max(len(g), 1)
-				cols += gw
-			}
-			if n > 0 {
+			head, cols := Head(text, w.width-w.lineWidth, w.lineWidth == 0)
+			if head != "" {
 				piece := p
-				piece.Text = text[:n]
+				piece.Text = head
 				w.put(piece, cols)
 			}
-			if text = text[n:]; text != "" {
+			if text = text[len(head):]; text != "" {
 				w.endLine()
 			}
 		}

@@ -175,6 +175,9 @@ func LevelOf(s string) Level {
 	if e, ok := Parse(s); ok {
 		return e.Level
 	}
+	if strings.HasPrefix(s, pythonBegins) {
+		return Error
+	}
 	for _, m := range plain.FindStringSubmatch(s[:min(len(s), near)]) {
 		if l := levels[strings.Trim(strings.ToLower(m), "[]:")]; l != Unknown {
 			return l

@@ -1,11 +1,15 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"workshop/internal/clean"
 	"workshop/internal/fargate"
 )
 
@@ -98,4 +102,25 @@ func batches(lines <-chan fargate.Line, more func([]fargate.Line)) {
 		}
 		more(batch)
 	}
+}
+
+// SaveLogs writes log lines to a file in the workspace that only its owner can read, and
+// returns the file's path.
+func (s *Session) SaveLogs(_ context.Context, lines []fargate.Line) (path string, err error) {
+	var text bytes.Buffer
+	for _, l := range lines {
+		text.WriteString(LogText(l))
+	}
+	return s.Workspace.SaveLog(time.Now().Format("20060102-150405")+".log", text.Bytes())
+}
+
+// LogText returns a log line as text for a terminal or a file, with its newline. What a
+// task printed in several lines is indented below.
+func LogText(l fargate.Line) string {
+	lead := fmt.Sprintf("%s  %.8s  ", l.Time.Local().Format("2006-01-02 15:04:05.000 -07:00"), clean.Line(l.Task))
+	if l.Container != "" {
+		lead += clean.Line(l.Container) + "  "
+	}
+	below := "\n" + strings.Repeat(" ", len(lead))
+	return lead + strings.Join(clean.Lines(l.Message), below) + "\n"
 }

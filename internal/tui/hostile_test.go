@@ -177,7 +177,7 @@ func TestHostileText(t *testing.T) {
 					shown += strings.Count(frame, cleantest.Mark)
 				}
 				for _, k := range []string{"", "1", "c", "h", "a", "1", "esc", "esc", "n", "e", "esc", "p", keyOf("deploy"), "enter", "l", "esc", "d", "enter", "a", "tab", "enter", "l", "esc",
-					keyOf("live"), "down", "enter", "esc", "x", "tab", "enter", "s", "esc", "g", "esc", keyOf("logs"), "enter", "/", "h", "esc", keyOf("cleanup"), "enter", "x", "esc", "?", "esc"} {
+					keyOf("live"), "down", "enter", "esc", "x", "tab", "enter", "s", "esc", "g", "esc", keyOf("logs"), "enter", "/", "h", "esc", "f", "h", "enter", "N", "t", "c", "F", "esc", "s", "esc", keyOf("cleanup"), "enter", "x", "esc", "?", "esc"} {
 					if k != "" {
 						st.press(k)
 					}

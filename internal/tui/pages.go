@@ -26,6 +26,7 @@ type Session interface {
 	architecture.Session
 	guide.Session
 	live.Session
+	logs.Session
 	cleanup.Session
 }
 
@@ -49,7 +50,7 @@ var pages = []pageSpec{
 	{"guide", "Guide", func(p parts) page.Page { return guide.New(p.Context, p.session, p.deploy, p.destroy) }},
 	{"deploy", "Deploy", func(p parts) page.Page { return deploy.New(p.Context, p.deploy, p.diagram) }},
 	{"live", "Live", func(p parts) page.Page { return live.New(p.Context, p.session, p.diagram) }},
-	{"logs", "Logs", func(p parts) page.Page { return logs.New(p.Context) }},
+	{"logs", "Logs", func(p parts) page.Page { return logs.New(p.Context, p.session) }},
 	{"cleanup", "Clean up", func(p parts) page.Page { return cleanup.New(p.Context, p.session, p.destroy) }},
 }
 

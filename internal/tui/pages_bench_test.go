@@ -9,8 +9,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"workshop/internal/fargate"
 	"workshop/internal/session"
 	"workshop/internal/tui"
+	"workshop/internal/tui/jobs"
 	"workshop/internal/tui/tuitest"
 )
 
@@ -24,6 +26,8 @@ func BenchmarkPages(b *testing.B) {
 		{"guide", "guide", []string{"down", "pgdown", "up", "home"}},
 		{"diagram", "deploy", []string{"tab", "right", "left", "up", "down"}},
 		{"search", "guide", []string{"a", "s", "k", "backspace", "backspace", "backspace", "down"}},
+		{"logs-filter", "logs", []string{"/", "s", "l", "o", "w", "backspace", "enter", "up", "esc"}},
+		{"logs-search", "logs", []string{"f", "s", "l", "o", "w", "backspace", "enter", "N", "N", "n", "esc"}},
 		{"editor", "guide", []string{"x", "down", "end", "backspace", "up", "enter", "backspace"}},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
@@ -32,6 +36,15 @@ func BenchmarkPages(b *testing.B) {
 			defer m.CloseJobs(cancel)
 			m.Update(tea.WindowSizeMsg{Width: 200, Height: 60})
 			m.OpenNow(ctx)
+			if bench.page == "logs" {
+				for n := range 100 {
+					lines := make([]fargate.Line, 1_000)
+					for i := range lines {
+						lines[i] = fargate.Line{Time: time.Now(), Task: "7f3a", Message: []string{"GET /", "POST / slow", "GET /echo slow", "done"}[(n+i)%4]}
+					}
+					m.Update(jobs.LineBatch(0, lines))
+				}
+			}
 			switch bench.name {
 			case "diagram":
 				m.Update(key("g"))

@@ -691,6 +691,40 @@ func TestLogFilters(t *testing.T) {
 	})
 }
 
+func TestLogColumns(t *testing.T) {
+	drive(t, tuitest.NewUp, 120, 24, tui.Options{Page: "logs"}, func(st *driver) {
+		st.wait(5 * time.Second)
+		st.s.Say(`{"level":"info","msg":"asked","status":404,"path":"/no"}`, "as it is")
+		st.wait(time.Second)
+		st.press("F")
+		st.sees("Fields as columns", "On the screen: ", "status, path")
+		st.press("status path", "enter")
+		st.sees("status            path              message", "info   404               /no               asked", "as it is")
+		st.golden("logs-columns")
+		st.press("F", "esc")
+		st.sees("status            path")
+		st.press("F", "tab", "enter")
+		st.seesNot("status            path")
+		st.sees("asked  status=404 path=/no")
+	})
+}
+
+func TestLogsAreSaved(t *testing.T) {
+	drive(t, tuitest.NewUp, 120, 24, tui.Options{Page: "logs"}, func(st *driver) {
+		st.wait(5 * time.Second)
+		st.s.Say("a needle", "another needle")
+		st.wait(time.Second)
+		st.press("/", "needle", "enter", "s")
+		st.called("save 2 lines")
+		st.sees("2 lines saved in /home/me/workshop/logs/20261123-104200.log")
+		st.s.SaveError = errors.New("write the file: no space left on device")
+		st.press("s")
+		st.sees("The lines were not saved: write the file: no space left on device")
+		st.press("/", "xyz", "enter", "s")
+		st.sees("No line is shown, so there is none to save")
+	})
+}
+
 func TestLogsKeepThePlaceWhilePaused(t *testing.T) {
 	drive(t, tuitest.NewUp, 80, 24, tui.Options{Page: "logs"}, func(st *driver) {
 		st.wait(30 * time.Second)

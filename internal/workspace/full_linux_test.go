@@ -102,6 +102,7 @@ var writes = []struct {
 		return w.AppendUnless(func() (bool, error) { return false, nil }, "big", Output{Lines: strings.Repeat("x", 9000)})
 	}},
 	{"kept output", func(w *Workspace) error { return w.KeepOutput("deploy", Output{Lines: strings.Repeat("x", 9000)}) }},
+	{"saved log lines", func(w *Workspace) error { _, err := w.SaveLog("a.log", make([]byte, 9000)); return err }},
 	{"a file of the configuration", func(w *Workspace) error {
 		_, err := w.Edit("terraform.tfvars", bytes.Repeat([]byte("# x\n"), 3000))
 		return err

@@ -416,13 +416,10 @@ func codeLines(lines [][]seg, width int) [][]seg {
 		var row []seg
 		for _, sg := range l {
 			for sg.text != "" {
-				head := ansi.Truncate(sg.text, width-n, "")
-				if head == "" && n == 0 { // a character wider than the line
-					head, _ = ansi.FirstGraphemeCluster(sg.text, ansi.GraphemeWidth)
-				}
+				head, w := lesson.Head(sg.text, width-n, n == 0)
 				if head != "" {
 					row = append(row, seg{head, sg.look})
-					n += lesson.Width(head)
+					n += w
 				}
 				if sg.text = sg.text[len(head):]; sg.text != "" {
 					out, row, n = append(out, row), nil, 0

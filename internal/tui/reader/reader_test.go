@@ -379,6 +379,48 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
+// longCode is a step with a block of code that is one long line.
+func longCode(t testing.TB, line string) *Reader {
+	r := New(parse(t, "# Long\n\n```text\n"+line+"\n```\n"), style.New(true, true), nil)
+	r.SetSize(80, 24)
+	return r
+}
+
+// A line of code of any length is shown whole, on as many rows as it takes.
+func TestLongLineOfCode(t *testing.T) {
+	for name, piece := range map[string]string{"ASCII": "0123456789", "wide": "漢字 ", "accents": "e\u0301a"} {
+		t.Run(name, func(t *testing.T) {
+			line := strings.Repeat(piece, 256<<10/len(piece))
+			r := longCode(t, line)
+			show(t, r)
+			var got strings.Builder
+			for _, l := range r.parts[len(r.parts)-1].lines {
+				for _, s := range l.segs[2 : len(l.segs)-1] { // without the bar and the filling
+					got.WriteString(s.text)
+				}
+			}
+			if got.String() != line {
+				t.Errorf("%d bytes are shown, not the %d of the line", got.Len(), len(line))
+			}
+		})
+	}
+}
+
+// BenchmarkLongLineOfCode lays out a line of code; the throughput is the same for any
+// length.
+func BenchmarkLongLineOfCode(b *testing.B) {
+	for _, kb := range []int{64, 256} {
+		b.Run(fmt.Sprintf("%dKB", kb), func(b *testing.B) {
+			r := longCode(b, strings.Repeat("0123456789", kb<<10/10))
+			b.SetBytes(int64(kb) << 10)
+			for b.Loop() {
+				r.all()
+				r.View()
+			}
+		})
+	}
+}
+
 func BenchmarkOpenMegabyte(b *testing.B) {
 	s := large(b)
 	for b.Loop() {

@@ -252,6 +252,11 @@ func (s *Session) Stream(how fargate.Stream) {
 func (s *Session) ReadLogs(yes bool) {}
 func (s *Session) RetryLogs()        { s.call("retry logs") }
 
+func (s *Session) SaveLogs(_ context.Context, lines []fargate.Line) (string, error) {
+	s.call("save %d lines", len(lines))
+	return "/home/me/workshop/logs/20261123-104200.log", s.SaveError
+}
+
 func (s *Session) Tail(ctx context.Context, more func([]fargate.Line), how func(fargate.Stream)) error {
 	every, batch := s.LogEvery, max(1, s.LogBatch)
 	if every == 0 {

@@ -49,6 +49,7 @@ type Session struct {
 	Unasked   string             // a place that could not be asked
 	LogEvery  time.Duration      // between two log lines; 0 is 410 ms
 	LogError  error              // with which the logs end after the first lines
+	SaveError error              // of SaveLogs
 	LogBatch  int                // lines at once; 0 is 1
 	Files     map[string]string  // of the configuration, by name
 	OwnEditor []string           // the learner's editor, as an argument list; empty for none

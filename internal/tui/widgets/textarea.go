@@ -100,9 +100,9 @@ func (a *Textarea) Key(k tea.KeyPressMsg) (edits bool) {
 func (a *Textarea) vertical(by int) {
 	a.row = min(max(a.row+by, 0), len(a.lines)-1)
 	a.col, a.typing = 0, false
-	for a.col < len(a.line()) {
+	for column := 0; a.col < len(a.line()); {
 		next := charAfter(a.line(), a.col)
-		if draw.Width(a.line()[:next]) > a.want {
+		if column += draw.Width(a.line()[a.col:next]); column > a.want {
 			break
 		}
 		a.col = next

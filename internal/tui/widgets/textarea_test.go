@@ -1,6 +1,7 @@
 package widgets
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -119,4 +120,21 @@ func FuzzTextarea(f *testing.F) {
 			t.Errorf("undone, it is %q, not %q", a.Text(), text)
 		}
 	})
+}
+
+// BenchmarkLongLine moves the cursor up and down at the end of long lines; the
+// throughput is the same for any length.
+func BenchmarkLongLine(b *testing.B) {
+	for _, kb := range []int{64, 256} {
+		b.Run(fmt.Sprintf("%dKB", kb), func(b *testing.B) {
+			line := strings.Repeat("0123456789", kb<<10/10)
+			a := NewTextarea(line+"\n"+line, 0)
+			a.Key(editorKey("end"))
+			b.SetBytes(int64(kb) << 11)
+			for b.Loop() {
+				a.Key(editorKey("down"))
+				a.Key(editorKey("up"))
+			}
+		})
+	}
 }

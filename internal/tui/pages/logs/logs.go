@@ -2,6 +2,7 @@
 package logs
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sort"
@@ -16,6 +17,7 @@ import (
 	"workshop/internal/fargate"
 	"workshop/internal/logline"
 	"workshop/internal/tui/draw"
+	"workshop/internal/tui/jobs"
 	"workshop/internal/tui/keys"
 	"workshop/internal/tui/page"
 	"workshop/internal/tui/style"
@@ -28,14 +30,22 @@ const fast = 100
 // fresh is how old a line may be that counts for the rate.
 const fresh = 30 * time.Second
 
+// Session is what the page needs of the session.
+type Session interface {
+	// SaveLogs writes lines to a file and returns its path.
+	SaveLogs(ctx context.Context, lines []fargate.Line) (path string, err error)
+}
+
 // Page is the page. It belongs to the event loop.
 type Page struct {
 	*page.Context
-	keys   keys.Table
-	ring   *fargate.Ring
-	checks checks
-	all    bool    // health checks are shown too
-	found  matches // of the filter, without the health checks unless all
+	session Session
+	keys    keys.Table
+	ring    *fargate.Ring
+	checks  checks
+	traces  traces
+	all     bool    // health checks are shown too
+	found   matches // of the filter, without the health checks unless all
 
 	follow bool
 	bottom int // number of the last line on the screen, while not following
@@ -44,17 +54,28 @@ type Page struct {
 
 	filter  widgets.Field
 	editing bool
-	gravity logline.Level // events of lower ones are not shown
-	wrapped bool
-	raw     bool // JSON as it came
+
+	search  widgets.Field
+	finding bool    // the text of the search is being typed
+	sought  matches // of the search, among the lines that are shown
+	at      int     // number of the match that is marked, -1 for none
+	saving  bool    // once all lines have been looked through
+	going   int     // -1 or 1 while a match in that direction is still looked for
+
+	gravity               logline.Level // events of lower ones are not shown
+	oneTask, oneContainer only
+	wrapped               bool
+	raw                   bool     // JSON as it came
+	columns               []string // fields of structured events that are shown as columns
 
 	lost   int       // lines that never got here
 	second time.Time // begin of the second in which rate is counted
 	count  int
 	rate   int // lines in the last whole second
 
-	colours    map[string]int
-	containers map[string]bool
+	tasks      []string          // ids, in the order in which they came
+	colours    map[string]int    // of the tasks, by id
+	containers []string          // names, in the order in which they came
 	ids        map[string]string // drawn task ids, for drawn
 	rows       map[int][]string  // drawn lines by number, for drawn
 	drawn      drawnFor
@@ -67,15 +88,17 @@ type drawnFor struct {
 	wrapped, raw bool
 	dark, ascii  bool
 	containers   bool // there is more than one
-	needle       string
+	filter       string
+	search       string
+	columns      string
 }
 
 // rowsKept bounds the drawn lines that are kept.
 const rowsKept = 2_000
 
 // New returns the page.
-func New(c *page.Context) *Page {
-	l := &Page{Context: c, ring: fargate.NewRing(logsHeld, bytesHeld), follow: true, colours: map[string]int{}, containers: map[string]bool{}, ids: map[string]string{}, rows: map[int][]string{}}
+func New(c *page.Context, s Session) *Page {
+	l := &Page{Context: c, session: s, ring: fargate.NewRing(logsHeld, bytesHeld), traces: traces{streams: map[stream]*streamEnd{}}, follow: true, at: -1, colours: map[string]int{}, ids: map[string]string{}, rows: map[int][]string{}}
 	l.keys = l.table()
 	l.find()
 	return l
@@ -89,12 +112,14 @@ func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
 		l.checks.forget(first, min(l.ring.First(), next))
 		first = l.ring.First()
 		l.checks.set(next, healthCheck(x.Message))
+		l.traces.add(next, &x)
 		next++
 		if _, known := l.colours[x.Task]; !known {
 			l.colours[x.Task] = len(l.colours)
+			l.tasks = append(l.tasks, x.Task)
 		}
-		if x.Container != "" {
-			l.containers[x.Container] = true
+		if x.Container != "" && !slices.Contains(l.containers, x.Container) {
+			l.containers = append(l.containers, x.Container)
 		}
 	}
 	l.lost += lost
@@ -118,10 +143,25 @@ func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
 	return nil
 }
 
-// scan goes on looking for the filter's matches.
-func (l *Page) scan() bool { return l.choosing() && l.found.scan(l.ring) }
+// scan goes on looking for the matches of the filter and of the search, and reports
+// whether something is left.
+func (l *Page) scan() bool {
+	budget, searching := scanned, l.search.Value != ""
+	if searching {
+		budget /= 3 // a search applies the filter too
+	}
+	left := l.choosing() && l.found.scan(l.ring, budget)
+	if searching {
+		left = l.sought.scan(l.ring, budget) || left
+		l.goOn()
+	}
+	if l.saving && !left {
+		l.save()
+	}
+	return left
+}
 
-func (l *Page) filtering() bool { return l.filter.Value != "" || l.gravity > logline.Unknown }
+func (l *Page) filtering() bool { return !l.found.filter.all() }
 
 // choosing reports that not all lines are shown.
 func (l *Page) choosing() bool { return l.filtering() || !l.all }
@@ -197,34 +237,59 @@ func (l *Page) table() keys.Table {
 			return off
 		}
 	}
+	typed := func(f *widgets.Field, typing *bool) func(tea.KeyPressMsg) (tea.Cmd, bool) {
+		return func(k tea.KeyPressMsg) (tea.Cmd, bool) {
+			switch k.String() {
+			case "up", "down", "pgup", "pgdown":
+				*typing = false
+				return l.keys.Press(k)
+			}
+			if f.Update(k) {
+				return l.find(), true
+			}
+			return nil, true
+		}
+	}
+	searching := func() bool { return l.search.Value != "" }
 	return keys.Table{
 		{Name: "While a filter is typed", When: func() bool { return l.editing }, Text: true, Modal: true, Keys: []keys.Key{
 			keys.On("enter", "keep the filter", func() { l.editing = false }).Hint("keep"),
 			keys.OnCmd("esc", "show all lines again", func() tea.Cmd { l.editing = false; return l.setFilter("") }).Hint("all lines"),
-		}, Rest: func(k tea.KeyPressMsg) (tea.Cmd, bool) {
-			switch k.String() {
-			case "up", "down", "pgup", "pgdown":
-				l.editing = false
-				return l.keys.Press(k)
-			}
-			if l.filter.Update(k) {
-				return l.find(), true
-			}
-			return nil, true
-		}},
+		}, Rest: typed(&l.filter, &l.editing)},
+		{Name: "While a text to find is typed", When: func() bool { return l.finding }, Text: true, Modal: true, Keys: []keys.Key{
+			keys.On("enter", "go to the newest place above", func() { l.finding = false; l.first() }).Hint("find"),
+			keys.OnCmd("esc", "find nothing", func() tea.Cmd { l.finding = false; return l.setSearch("") }).Hint("nothing"),
+		}, Rest: typed(&l.search, &l.finding)},
 		{Name: "The lines", Keys: []keys.Key{
 			keys.On("G end", "follow new lines again", func() { l.follow = true }).HintFunc(words(&l.follow, "", "follow")),
 			keys.On("a", "ask for new lines at once", func() { l.Root.RetryLogs() }).Hint("try again").If(func() bool { return l.stream.Err != nil }),
+			keys.On("n", "the next line that has the text, below", func() { l.step(1) }).Hint("next below").If(searching),
+			keys.On("N", "the line before that has the text, above", func() { l.step(-1) }).Hint("next above").If(searching),
 			keys.On("/", "show only lines that have a text; ~ begins a regular expression", func() { l.editing = true }).Hint("filter"),
+			keys.On("f", "find a text among the lines that are shown, and hide none; ~ begins a regular expression", func() { l.finding = true }).Hint("find"),
 			keys.OnCmd("l", "all lines, warnings and errors, errors only", l.nextGravity).HintFunc(func() string { return "level" }),
+			keys.OnCmd("t", "only the task of the marked or last line on the screen, then each other one, then all", func() tea.Cmd {
+				l.oneTask.next(l.tasks, l.inView().Task)
+				return l.find()
+			}).If(func() bool { return len(l.tasks) > 1 && (l.last() >= 0 || l.oneTask.name != "") }),
+			keys.OnCmd("c", "only the container of that line, then each other one, then all", func() tea.Cmd {
+				l.oneContainer.next(l.containers, l.inView().Container)
+				return l.find()
+			}).If(func() bool { return len(l.containers) > 1 && (l.last() >= 0 || l.oneContainer.name != "") }),
 			keys.OnCmd("h", "show or hide health checks", func() tea.Cmd { l.all = !l.all; return l.find() }).HintFunc(words(&l.all, "hide health checks", "health checks")),
 			keys.On("w", "wrap or cut long lines", toggle(&l.wrapped)).HintFunc(words(&l.wrapped, "cut long lines", "wrap")),
 			keys.On("r", "JSON as it came, or made readable", toggle(&l.raw)).HintFunc(words(&l.raw, "pretty", "raw")),
+			keys.On("F", "fields of JSON and logfmt lines as columns", l.askColumns),
 			keys.OnCmd("y", "copy the last line on the screen", func() tea.Cmd {
 				x, _ := l.ring.At(l.number(l.last()))
 				return l.Copy(x.Message, "The last line on the screen")
 			}).If(func() bool { return l.last() >= 0 }),
-			keys.OnCmd("esc", "show all lines again", func() tea.Cmd { l.gravity = logline.Unknown; return l.setFilter("") }).If(l.filtering),
+			keys.On("s", "save the lines that are shown in a file", l.askSave),
+			keys.OnCmd("esc", "end the search", func() tea.Cmd { return l.setSearch("") }).If(searching),
+			keys.OnCmd("esc", "show all lines again", func() tea.Cmd {
+				l.gravity, l.oneTask, l.oneContainer = logline.Unknown, only{}, only{}
+				return l.setFilter("")
+			}).If(l.filtering),
 			keys.On("esc", "follow new lines again", func() { l.follow = true }).If(func() bool { return !l.follow }),
 			move(widgets.LineUp, func() int { return -1 }),
 			move(widgets.LineDown, func() int { return 1 }),
@@ -235,12 +300,177 @@ func (l *Page) table() keys.Table {
 	}
 }
 
-// Paste adds text to the filter that is typed.
+// Paste adds text to the filter or search that is typed.
 func (l *Page) Paste(text string) {
-	if l.editing {
+	switch {
+	case l.editing:
 		l.filter.Add(text)
-		l.find()
+	case l.finding:
+		l.search.Add(text)
+	default:
+		return
 	}
+	l.find()
+}
+
+func (l *Page) setSearch(s string) tea.Cmd {
+	l.search.Value = s
+	return l.find()
+}
+
+// inView is the line that is marked, or else the last one on the screen; empty for none.
+func (l *Page) inView() fargate.Line {
+	n := l.at
+	if last := l.last(); !l.inSight(n) && last >= 0 {
+		n = l.number(last)
+	}
+	x, _ := l.ring.At(n)
+	return x
+}
+
+// askColumns asks which fields are shown as columns.
+func (l *Page) askColumns() {
+	body := []string{"Type the names of fields, with spaces between. A line that has none of them is shown as it is."}
+	if names := l.fieldsInView(); len(names) > 0 {
+		body = append(body, "", "On the screen: "+strings.Join(names, ", "))
+	}
+	show := func(d *widgets.Dialog) tea.Cmd {
+		l.columns, l.raw = strings.Fields(d.Input.Value), false
+		return nil
+	}
+	l.Dialog = &widgets.Dialog{
+		Title: "Fields as columns", Body: body, Asks: "Fields:", Input: widgets.Field{Value: strings.Join(l.columns, " ")},
+		Choices: []widgets.Choice{
+			{Label: "Leave it as it is"},
+			{Label: "No columns", Do: func(*widgets.Dialog) tea.Cmd { l.columns = nil; return nil }},
+			{Label: "Show them", Do: show},
+		},
+	}
+}
+
+// fieldsInView are the names of the fields of the lines on the screen.
+func (l *Page) fieldsInView() (names []string) {
+	for i, last := l.last(), l.last(); i >= 0 && last-i < l.height; i-- {
+		x, _ := l.ring.At(l.number(i))
+		e, _ := logline.Parse(x.Message)
+		for _, f := range e.Fields {
+			if name := clean.Line(f.Key); !slices.Contains(names, name) && !strings.Contains(name, " ") {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// askSave saves the lines that are shown as soon as all have been looked through.
+func (l *Page) askSave() {
+	l.saving = true
+	if !l.choosing() || !l.found.left(l.ring) {
+		l.save()
+	}
+}
+
+// save writes the lines that are shown to a file, outside the event loop.
+func (l *Page) save() {
+	l.saving = false
+	lines := make([]fargate.Line, l.len())
+	for i := range lines {
+		lines[i], _ = l.ring.At(l.number(i))
+	}
+	if len(lines) == 0 {
+		l.Say(page.Attention, "No line is shown, so there is none to save")
+		return
+	}
+	sess := l.session
+	jobs.Start(l.Jobs, page.Bounded(func(ctx context.Context) (string, error) { return sess.SaveLogs(ctx, lines) }), func(path string, err error) tea.Cmd {
+		if err != nil {
+			l.Say(page.Bad, "The lines were not saved: "+err.Error())
+		} else {
+			l.Say(page.Good, draw.Count(len(lines), "line")+" saved in "+path)
+		}
+		return nil
+	})
+}
+
+// step goes to the next match below, for 1, or above, for -1: of the match that is
+// marked, or of what is on the screen where that is not.
+func (l *Page) step(by int) {
+	from := l.at
+	if !l.inSight(from) {
+		if from = l.bottom; l.follow || l.last() < 0 {
+			from = l.ring.Next() - 1
+		}
+		if by < 0 {
+			from++
+		}
+	}
+	l.goFrom(from, by)
+}
+
+// first goes to the newest match above the end of the screen.
+func (l *Page) first() {
+	l.at = -1
+	if l.search.Value != "" {
+		l.step(-1)
+	}
+}
+
+// goFrom goes to the next match in a direction from a line. Where the lines there have
+// not been looked through yet, goOn does it later.
+func (l *Page) goFrom(from, by int) {
+	i := l.sought.index(from) - 1
+	if by > 0 {
+		i = l.sought.index(from + 1)
+	}
+	left := l.sought.left(l.ring)
+	l.going = 0
+	switch {
+	case i >= 0 && i < l.sought.len() && !(left && from < l.sought.down):
+		l.at = l.sought.number(i)
+		l.reveal(l.at)
+	case left:
+		l.going = by
+	case l.sought.len() == 0:
+		l.Say(page.Attention, "No line that is shown has "+l.search.Value+" in it")
+	case by > 0:
+		l.Say(page.Attention, "No line below has "+l.search.Value+" in it: N looks above")
+	default:
+		l.Say(page.Attention, "No line above has "+l.search.Value+" in it: n looks below")
+	}
+}
+
+// goOn goes to a match that was not found before more lines were looked through.
+func (l *Page) goOn() {
+	if l.going != 0 {
+		l.step(l.going)
+	}
+}
+
+// inSight reports whether a line is on the screen.
+func (l *Page) inSight(n int) bool {
+	rows := 0
+	for i := l.last(); i >= 0 && rows < l.height && l.number(i) >= n; i-- {
+		if l.number(i) == n {
+			return true
+		}
+		rows += l.rowsOf(i)
+	}
+	return false
+}
+
+// reveal brings a line that is shown into the middle of the screen, if it is not in sight.
+func (l *Page) reveal(n int) {
+	to := l.last()
+	if !l.inSight(n) {
+		to = sort.Search(l.len(), func(i int) bool { return l.number(i) >= n })
+		for rows := 0; to < l.len()-1 && rows < l.height/2; to++ {
+			rows += l.rowsOf(to + 1)
+		}
+	}
+	if l.follow {
+		l.paused = l.ring.Next()
+	}
+	l.follow, l.bottom = false, l.number(to)
 }
 
 func (l *Page) setFilter(s string) tea.Cmd {
@@ -273,13 +503,20 @@ func (l *Page) gravityName() string {
 	return ""
 }
 
-// find looks for what the filter lets through, from the newest line back.
+// find looks for what the filter lets through and the search finds, from the newest line
+// back.
 func (l *Page) find() tea.Cmd {
 	hidden := &l.checks
 	if l.all {
 		hidden = nil
 	}
-	l.found = newMatches(l.filter.Value, l.gravity, hidden, l.ring)
+	f := filter{text: newWanted(l.filter.Value), least: l.gravity, task: l.oneTask.name, container: l.oneContainer.name, hidden: hidden, traces: &l.traces}
+	l.found = newMatches(f, wanted{}, l.ring)
+	l.sought = newMatches(f, newWanted(l.search.Value), l.ring)
+	l.going = 0
+	if l.search.Value == "" {
+		l.at = -1
+	}
 	if l.scan() {
 		return scanOn
 	}
@@ -323,7 +560,7 @@ func (l *Page) Tick() {
 // View draws the page.
 func (l *Page) View(w, h int) []string {
 	t := l.Theme
-	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode, len(l.containers) > 1, l.found.needle}
+	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode, len(l.containers) > 1, l.filter.Value, l.search.Value, strings.Join(l.columns, " ")}
 	if want != l.drawn || len(l.rows) > rowsKept {
 		l.drawn = want
 		clear(l.rows)
@@ -336,11 +573,15 @@ func (l *Page) View(w, h int) []string {
 	}
 	if l.len() == 0 {
 		message, hint := " No line so far has "+t.Strong.Render(l.filter.Value)+" in it.", " "+t.Key.Render("esc")+t.Dim.Render(" shows all lines again")
-		if l.filter.Value == "" {
+		switch {
+		case l.filter.Value != "":
+		case l.gravity > logline.Unknown:
 			message = " No line so far is one of the " + t.Strong.Render(l.gravityName()) + "."
+		default:
+			message = " No line that is kept is of that task or container."
 		}
-		if l.found.fault != nil {
-			message = " " + t.Attention.Render(clean.Line(l.found.fault.Error()))
+		if fault := l.found.filter.text.fault; fault != nil {
+			message = " " + t.Attention.Render(clean.Line(fault.Error()))
 		}
 		if !l.filtering() {
 			message, hint = " "+t.Dim.Render(t.Signs.Working+" So far nobody but the load balancer has asked anything. Open the URL, and the request appears here."), ""
@@ -354,7 +595,11 @@ func (l *Page) View(w, h int) []string {
 	for i := l.last(); i >= 0 && len(rows) < l.height; i-- {
 		drawn := l.draw(l.number(i))
 		for j := len(drawn) - 1; j >= 0 && len(rows) < l.height; j-- {
-			rows = append(rows, drawn[j])
+			row := drawn[j]
+			if j == 0 && l.number(i) == l.at {
+				row = t.Key.Render(t.Signs.Current) + row[1:] // in the place of its first space
+			}
+			rows = append(rows, row)
 		}
 	}
 	slices.Reverse(rows)
@@ -363,22 +608,29 @@ func (l *Page) View(w, h int) []string {
 
 func (l *Page) viewHead(w int) []string {
 	t := l.Theme
-	left := " " + t.Strong.Render("Logs of all tasks")
+	left := " " + t.Strong.Render("Logs of "+l.whose())
 	lines := draw.Count(l.ring.Len(), "line")
 	if l.ring.First() > 0 {
 		lines = "the last " + lines
 	}
-	switch {
-	case l.editing:
-		left = " " + t.Key.Render("/") + l.filter.View(t)
-	case l.filter.Value != "":
-		left = " " + t.Key.Render("/") + t.Accent.Render(l.filter.Value)
+	if l.editing || l.filter.Value != "" {
+		text := t.Accent.Render(l.filter.Value)
+		if l.editing {
+			text = l.filter.View(t)
+		}
+		if l.oneTask.name+l.oneContainer.name == "" {
+			left = ""
+		}
+		left += " " + t.Key.Render("/") + text
 	}
 	if l.gravity > logline.Unknown {
 		left += "   " + t.Accent.Render(l.gravityName())
 	}
 	if l.filtering() || !l.all && l.checks.held > 0 {
 		lines = fmt.Sprintf("%s of %s", draw.Thousands(l.found.len()), lines)
+	}
+	if l.finding || l.search.Value != "" {
+		left += "   " + l.viewSearch()
 	}
 	left += t.Dim.Render("   " + lines)
 	right := t.Good.Render(t.Signs.Running + " following ")
@@ -408,7 +660,50 @@ func (l *Page) viewHead(w int) []string {
 	case l.rate > fast && l.follow:
 		second = t.Attention.Render(fmt.Sprintf(" %s lines a second: faster than the eye, so only some pass the screen; the last %s are kept", draw.Thousands(l.rate), draw.Thousands(l.ring.Len())))
 	}
-	return []string{draw.Cut(draw.Ends(left, right, w, t), w, t), draw.Cut(second, w, t)}
+	head := []string{draw.Cut(draw.Ends(left, right, w, t), w, t), draw.Cut(second, w, t)}
+	if len(l.columns) > 0 && !l.raw {
+		names := strings.Repeat(" ", l.leadWidth()+levelWidth+2)
+		for _, c := range l.columns {
+			names += draw.Fit(c, columnWidth, t) + "  "
+		}
+		head = append(head, draw.Cut(t.Dim.Render(names+"message"), w, t))
+	}
+	return head
+}
+
+// whose names the tasks and containers whose lines are shown.
+func (l *Page) whose() string {
+	text := "all tasks"
+	if l.oneTask.name != "" {
+		text = "task " + page.ShortID(clean.Line(l.oneTask.name))
+	}
+	if l.oneContainer.name != "" {
+		text += ", container " + clean.Line(l.oneContainer.name)
+	}
+	return text
+}
+
+// viewSearch draws the text that is searched, and which of its lines is marked.
+func (l *Page) viewSearch() string {
+	t := l.Theme
+	text := t.Accent.Render(l.search.Value)
+	if l.finding {
+		text = l.search.View(t)
+	}
+	count := draw.Count(l.sought.len(), "line")
+	switch {
+	case l.search.Value == "":
+		count = "a text to find"
+	case l.sought.search.fault != nil:
+		count = clean.Line(l.sought.search.fault.Error())
+	case l.sought.left(l.ring):
+		count = "looking"
+	default:
+		if i := l.sought.index(l.at); i < l.sought.len() && l.sought.number(i) == l.at {
+			count = draw.Thousands(i+1) + " of " + draw.Thousands(l.sought.len())
+		}
+	}
+	return t.Key.Render("f ") + text + "  " + t.Dim.Render(count)
 }
 
 // stale says since when no lines come, and when they are asked for again.
@@ -433,6 +728,23 @@ func (l *Page) viewNothing() []string {
 	return []string{" " + t.Heading.Render("Nothing runs yet"), "", " Press " + t.Key.Render(l.Root.Key("deploy")) + " to deploy. What the tasks print appears here."}
 }
 
+// stamp is how the time of a line is written.
+func (l *Page) stamp() string {
+	if l.Layout.Compact {
+		return "15:04:05"
+	}
+	return "15:04:05.000"
+}
+
+// leadWidth is how wide the time, the task and the container before a line are.
+func (l *Page) leadWidth() int {
+	w := 1 + len(l.stamp()) + 1 + taskWidth + 2
+	if l.drawn.containers {
+		w += containerWidth + 2
+	}
+	return w
+}
+
 // draw returns the rows of a line, at least one.
 func (l *Page) draw(n int) []string {
 	if rows, ok := l.rows[n]; ok {
@@ -441,16 +753,15 @@ func (l *Page) draw(n int) []string {
 	t, w := l.Theme, l.drawn.w
 	x, _ := l.ring.At(n)
 	id := l.task(x.Task)
-	stamp := "15:04:05.000"
-	if l.Layout.Compact {
-		stamp = "15:04:05"
+	at := x.Time.Local().Format(l.stamp())
+	if l.traces.first(n) != n {
+		at = strings.Repeat(" ", len(l.stamp())) // of the line that this one belongs to
 	}
-	lead := " " + t.Dim.Render(x.Time.Local().Format(stamp)) + " " + id + "  "
-	leadWidth := 1 + len(stamp) + 1 + taskWidth + 2
+	lead := " " + t.Dim.Render(at) + " " + id + "  "
 	if l.drawn.containers {
 		lead += t.Dim.Render(draw.Fit(x.Container, containerWidth, t)) + "  "
-		leadWidth += containerWidth + 2
 	}
+	leadWidth := l.leadWidth()
 	room := max(w-leadWidth, 10)
 	text := l.text(x.Message)
 	if over := len(text) - rowsMost; over > 0 && !l.wrapped {
@@ -458,7 +769,7 @@ func (l *Page) draw(n int) []string {
 	}
 	var rows []string
 	for _, s := range text {
-		s = draw.Highlight(s, l.drawn.needle, t)
+		s = l.marked().mark(s, t)
 		parts := []string{s}
 		if l.wrapped {
 			parts = draw.Wrap(s, room)
@@ -473,6 +784,15 @@ func (l *Page) draw(n int) []string {
 	}
 	l.rows[n] = rows
 	return rows
+}
+
+// marked is the text that is marked in the lines: the one that is searched, or else the
+// one that is filtered.
+func (l *Page) marked() *wanted {
+	if l.search.Value != "" {
+		return &l.sought.search
+	}
+	return &l.found.filter.text
 }
 
 // taskWidth is how much of a task's id is shown, containerWidth of a container's name.
@@ -501,12 +821,13 @@ func (l *Page) text(message string) []string {
 	if l.raw {
 		return clean.Lines(message)
 	}
-	return pretty(message, l.Theme)
+	return pretty(message, l.columns, l.Theme)
 }
 
-// pretty draws a structured event as level, message and the rest, and what has several
-// lines below; any other is returned as it is.
-func pretty(s string, t style.Theme) []string {
+// pretty draws a structured event as level, columns, message and the rest, and what has
+// several lines below; any other is returned as it is. An event that has none of the
+// fields is drawn without columns.
+func pretty(s string, columns []string, t style.Theme) []string {
 	e, ok := logline.Parse(s)
 	if !ok {
 		return clean.Lines(s)
@@ -518,8 +839,9 @@ func pretty(s string, t style.Theme) []string {
 	case e.Level == logline.Warn:
 		st = t.Attention
 	}
+	cells := takeColumns(&e, columns, t)
 	first, below := shown(e)
-	out := []string{st.Render(draw.Fit(clean.Line(e.LevelText), levelWidth, t)) + "  " + first.message}
+	out := []string{st.Render(draw.Fit(clean.Line(e.LevelText), levelWidth, t)) + "  " + cells + first.message}
 	if first.fields != "" {
 		out[0] += "  " + t.Dim.Render(first.fields)
 	}
@@ -529,7 +851,32 @@ func pretty(s string, t style.Theme) []string {
 	return out
 }
 
-const levelWidth = 5
+// levelWidth is how wide a level is drawn, columnWidth a column.
+const (
+	levelWidth  = 5
+	columnWidth = 16
+)
+
+// takeColumns takes the fields that are columns out of an event and draws them; empty
+// where it has none of them.
+func takeColumns(e *logline.Entry, columns []string, t style.Theme) string {
+	cells, found := make([]string, len(columns)), false
+	e.Fields = slices.DeleteFunc(e.Fields, func(f logline.Field) bool {
+		i := slices.IndexFunc(columns, func(name string) bool { return strings.EqualFold(name, f.Key) })
+		if i < 0 || cells[i] != "" {
+			return false
+		}
+		cells[i], found = clean.Line(f.Value), true
+		return true
+	})
+	if !found {
+		return ""
+	}
+	for i := range cells {
+		cells[i] = draw.Fit(cells[i], columnWidth, t) + "  "
+	}
+	return strings.Join(cells, "")
+}
 
 // firstRow is what the first row of a structured event says beside the level.
 type firstRow struct{ message, fields string }
