@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"workshop/internal/fargate"
+	"workshop/internal/session"
 	"workshop/internal/tui/architecture"
 	"workshop/internal/tui/draw"
 	"workshop/internal/tui/keys"
@@ -227,9 +228,8 @@ func (l *Page) confirmStop(t fargate.Task) {
 	}
 	sess, id := l.session, t.ID
 	l.Dialog = &widgets.Dialog{
-		Title: "Stop task " + page.ShortID(id) + "?",
-		Body: []string{"ECS sends it SIGTERM and takes it out of the load balancer. The service sees that one is missing and starts another: watch how long that takes.",
-			"", "The task's logs are kept."},
+		Title:  "Stop task " + page.ShortID(id) + "?",
+		Body:   []string{session.StopTaskDoes},
 		Danger: true,
 		Choices: []widgets.Choice{{Label: "No, leave it", Key: "n"}, {Label: "Yes, stop it", Key: "y", Do: func(*widgets.Dialog) tea.Cmd {
 			l.Do("Stop task "+page.ShortID(id), func(ctx context.Context) error { return sess.StopTask(ctx, id) }, "Task "+page.ShortID(id)+" is asked to stop")
@@ -238,24 +238,21 @@ func (l *Page) confirmStop(t fargate.Task) {
 	}
 }
 
-// mostTasks is the most that one workshop may ask for: each costs money on AWS.
-const mostTasks = 10
-
 func (l *Page) askScale() {
 	if !l.MayChange() {
 		return
 	}
-	body := []string{fmt.Sprintf("The service keeps %s alive now. Give another number, from 0 to %d; 0 stops them all and keeps the service.", draw.Count(l.Snapshot.Service.Desired, "task"), mostTasks)}
+	body := []string{fmt.Sprintf("The service keeps %s alive now. Give another number, from 0 to %d; 0 stops them all and keeps the service.", draw.Count(l.Snapshot.Service.Desired, "task"), session.MostTasks)}
 	if !l.Info.Sandbox {
-		body = append(body, "", "On AWS every task costs money while it runs.")
+		body = append(body, "", session.ScaleCosts)
 	}
 	l.Dialog = &widgets.Dialog{
 		Title: "How many tasks?", Body: body, Asks: "Tasks:",
 		Input: widgets.Field{Limit: 2},
 		Choices: []widgets.Choice{{Label: "As it is"}, {Label: "Scale", Do: func(d *widgets.Dialog) tea.Cmd {
 			n, err := strconv.Atoi(strings.TrimSpace(d.Input.Value))
-			if err != nil || n < 0 || n > mostTasks {
-				l.Say(page.Attention, fmt.Sprintf("%q is not a number from 0 to %d; nothing was changed", d.Input.Value, mostTasks))
+			if err != nil || n < 0 || n > session.MostTasks {
+				l.Say(page.Attention, fmt.Sprintf("%q is not a number from 0 to %d; nothing was changed", d.Input.Value, session.MostTasks))
 				return nil
 			}
 			sess := l.session
@@ -271,7 +268,7 @@ func (l *Page) confirmRedeploy() {
 	}
 	l.Dialog = &widgets.Dialog{
 		Title: "Start a new deployment?",
-		Body:  []string{"ECS starts a fresh task for every one that runs, waits until it is healthy, and only then stops the old one. The URL answers all the while."},
+		Body:  []string{session.RedeployDoes},
 		Choices: []widgets.Choice{{Label: "No", Key: "n"}, {Label: "Yes, roll", Key: "y", Do: func(*widgets.Dialog) tea.Cmd {
 			l.Do("New deployment", l.session.Redeploy, "A new deployment has begun")
 			return nil
