@@ -41,6 +41,7 @@ type commandLine struct {
 	account   string
 	json      bool
 	version   bool        // of --version
+	readOnly  bool        // of --read-only
 	noSandbox bool        // the command does not start one
 	budget    *cost.Money // of --budget; nil where it was not given
 	backend   moveTo      // of --backend
@@ -93,6 +94,7 @@ With --target aws it does the same in your own AWS account.`,
 	f.StringVar(&c.steps, "steps", "", "folder of another workshop to run; its terraform folder is what it deploys")
 	f.StringVar(&c.speed, "speed", os.Getenv("WORKSHOP_SANDBOX_SPEED"), `how fast the sandbox's Fargate is: "real" or "fast"`)
 	f.StringVar(&c.account, "account", "", "AWS account number that you mean to deploy to: confirms it, as typing it does")
+	f.BoolVar(&c.readOnly, "read-only", false, "look alone: refuse every command and key that changes something")
 	f.BoolVar(&c.json, "json", false, "print JSON: one object a line where the command streams, else one object")
 
 	root.Flags().BoolVar(&c.version, "version", false, "print the version of this program")
@@ -161,7 +163,7 @@ func (c *commandLine) open() (*session.Session, error) {
 	}
 	o := session.Options{
 		Kind: kind, Workspace: dir, Region: c.region, Terraform: program,
-		Fast: c.speed == "fast", NoSandbox: c.noSandbox,
+		Fast: c.speed == "fast", NoSandbox: c.noSandbox, ReadOnly: c.readOnly,
 		Configuration: what.terraform, Steps: what.steps, Screens: tui.Pages(),
 	}
 	if c.draft != nil {

@@ -151,4 +151,9 @@ func (s *Session) Budget() (cost.Money, error) {
 
 // SetBudget keeps a budget in the workspace; 0 removes it. It needs no lock: it
 // changes nothing that Terraform does.
-func (s *Session) SetBudget(m cost.Money) error { return s.Workspace.SetBudget(int64(m)) }
+func (s *Session) SetBudget(m cost.Money) error {
+	if s.opts.ReadOnly {
+		return ErrReadOnly
+	}
+	return s.Workspace.SetBudget(int64(m))
+}

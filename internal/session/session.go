@@ -32,6 +32,7 @@ type Options struct {
 	Terraform string // path of the program; empty looks for it
 	Offline   bool   // fetch no Terraform
 	Fast      bool   // the sandbox's waits, for tests
+	ReadOnly  bool   // refuse what changes something, with ErrReadOnly
 	NoSandbox bool   // do not start a sandbox: Target returns target.ErrNotRunning instead
 	// MFACode asks for an MFA code; nil where nobody can be asked. See
 	// target.Options.
@@ -126,6 +127,9 @@ func (s *Session) Kind() target.Kind { return s.opts.Kind }
 // *workspace.LockedError.
 func (s *Session) Lock() error { return s.lockWithin(0) }
 
+// ErrReadOnly is the refusal of a session that was opened to look alone.
+var ErrReadOnly = errors.New("--read-only was given, so nothing is changed")
+
 // LockAfter takes the workspace's lock from a command whose operation has just
 // ended: it waits for a few seconds until that command has written its last words.
 func (s *Session) LockAfter() error { return s.lockWithin(lastWords) }
@@ -136,6 +140,9 @@ const lastWords = 10 * time.Second
 func (s *Session) lockWithin(wait time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.opts.ReadOnly {
+		return ErrReadOnly
+	}
 	if s.lock != nil {
 		return nil
 	}

@@ -274,6 +274,9 @@ func (s *Session) Redeploy(ctx context.Context) error {
 }
 
 func (s *Session) act(ctx context.Context, do func(*fargate.Clients, fargate.Ref) error) error {
+	if s.opts.ReadOnly {
+		return ErrReadOnly
+	}
 	ref, err := s.Ref()
 	if err != nil {
 		return err
