@@ -89,7 +89,10 @@ type Task struct {
 	Address         string      `json:"address"` // private IPv4
 	Revision        string      `json:"revision"`
 	Created         time.Time   `json:"created"`
+	PullStarted     *time.Time  `json:"pull_started,omitempty"` // of the images
+	PullStopped     *time.Time  `json:"pull_stopped,omitempty"`
 	Started         *time.Time  `json:"started"`
+	Stopping        *time.Time  `json:"stopping,omitempty"`
 	Stopped         *time.Time  `json:"stopped,omitempty"`
 	StopCode        string      `json:"stop_code,omitempty"`
 	StoppedReason   string      `json:"stopped_reason"`

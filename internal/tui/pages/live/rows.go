@@ -305,7 +305,15 @@ func (d *drawing) task(x fargate.Task) {
 	if x.Stopped != nil {
 		times += ", stopped " + draw.Clock(*x.Stopped)
 	}
-	d.details("task", t.Dim.Render(clean.Line(x.ID)), "times", t.Dim.Render(times))
+	var phases []string
+	for _, p := range x.Timeline(d.Now()) {
+		s := p.Name + " " + draw.Span(p.Took)
+		if p.Going {
+			s += " so far"
+		}
+		phases = append(phases, s)
+	}
+	d.details("task", t.Dim.Render(clean.Line(x.ID)), "times", t.Dim.Render(times), "spent on", strings.Join(phases, t.Signs.Sep))
 }
 
 // deployment draws one of the service's last deployments.
