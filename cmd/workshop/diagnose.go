@@ -9,6 +9,7 @@ import (
 
 	"workshop/internal/clean"
 	"workshop/internal/fargate"
+	"workshop/internal/logline"
 )
 
 func (c *commandLine) diagnoseCommand() *cobra.Command {
@@ -79,6 +80,13 @@ func (c *commandLine) showDiagnosis(d fargate.Diagnosis) {
 				who = "The error"
 			}
 			c.printf("            %s: %s\n", who, clean.Line(l.Said))
+		}
+		for i, text := range l.Printed {
+			lead := "The last lines of its log: "
+			if i > 0 {
+				lead = strings.Repeat(" ", len(lead))
+			}
+			c.printf("            %s%s\n", lead, clean.Line(logline.Short(text)))
 		}
 	}
 }

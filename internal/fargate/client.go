@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/smithy-go/middleware"
@@ -29,6 +30,7 @@ type Clients struct {
 	ecs        *ecs.Client
 	elb        *elb.Client
 	cloudwatch *cloudwatch.Client
+	logs       *cloudwatchlogs.Client
 	calls      *Meter
 }
 
@@ -37,7 +39,7 @@ func NewClients(cfg aws.Config) *Clients { return newClients(cfg, &Meter{}) }
 
 func newClients(cfg aws.Config, m *Meter) *Clients {
 	cfg = m.counting(cfg)
-	return &Clients{ecs: ecs.NewFromConfig(cfg), elb: elb.NewFromConfig(cfg), cloudwatch: cloudwatch.NewFromConfig(cfg), calls: m}
+	return &Clients{ecs: ecs.NewFromConfig(cfg), elb: elb.NewFromConfig(cfg), cloudwatch: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), calls: m}
 }
 
 // ForceDeploy starts a new deployment of the service's present revision: every

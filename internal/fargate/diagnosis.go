@@ -49,6 +49,9 @@ type Link struct {
 	Until time.Time `json:"until,omitzero"` // when it was seen last; zero where it was seen once
 	Task  string    `json:"task,omitempty"` // id of the first task that it was seen on
 	ID    string    `json:"id,omitempty"`   // of the diagnosis; empty where it needs none
+	// Printed are the last lines of the task, oldest first; known of the first one that
+	// ended by itself.
+	Printed []string `json:"printed,omitempty"`
 }
 
 // recently is how long a failure of a service that has what it wants counts.

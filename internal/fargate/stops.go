@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // Stops are the tasks that stopped in the same way.
@@ -30,6 +32,12 @@ func stopText(t Task) string {
 // Failed reports whether a task stopped, or was never able to start, because something is
 // wrong. One of which nothing is known counts as well.
 func (t Task) Failed() bool { return t.Stopped != nil && (t.Answer == nil || !t.Answer.Fine) }
+
+// EndedByItself reports whether a task stopped because of its own program: then what the
+// program printed last may say why.
+func (t Task) EndedByItself() bool {
+	return t.Stopped != nil && t.StopCode == string(ecstypes.TaskStopCodeEssentialContainerExited)
+}
 
 // GroupStops puts the stopped ones among tasks into groups of which each has stopped for
 // one reason, with the group of the last stop first. The tasks of one revision are never in

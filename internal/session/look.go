@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,6 +97,37 @@ func withKept(tasks, kept []fargate.Task) ([]fargate.Task, int) {
 	return out, more
 }
 
+// printedShown is how many of a task's last lines explain why it ended.
+const printedShown = 5
+
+// addLastLines adds what the first task of the chain printed that ended by itself. The
+// diagnosis is true without; what was deleted or may not be read is left out.
+func (s *Session) addLastLines(ctx context.Context, chain []fargate.Link, tasks []fargate.Task) {
+	for i := range chain {
+		at := slices.IndexFunc(tasks, func(t fargate.Task) bool { return t.ID == chain[i].Task })
+		if at < 0 || !tasks[at].EndedByItself() {
+			continue
+		}
+		lines, err := s.LastLines(ctx, tasks[at], printedShown)
+		if err == nil {
+			for _, l := range lines {
+				chain[i].Printed = append(chain[i].Printed, l.Message)
+			}
+		}
+		return
+	}
+}
+
+// LastLines returns the last lines that a task printed, oldest first, as far as AWS keeps
+// them: so many of each of its containers.
+func (s *Session) LastLines(ctx context.Context, task fargate.Task, most int) ([]fargate.Line, error) {
+	t, err := s.Target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return fargate.NewClients(t.Config).LastLines(ctx, task, most)
+}
+
 // Diagnose says whether what was deployed runs as it was asked to, and if not, why. How the
 // last operation of Terraform failed is part of the answer.
 func (s *Session) Diagnose(ctx context.Context) (fargate.Diagnosis, error) {
@@ -110,6 +142,7 @@ func (s *Session) Diagnose(ctx context.Context) (fargate.Diagnosis, error) {
 		d = fargate.Diagnosis{Cause: fargate.NewCause(a.On(s.face())), Chain: []fargate.Link{}, AsOf: time.Now().UTC()}
 	} else {
 		d = *snap.Diagnosis
+		s.addLastLines(ctx, d.Chain, snap.Tasks)
 	}
 	last, ok := s.LastOperation()
 	if !ok || last.State != operation.StateFailed || last.Err == nil {

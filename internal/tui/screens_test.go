@@ -84,7 +84,8 @@ func TestDeployToCleanUp(t *testing.T) {
 				st.wait(2 * time.Second)
 				st.sees("Task 7f3a stopped: web ended by itself with exit code 255", "stopped 1 s ago", "why?")
 				st.press("down", "down", "enter")
-				st.sees("exit code 255", "EssentialContainerExited")
+				st.wait(time.Second)
+				st.sees("exit code 255", "EssentialContainerExited", "panic: the last words")
 				st.golden("live-why")
 
 				st.open("logs")

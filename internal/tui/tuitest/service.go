@@ -225,6 +225,14 @@ func (s *Session) Stale(err error) {
 	s.stale = err
 }
 
+// LastLines is a method of the session that the screens want.
+func (s *Session) LastLines(_ context.Context, t fargate.Task, _ int) ([]fargate.Line, error) {
+	return []fargate.Line{
+		{Time: *t.Stopped, Task: t.ID, Message: `{"level":"info","msg":"request started","path":"/panic"}`},
+		{Time: *t.Stopped, Task: t.ID, Message: "panic: the last words"},
+	}, nil
+}
+
 // Explain is a method of the session that the screens want.
 func (s *Session) Explain(e fargate.ServiceEvent) (fargate.Answer, bool) {
 	return diagnose.Event(e.Message)

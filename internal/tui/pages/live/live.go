@@ -15,6 +15,7 @@ import (
 	"workshop/internal/session"
 	"workshop/internal/tui/architecture"
 	"workshop/internal/tui/draw"
+	"workshop/internal/tui/jobs"
 	"workshop/internal/tui/keys"
 	"workshop/internal/tui/page"
 	"workshop/internal/tui/widgets"
@@ -26,6 +27,8 @@ type Session interface {
 	StopTask(ctx context.Context, id string) error
 	Scale(ctx context.Context, desired int) error
 	Redeploy(ctx context.Context) error
+	// LastLines returns what a task printed last, oldest first.
+	LastLines(ctx context.Context, task fargate.Task, most int) ([]fargate.Line, error)
 	// Explain says what an event means. It asks nobody.
 	Explain(fargate.ServiceEvent) (fargate.Answer, bool)
 }
@@ -42,6 +45,7 @@ type Page struct {
 	chosen  item // under the cursor
 	open    map[item]bool
 	items   []item               // as they were last drawn, in their order
+	printed map[string]printed   // the last lines of opened tasks, by id
 	cpu     map[string][]float64 // the last measurements, by task id
 	scroll  widgets.Scroll
 	moved   bool // the cursor was moved by a key and is to be in sight
@@ -57,7 +61,7 @@ type anchor struct {
 
 // New returns the page.
 func New(c *page.Context, s Session, d *architecture.Diagram) *Page {
-	p := &Page{Context: c, session: s, diagram: d, open: map[item]bool{}, cpu: map[string][]float64{}}
+	p := &Page{Context: c, session: s, diagram: d, open: map[item]bool{}, printed: map[string]printed{}, cpu: map[string][]float64{}}
 	p.keys = p.table()
 	return p
 }
@@ -91,6 +95,7 @@ func (l *Page) table() keys.Table {
 					delete(l.open, l.chosen)
 				}
 				l.moved = true
+				l.askPrinted()
 			}).If(chosen).HintFunc(func() string {
 				switch l.chosen.of {
 				case ofStops:
@@ -177,6 +182,36 @@ func (l *Page) task() (fargate.Task, bool) {
 		}
 	}
 	return fargate.Task{}, false
+}
+
+// printed are the last lines of a task.
+type printed struct {
+	lines []fargate.Line
+	err   error
+	ready bool
+}
+
+// How many lines of a task's end are shown, and how many tasks' are kept.
+const (
+	printedShown = 5
+	printedKept  = 100
+)
+
+// askPrinted asks for the last lines of a task that is open and has ended by itself.
+func (l *Page) askPrinted() {
+	t, ok := l.task()
+	if _, known := l.printed[t.ID]; !ok || known || !l.open[l.chosen] || !t.EndedByItself() {
+		return
+	}
+	if len(l.printed) >= printedKept {
+		clear(l.printed)
+	}
+	l.printed[t.ID] = printed{}
+	sess := l.session
+	jobs.Start(l.Jobs, page.Bounded(func(ctx context.Context) ([]fargate.Line, error) { return sess.LastLines(ctx, t, printedShown) }), func(lines []fargate.Line, err error) tea.Cmd {
+		l.printed[t.ID] = printed{lines, err, true}
+		return nil
+	})
 }
 
 func (l *Page) stopChosen() {

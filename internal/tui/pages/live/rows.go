@@ -8,6 +8,7 @@ import (
 
 	"workshop/internal/clean"
 	"workshop/internal/fargate"
+	"workshop/internal/logline"
 	"workshop/internal/tui/draw"
 	"workshop/internal/tui/page"
 )
@@ -271,6 +272,7 @@ func (d *drawing) task(x fargate.Task) {
 	if x.Answer != nil {
 		d.answer(x.Answer.What, x.Answer.Do)
 	}
+	d.lastLines(x)
 	if x.StoppedReason != "" {
 		said := clean.Line(x.StoppedReason)
 		if x.StopCode != "" {
@@ -314,6 +316,26 @@ func (d *drawing) task(x fargate.Task) {
 		phases = append(phases, s)
 	}
 	d.details("task", t.Dim.Render(clean.Line(x.ID)), "times", t.Dim.Render(times), "spent on", strings.Join(phases, t.Signs.Sep))
+}
+
+// lastLines draws what a task printed last, once it was asked for.
+func (d *drawing) lastLines(x fargate.Task) {
+	t := d.Theme
+	p, asked := d.printed[x.ID]
+	switch {
+	case !asked:
+	case p.err != nil:
+		d.details("printed", t.Dim.Render("cannot be read: "+clean.Line(p.err.Error())))
+	case !p.ready:
+		d.details("printed", t.Dim.Render("reading its last lines"))
+	case len(p.lines) == 0:
+		d.details("printed", t.Dim.Render("nothing"))
+	}
+	name := "printed"
+	for _, l := range p.lines {
+		d.details(name, t.Dim.Render(draw.Clock(l.Time))+"  "+clean.Line(logline.Short(l.Message)))
+		name = " "
+	}
 }
 
 // deployment draws one of the service's last deployments.

@@ -1,9 +1,7 @@
 package logs
 
-var (
-	Pretty      = pretty
-	HealthCheck = healthCheck
-)
+// Pretty is pretty, for tests.
+var Pretty = pretty
 
 // Held is how many log lines are held.
 func (l *Page) Held() int { return l.ring.Len() }

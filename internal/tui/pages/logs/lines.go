@@ -53,17 +53,6 @@ func (c *checks) forget(first, next int) {
 	}
 }
 
-// healthCheck reports whether a line records a request by which a load balancer,
-// Kubernetes or the workshop itself asked for the program's health. A request by a person
-// is not a health check.
-func healthCheck(s string) bool {
-	if len(s) == 0 || s[0] != '{' {
-		return false
-	}
-	return strings.Contains(s, fargate.ProbeAgent) ||
-		(strings.Contains(s, "ELB-HealthChecker") || strings.Contains(s, "kube-probe")) && (strings.Contains(s, `"/healthz`) || strings.Contains(s, `"/readyz`))
-}
-
 // traces remember which of the lines held continue another one: the lines of a stack
 // trace, each of which came as a line of its own, belong to the first.
 type traces struct {

@@ -111,7 +111,7 @@ func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
 		l.ring.Append(x)
 		l.checks.forget(first, min(l.ring.First(), next))
 		first = l.ring.First()
-		l.checks.set(next, healthCheck(x.Message))
+		l.checks.set(next, x.HealthCheck())
 		l.traces.add(next, &x)
 		next++
 		if _, known := l.colours[x.Task]; !known {

@@ -427,8 +427,8 @@ func TestHealthChecks(t *testing.T) {
 		`ELB-HealthChecker asks "/healthz`:                                                false,
 		``:                                                                                false,
 	} {
-		if got := logs.HealthCheck(line); got != want {
-			t.Errorf("healthCheck(%s) = %v", line, got)
+		if got := (fargate.Line{Message: line}).HealthCheck(); got != want {
+			t.Errorf("HealthCheck of %s is %v", line, got)
 		}
 	}
 	lines := manyLines(150_000)
