@@ -74,7 +74,10 @@ func Diagnose(s Snapshot, on func(Answer) Answer) Diagnosis {
 	failed := p.failed(s.Tasks)
 	var events []ServiceEvent // that tell of something wrong
 	for _, e := range slices.Backward(s.Events) {
-		if a, ok := diagnose.Event(e.Message); ok && !a.Fine && !e.Time.Before(p.from) {
+		if e.Time.Before(p.from) {
+			continue
+		}
+		if a, ok := diagnose.Event(e.Message); ok && !a.Fine {
 			events = append(events, e)
 		}
 	}

@@ -38,6 +38,14 @@ func stopsItem(g fargate.Stops) item {
 type row struct {
 	item item
 	text string
+	draw func() string // instead of text, for what there can be hundreds of
+}
+
+func (r row) line() string {
+	if r.draw != nil {
+		return r.draw()
+	}
+	return r.text
 }
 
 // How many of each the page shows; status --json and the account have more.
@@ -115,7 +123,7 @@ func (d *drawing) at(i item) { d.now = i }
 
 func (d *drawing) add(lines ...string) {
 	for _, s := range lines {
-		d.out = append(d.out, row{d.now, draw.Cut(s, d.w, d.Theme)})
+		d.out = append(d.out, row{item: d.now, text: draw.Cut(s, d.w, d.Theme)})
 	}
 }
 
@@ -199,12 +207,16 @@ func (d *drawing) tasks(groups []fargate.Stops) {
 		if x.Stopped != nil {
 			continue
 		}
-		d.at(item{ofTask, x.ID})
-		line := draw.Fit(d.mark()+d.taskID(x)+" "+d.taskState(x), taskLead, t)
-		for _, c := range cols {
-			line += draw.Fit(c.cell(x), c.w, t) + " "
-		}
-		d.add(line)
+		it := item{ofTask, x.ID}
+		d.at(it)
+		d.out = append(d.out, row{item: it, draw: func() string {
+			d.at(it)
+			line := draw.Fit(d.mark()+d.taskID(x)+" "+d.taskState(x), taskLead, t)
+			for _, c := range cols {
+				line += draw.Fit(c.cell(x), c.w, t) + " "
+			}
+			return draw.Cut(line, d.w, t)
+		}})
 		if d.open[d.now] {
 			d.task(x)
 		}

@@ -50,7 +50,7 @@ func (l *Page) View(w, h int) []string {
 	}
 	lines := head
 	for _, r := range rows[a:b] {
-		lines = append(lines, r.text)
+		lines = append(lines, r.line())
 	}
 	if s.Stale != nil {
 		for i, x := range lines {
