@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +45,13 @@ func (c *commandLine) logsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if follow && (task != "" || container != "") {
+				if snap, err := s.Look(ctx); err == nil { // else the lines are as good without
+					if unknown := unknownSource(snap.Tasks, task, container); unknown != "" {
+						c.note("%s is known so far; its lines follow when there is one.", unknown)
+					}
+				}
+			}
 			n, err := c.logs(ctx, last, fargate.Tail(ctx, t.Config, fargate.TailOptions{
 				Group: ref.LogGroup, Since: from, Follow: follow, Filter: filter, Task: task, Container: container,
 			}))
@@ -72,6 +80,27 @@ func (c *commandLine) logsCommand() *cobra.Command {
 	f.StringVar(&task, "task", "", "only the task whose id begins so")
 	f.StringVar(&container, "container", "", "only the container of that name")
 	return cmd
+}
+
+// unknownSource names what lines were asked of and no task has; empty where one has it.
+func unknownSource(tasks []fargate.Task, task, container string) string {
+	found := ""
+	if task != "" {
+		found = "No task whose id begins with " + clean.Line(task)
+	}
+	for _, t := range tasks {
+		if !strings.HasPrefix(t.ID, task) {
+			continue
+		}
+		if container == "" || slices.ContainsFunc(t.Containers, func(c fargate.Container) bool { return c.Name == container }) {
+			return ""
+		}
+		found = "No container with the name " + clean.Line(container)
+	}
+	if found == "" {
+		found = "No container with the name " + clean.Line(container)
+	}
+	return found
 }
 
 // sinceTime reads where to begin: a length of time before now, which may count days and

@@ -104,3 +104,23 @@ func TestLastLines(t *testing.T) {
 		}
 	}
 }
+
+func TestUnknownSource(t *testing.T) {
+	tasks := []fargate.Task{{ID: "aa11", Containers: []fargate.Container{{Name: "app"}}}, {ID: "bb22", Containers: []fargate.Container{{Name: "proxy"}}}}
+	for _, c := range []struct{ task, container, want string }{
+		{"aa", "", ""},
+		{"", "proxy", ""},
+		{"aa", "app", ""},
+		{"zz", "", "No task whose id begins with zz"},
+		{"zz", "app", "No task whose id begins with zz"},
+		{"aa", "proxy", "No container with the name proxy"},
+		{"", "nope", "No container with the name nope"},
+	} {
+		if got := unknownSource(tasks, c.task, c.container); got != c.want {
+			t.Errorf("%q %q: %q, want %q", c.task, c.container, got, c.want)
+		}
+	}
+	if got := unknownSource(nil, "", "app"); got != "No container with the name app" {
+		t.Errorf("of no task: %q", got)
+	}
+}
