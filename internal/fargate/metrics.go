@@ -2,6 +2,7 @@ package fargate
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/smithy-go"
 )
 
 // How far back metrics go, and the time that each of their values is about.
@@ -31,28 +33,31 @@ type Metrics struct {
 // Series are the values of one metric, oldest first; NaN where CloudWatch has none.
 type Series []float64
 
-// Last is the newest value that is known; false where none is.
-func (s Series) Last() (float64, bool) {
+// Last is the newest value that is known, and how many minutes without one came after it;
+// ok is false where none is known.
+func (s Series) Last() (v float64, ago int, ok bool) {
 	for i := len(s) - 1; i >= 0; i-- {
 		if !math.IsNaN(s[i]) {
-			return s[i], true
+			return s[i], len(s) - 1 - i, true
 		}
 	}
-	return 0, false
+	return 0, 0, false
 }
 
 // balancerName finds the load balancer of a target group, as metrics name it:
-// app/NAME/ID. It is empty where there is none, or it may not be seen.
-func (c *Clients) balancerName(ctx context.Context, targetGroup string) string {
+// app/NAME/ID. It is empty where there is none, or it may not be seen; found is false where
+// AWS has not answered.
+func (c *Clients) balancerName(ctx context.Context, targetGroup string) (name string, found bool) {
 	if targetGroup == "" {
-		return ""
+		return "", true
 	}
 	out, err := c.elb.DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{targetGroup}})
+	var refused smithy.APIError
 	if err != nil || len(out.TargetGroups) == 0 || len(out.TargetGroups[0].LoadBalancerArns) == 0 {
-		return ""
+		return "", err == nil || errors.As(err, &refused)
 	}
-	_, name, _ := strings.Cut(out.TargetGroups[0].LoadBalancerArns[0], "loadbalancer/")
-	return name
+	_, name, _ = strings.Cut(out.TargetGroups[0].LoadBalancerArns[0], "loadbalancer/")
+	return name, true
 }
 
 // balancerQueries ask for what the load balancer measures, by the name that metrics have

@@ -43,10 +43,13 @@ func TestMetrics(t *testing.T) {
 	if m.CPU[0] != 2 {
 		t.Errorf("the first minute has %v", m.CPU[0])
 	}
-	if v, ok := m.CPU.Last(); !ok || v != 60 {
+	if v, ago, ok := m.CPU.Last(); !ok || v != 60 || ago != 0 {
 		t.Errorf("the last is %v, %v", v, ok)
 	}
-	if _, ok := m.Latency.Last(); ok {
+	if v, ago, ok := m.Requests.Last(); !ok || v != 2 || ago != 1 {
+		t.Errorf("the last is %v, %d minutes ago, %v", v, ago, ok)
+	}
+	if _, _, ok := m.Latency.Last(); ok {
 		t.Error("a last value of nothing")
 	}
 }

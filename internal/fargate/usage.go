@@ -11,7 +11,8 @@ import (
 )
 
 // How often CloudWatch is asked, which has a point a minute and bills each metric that it
-// is asked for: $0.01 a thousand, so that six metrics a minute are $0.0036 an hour.
+// is asked for: $0.01 a thousand, so that six metrics are $0.0036 an hour, and four times
+// that while something changes.
 const (
 	usageEvery   = time.Minute
 	usageClosely = 15 * time.Second // while something changes
@@ -37,8 +38,8 @@ type usageReader struct {
 	asked   int
 	perTask bool // the last question about single tasks had an answer
 
-	balancer string // the load balancer's name for metrics, once it is known
-	group    string // whose load balancer that is
+	balancer string // the load balancer's name for metrics; empty for none
+	found    bool   // AWS has answered the question for it
 }
 
 // due reports whether it is time to ask. A change brings the next question
@@ -61,8 +62,8 @@ func (u *usageReader) read(ctx context.Context, c *Clients, ref Ref, running []s
 	if changing {
 		u.next = now.Add(usageClosely)
 	}
-	if u.group != ref.TargetGroup {
-		u.balancer, u.group = c.balancerName(ctx, ref.TargetGroup), ref.TargetGroup
+	if !u.found {
+		u.balancer, u.found = c.balancerName(ctx, ref.TargetGroup)
 	}
 	all := append([]cwtypes.MetricDataQuery{
 		query("cpu", "AWS/ECS", "CPUUtilization", ref, ""),

@@ -22,6 +22,9 @@ func (l *Page) chartLines(h int) int {
 	return 9
 }
 
+// late is how many minutes CloudWatch may be behind for a figure to stand for now.
+const late = 3
+
 // viewCharts draws what CloudWatch has measured over the last quarter of an hour.
 func (l *Page) viewCharts(w, h int) []string {
 	lines := l.chartLines(h)
@@ -33,15 +36,18 @@ func (l *Page) viewCharts(w, h int) []string {
 	to := m.To.Local().Format("15:04")
 	one := func(title string, s fargate.Series, top float64, value func(float64) string) chart.Chart {
 		c := chart.Chart{Title: title, Values: s, Max: top, From: from, To: to, Style: t.Accent}
-		if v, ok := s.Last(); ok {
+		switch v, ago, ok := s.Last(); {
+		case ok && ago <= late:
 			c.Now = value(v)
+		case ok:
+			c.Now = t.Dim.Render("none since " + m.To.Add(-time.Duration(ago)*time.Minute).Local().Format("15:04"))
 		}
 		return c
 	}
 	percent := func(v float64) string { return fmt.Sprintf("%.0f %%", v) }
 	requests := one("Requests/s", m.Requests, 0, func(v float64) string {
 		s := fmt.Sprintf("%.3g", v)
-		if e, ok := m.Errors.Last(); ok && e > 0 {
+		if e, ago, ok := m.Errors.Last(); ok && ago <= late && e > 0 {
 			s += "  " + t.Bad.Render(fmt.Sprintf("5xx: %.0f", e))
 		}
 		return s
