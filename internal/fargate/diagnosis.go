@@ -72,21 +72,28 @@ func Diagnose(s Snapshot, on func(Answer) Answer) Diagnosis {
 	d := Diagnosis{Chain: []Link{}, AsOf: s.AsOf}
 	p := periodOf(s)
 	failed := p.failed(s.Tasks)
-	var events []ServiceEvent // that tell of something wrong
+	groups := GroupStops(failed)
+	var events []explained // that tell of something wrong
 	for _, e := range slices.Backward(s.Events) {
 		if e.Time.Before(p.from) {
 			continue
 		}
 		if a, ok := diagnose.Event(e.Message); ok && !a.Fine {
-			events = append(events, e)
+			events = append(events, explained{e, a})
 		}
 	}
-	d.Chain = p.chain(s, failed, events)
-	if a := cause(s, p, failed, events); a != nil {
+	d.Chain = p.chain(s, groups, events)
+	if a := cause(s, p, failed, groups, events); a != nil {
 		d.Cause = NewCause(on(*a))
 	}
 	d.Healthy = d.Cause == nil
 	return d
+}
+
+// explained is an event with what it means.
+type explained struct {
+	ServiceEvent
+	Answer Answer
 }
 
 // period is the time that a diagnosis is about.
@@ -97,7 +104,7 @@ type period struct {
 }
 
 func periodOf(s Snapshot) period {
-	if len(s.History) > 0 && s.History[0].Status != "SUCCESSFUL" {
+	if len(s.History) > 0 && !s.History[0].Successful() {
 		return s.History[0].period()
 	}
 	p := period{from: s.AsOf.Add(-recently)}
@@ -135,7 +142,11 @@ func (d ServiceDeployment) period() period {
 
 // FirstCause is what went wrong first in a deployment, as tasks tell; nil where none failed.
 func (d ServiceDeployment) FirstCause(tasks []Task) *Answer {
-	for _, t := range d.period().failed(tasks) {
+	return firstAnswer(d.period().failed(tasks))
+}
+
+func firstAnswer(failed []Task) *Answer {
+	for _, t := range failed {
 		if t.Answer != nil {
 			return t.Answer
 		}
@@ -144,7 +155,7 @@ func (d ServiceDeployment) FirstCause(tasks []Task) *Answer {
 }
 
 // cause picks the answer that explains the others; nil for a service that is well.
-func cause(s Snapshot, p period, failed []Task, events []ServiceEvent) *Answer {
+func cause(s Snapshot, p period, failed []Task, groups []Stops, events []explained) *Answer {
 	state := func(name string) *Answer {
 		a, _ := diagnose.Service(name)
 		return &a
@@ -165,22 +176,15 @@ func cause(s Snapshot, p period, failed []Task, events []ServiceEvent) *Answer {
 	unhealthy := slices.IndexFunc(s.Tasks, func(t Task) bool { return t.Stopped == nil && t.Health == "UNHEALTHY" })
 	answers := s.Probe == nil || s.Probe.Err == nil && s.Probe.Status < 500
 	over := v.Rollout != "IN_PROGRESS" && v.Pending == 0
-	if newest.ID == "" && over && v.Rollout != "FAILED" && v.Running >= v.Desired && unhealthy < 0 && answers && !repeats(failed) {
+	if newest.ID == "" && over && v.Rollout != "FAILED" && v.Running >= v.Desired && unhealthy < 0 && answers && !repeats(groups) {
 		return nil
 	}
 
-	var first *Answer
-	for _, t := range failed {
-		if t.Answer != nil {
-			first = t.Answer
-			break
-		}
-	}
+	first := firstAnswer(failed)
 	for _, e := range events {
-		a, _ := diagnose.Event(e.Message)
 		// The event says which answer the load balancer did not like.
-		if first == nil || first.ID == "elb-health" && strings.HasPrefix(a.ID, "target-") {
-			first = &a
+		if first == nil || first.ID == "elb-health" && strings.HasPrefix(e.Answer.ID, "target-") {
+			first = &e.Answer
 		}
 	}
 	switch {
@@ -217,12 +221,12 @@ func SortChain(chain []Link) {
 
 // repeats reports whether tasks fail for the same reason again and again; a task that fails
 // once is replaced, and no more is to be said.
-func repeats(failed []Task) bool {
-	return slices.ContainsFunc(GroupStops(failed), func(g Stops) bool { return len(g.Tasks) > 1 })
+func repeats(groups []Stops) bool {
+	return slices.ContainsFunc(groups, func(g Stops) bool { return len(g.Tasks) > 1 })
 }
 
 // chain puts what was seen in the order of time.
-func (p period) chain(s Snapshot, failed []Task, events []ServiceEvent) []Link {
+func (p period) chain(s Snapshot, groups []Stops, events []explained) []Link {
 	chain := []Link{}
 	add := func(at time.Time, of, text string) {
 		chain = append(chain, Link{Time: at, Of: of, Text: text, Count: 1})
@@ -231,7 +235,7 @@ func (p period) chain(s Snapshot, failed []Task, events []ServiceEvent) []Link {
 		add(d.Created, OfDeployment, "The deployment of "+cmp.Or(d.Revision, "a new revision")+" began.")
 	}
 	told := map[string]bool{}
-	for _, g := range GroupStops(failed) {
+	for _, g := range groups {
 		l := Link{Time: *g.First().Stopped, Of: OfTask, Text: g.Text(), Count: len(g.Tasks), Task: g.First().ID}
 		if a := g.Last().Answer; a != nil {
 			l.Said, l.ID = g.First().StoppedReason, a.ID
@@ -244,7 +248,7 @@ func (p period) chain(s Snapshot, failed []Task, events []ServiceEvent) []Link {
 	}
 	byCause := map[string]int{}
 	for _, e := range events {
-		a, _ := diagnose.Event(e.Message)
+		a := e.Answer
 		if told[a.ID] {
 			continue
 		}
@@ -272,7 +276,7 @@ func (p period) chain(s Snapshot, failed []Task, events []ServiceEvent) []Link {
 			chain[len(chain)-1].Said = d.Reason
 		}
 		if d.Finished != nil {
-			text := "The deployment ended: " + strings.ToLower(strings.ReplaceAll(d.Status, "_", " ")) + "."
+			text := "The deployment ended: " + InWords(d.Status) + "."
 			add(*d.Finished, OfDeployment, text)
 			if d.Rollback == nil {
 				chain[len(chain)-1].Said = d.Reason

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,6 +46,14 @@ func (d ServiceDeployment) Over() bool {
 	return false
 }
 
+// Successful reports whether its revision runs with all its tasks.
+func (d ServiceDeployment) Successful() bool {
+	return d.Status == string(ecstypes.ServiceDeploymentStatusSuccessful)
+}
+
+// InWords writes a state of AWS as a person would: ROLLBACK_SUCCESSFUL is "rollback successful".
+func InWords(state string) string { return strings.ToLower(strings.ReplaceAll(state, "_", " ")) }
+
 // RolledBack reports whether ECS goes, went or could not go back to the revision before.
 func (d ServiceDeployment) RolledBack() bool {
 	switch ecstypes.ServiceDeploymentStatus(d.Status) {
@@ -77,9 +86,8 @@ type history struct {
 	shown     []Deployment // of the service, when they were last asked for
 	asked     time.Time
 	refused   bool
-	revisions map[string]string                           // family:number by the ARN of a service revision
-	rollbacks map[string]*ecstypes.Rollback               // by ARN of the deployment
-	details   map[string]ecstypes.ServiceDeploymentStatus // of deployments when rollbacks was read
+	revisions map[string]string                     // family:number by the ARN of a service revision
+	details   map[string]ecstypes.ServiceDeployment // of those rolled back, by ARN, as last described
 }
 
 // History asks for the service's last deployments, newest first: at most 20, in up to three
@@ -96,7 +104,7 @@ func History(ctx context.Context, c *Clients, ref Ref, s Service) ([]ServiceDepl
 // true without them.
 func (h *history) read(ctx context.Context, c *Clients, ref Ref, s Service, now time.Time) ([]ServiceDeployment, error) {
 	if s.ARN != h.service {
-		*h = history{service: s.ARN, revisions: map[string]string{}, rollbacks: map[string]*ecstypes.Rollback{}, details: map[string]ecstypes.ServiceDeploymentStatus{}}
+		*h = history{service: s.ARN, revisions: map[string]string{}, details: map[string]ecstypes.ServiceDeployment{}}
 	}
 	since := now.Sub(h.asked)
 	goesOn := len(h.known) > 0 && !h.known[0].Over()
@@ -129,7 +137,7 @@ func (h *history) ask(ctx context.Context, c *Clients, ref Ref) ([]ServiceDeploy
 	var detail, revisions []string
 	for _, d := range list.ServiceDeployments {
 		arn := aws.ToString(d.ServiceDeploymentArn)
-		if (ServiceDeployment{Status: string(d.Status)}).RolledBack() && h.details[arn] != d.Status {
+		if (ServiceDeployment{Status: string(d.Status)}).RolledBack() && h.details[arn].Status != d.Status {
 			detail = append(detail, arn)
 		}
 	}
@@ -139,8 +147,7 @@ func (h *history) ask(ctx context.Context, c *Clients, ref Ref) ([]ServiceDeploy
 			return nil, err
 		}
 		for _, d := range out.ServiceDeployments {
-			arn := aws.ToString(d.ServiceDeploymentArn)
-			h.rollbacks[arn], h.details[arn] = d.Rollback, d.Status
+			h.details[aws.ToString(d.ServiceDeploymentArn)] = d
 		}
 	}
 	need := func(arn *string) {
@@ -150,7 +157,7 @@ func (h *history) ask(ctx context.Context, c *Clients, ref Ref) ([]ServiceDeploy
 	}
 	for _, d := range list.ServiceDeployments {
 		need(d.TargetServiceRevisionArn)
-		if b := h.rollbacks[aws.ToString(d.ServiceDeploymentArn)]; b != nil {
+		if b := h.details[aws.ToString(d.ServiceDeploymentArn)].Rollback; b != nil {
 			need(b.ServiceRevisionArn)
 		}
 	}
@@ -174,7 +181,7 @@ func (h *history) ask(ctx context.Context, c *Clients, ref Ref) ([]ServiceDeploy
 			Created:  aws.ToTime(d.CreatedAt),
 			Finished: d.FinishedAt,
 		}
-		if b := h.rollbacks[arn]; b != nil {
+		if b := h.details[arn].Rollback; b != nil {
 			one.Rollback = &Rollback{Revision: h.revisions[aws.ToString(b.ServiceRevisionArn)], Started: aws.ToTime(b.StartedAt)}
 		}
 		known = append(known, one)

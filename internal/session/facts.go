@@ -276,9 +276,8 @@ func live(snap fargate.Snapshot, kept []fargate.Task) check.Live {
 			Pending: d.Pending, Failed: d.Failed, Rollout: d.Rollout, Reason: d.Reason,
 		})
 	}
-	known := map[string]bool{}
-	for _, t := range snap.Tasks {
-		known[t.ID] = true
+	tasks, _ := withKept(snap.Tasks, kept, len(kept))
+	for _, t := range tasks {
 		if t.Stopped != nil || t.Status == "STOPPED" {
 			out.Tasks.Stopped = append(out.Tasks.Stopped, task(t))
 			continue
@@ -286,11 +285,6 @@ func live(snap fargate.Snapshot, kept []fargate.Task) check.Live {
 		out.Tasks.Running = append(out.Tasks.Running, task(t))
 		if t.Status == "RUNNING" && t.Health == "HEALTHY" {
 			out.Service.Healthy++
-		}
-	}
-	for _, t := range kept {
-		if !known[t.ID] {
-			out.Tasks.Stopped = append(out.Tasks.Stopped, task(t))
 		}
 	}
 	for _, e := range snap.Events {

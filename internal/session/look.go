@@ -60,11 +60,11 @@ func (s *Session) Look(ctx context.Context) (fargate.Snapshot, error) {
 // ECS has forgotten, answers for this target and the session's face, the first cause of each
 // deployment that failed, and the diagnosis. The snapshot given stays as it is.
 func (s *Session) Complete(snap fargate.Snapshot) fargate.Snapshot {
-	snap.Tasks, snap.OlderStops = withKept(snap.Tasks, s.StoppedTasks())
+	snap.Tasks, snap.OlderStops = withKept(snap.Tasks, s.StoppedTasks(), keptMost)
 	snap.Tasks = s.answered(snap.Tasks)
 	history := make([]fargate.ServiceDeployment, len(snap.History))
 	for i, d := range snap.History {
-		if d.RolledBack() || d.Over() && d.Status != "SUCCESSFUL" {
+		if d.RolledBack() || d.Over() && !d.Successful() {
 			d.Cause = d.FirstCause(snap.Tasks)
 		}
 		history[i] = d
@@ -75,9 +75,9 @@ func (s *Session) Complete(snap fargate.Snapshot) fargate.Snapshot {
 	return snap
 }
 
-// withKept appends those kept tasks that are not among tasks, up to keptMost, and returns how
+// withKept appends those kept tasks that are not among tasks, up to so many, and returns how
 // many it left out.
-func withKept(tasks, kept []fargate.Task) ([]fargate.Task, int) {
+func withKept(tasks, kept []fargate.Task, most int) ([]fargate.Task, int) {
 	known := map[string]bool{}
 	for _, t := range tasks {
 		known[t.ID] = true
@@ -86,7 +86,7 @@ func withKept(tasks, kept []fargate.Task) ([]fargate.Task, int) {
 	for _, t := range kept {
 		switch {
 		case known[t.ID]:
-		case added == keptMost:
+		case added == most:
 			more++
 		default:
 			known[t.ID] = true
@@ -108,7 +108,7 @@ func (s *Session) addLastLines(ctx context.Context, chain []fargate.Link, tasks 
 		if at < 0 || !tasks[at].EndedByItself() {
 			continue
 		}
-		lines, err := s.LastLines(ctx, tasks[at], printedShown)
+		lines, err := s.LastLines(ctx, tasks[at])
 		if err == nil {
 			for _, l := range lines {
 				chain[i].Printed = append(chain[i].Printed, l.Message)
@@ -119,13 +119,13 @@ func (s *Session) addLastLines(ctx context.Context, chain []fargate.Link, tasks 
 }
 
 // LastLines returns the last lines that a task printed, oldest first, as far as AWS keeps
-// them: so many of each of its containers.
-func (s *Session) LastLines(ctx context.Context, task fargate.Task, most int) ([]fargate.Line, error) {
+// them: five of each of its containers.
+func (s *Session) LastLines(ctx context.Context, task fargate.Task) ([]fargate.Line, error) {
 	t, err := s.Target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return fargate.NewClients(t.Config).LastLines(ctx, task, most)
+	return fargate.NewClients(t.Config).LastLines(ctx, task, printedShown)
 }
 
 // Diagnose says whether what was deployed runs as it was asked to, and if not, why. How the

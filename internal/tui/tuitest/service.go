@@ -226,7 +226,7 @@ func (s *Session) Stale(err error) {
 }
 
 // LastLines is a method of the session that the screens want.
-func (s *Session) LastLines(_ context.Context, t fargate.Task, _ int) ([]fargate.Line, error) {
+func (s *Session) LastLines(_ context.Context, t fargate.Task) ([]fargate.Line, error) {
 	return []fargate.Line{
 		{Time: *t.Stopped, Task: t.ID, Message: `{"level":"info","msg":"request started","path":"/panic"}`},
 		{Time: *t.Stopped, Task: t.ID, Message: "panic: the last words"},

@@ -28,7 +28,7 @@ type Session interface {
 	Scale(ctx context.Context, desired int) error
 	Redeploy(ctx context.Context) error
 	// LastLines returns what a task printed last, oldest first.
-	LastLines(ctx context.Context, task fargate.Task, most int) ([]fargate.Line, error)
+	LastLines(ctx context.Context, task fargate.Task) ([]fargate.Line, error)
 	// Explain says what an event means. It asks nobody.
 	Explain(fargate.ServiceEvent) (fargate.Answer, bool)
 }
@@ -90,10 +90,7 @@ func (l *Page) table() keys.Table {
 	return append(contexts,
 		keys.Context{Name: "The service", When: seen, Rest: keys.Scrolls(l.scrolls), Keys: []keys.Key{
 			keys.On("enter", "all about what is chosen: a task, why it stopped, a deployment, an event", func() {
-				l.open[l.chosen] = !l.open[l.chosen]
-				if !l.open[l.chosen] {
-					delete(l.open, l.chosen)
-				}
+				l.toggle(l.chosen)
 				l.moved = true
 				l.askPrinted()
 			}).If(chosen).HintFunc(func() string {
@@ -106,7 +103,7 @@ func (l *Page) table() keys.Table {
 				return "details"
 			}),
 			keys.On("w", "why the service is not well, and what to do", func() {
-				l.open[item{of: ofCause}] = !l.open[item{of: ofCause}]
+				l.toggle(item{of: ofCause})
 				l.scroll.Top, l.anchor = 0, anchor{}
 			}).If(l.ill).Hint("what is wrong"),
 			scale,
@@ -135,6 +132,15 @@ func (l *Page) table() keys.Table {
 		}},
 		keys.Context{When: func() bool { return !seen() && l.WatchErr == nil }, Keys: []keys.Key{keys.Shown(l.Root.Key("deploy"), "deploy")}},
 	)
+}
+
+// toggle opens an item, or closes it.
+func (l *Page) toggle(i item) {
+	if l.open[i] {
+		delete(l.open, i)
+	} else {
+		l.open[i] = true
+	}
 }
 
 // scrolls moves the window alone, away from the cursor.
@@ -191,11 +197,8 @@ type printed struct {
 	ready bool
 }
 
-// How many lines of a task's end are shown, and how many tasks' are kept.
-const (
-	printedShown = 5
-	printedKept  = 100
-)
+// printedKept is of how many tasks the last lines are kept.
+const printedKept = 100
 
 // askPrinted asks for the last lines of a task that is open and has ended by itself.
 func (l *Page) askPrinted() {
@@ -208,7 +211,7 @@ func (l *Page) askPrinted() {
 	}
 	l.printed[t.ID] = printed{}
 	sess := l.session
-	jobs.Start(l.Jobs, page.Bounded(func(ctx context.Context) ([]fargate.Line, error) { return sess.LastLines(ctx, t, printedShown) }), func(lines []fargate.Line, err error) tea.Cmd {
+	jobs.Start(l.Jobs, page.Bounded(func(ctx context.Context) ([]fargate.Line, error) { return sess.LastLines(ctx, t) }), func(lines []fargate.Line, err error) tea.Cmd {
 		l.printed[t.ID] = printed{lines, err, true}
 		return nil
 	})

@@ -354,7 +354,7 @@ func (d *drawing) lastLines(x fargate.Task) {
 func (d *drawing) deployment(x fargate.ServiceDeployment) {
 	t := d.Theme
 	d.at(item{ofDeployment, x.ID})
-	sign, word := t.Accent.Render(t.Signs.Working), strings.ToLower(strings.ReplaceAll(clean.Line(x.Status), "_", " "))
+	sign, word := t.Accent.Render(t.Signs.Working), fargate.InWords(clean.Line(x.Status))
 	switch {
 	case x.RolledBack():
 		sign = t.Bad.Render(t.Signs.Failed)

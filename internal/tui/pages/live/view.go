@@ -222,7 +222,7 @@ func (l *Page) viewDeployment(i int) string {
 		part = float64(d.Running) / float64(d.Desired)
 	}
 	record := l.Snapshot.Newest(d.Revision)
-	st, word := t.Good, strings.ToLower(strings.ReplaceAll(clean.Line(d.Rollout), "_", " "))
+	st, word := t.Good, fargate.InWords(clean.Line(d.Rollout))
 	switch {
 	case d.Rollout == "FAILED":
 		st = t.Bad
