@@ -364,7 +364,7 @@ func (c *commandLine) endRunning(ctx context.Context, s *session.Session, yes bo
 			c.note("Waiting for the %s that has been running since %s.", o.Kind, began)
 		}
 		// How it ended is part of what the destroy finds.
-		if _, err := s.Attach(ctx, c.events()); err != nil && ctx.Err() != nil {
+		if _, err := s.Attach(ctx, o.ID(), c.events()); err != nil && ctx.Err() != nil {
 			return err
 		}
 		// The command that planned may go on to what it planned.

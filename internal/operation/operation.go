@@ -105,6 +105,9 @@ type Operation struct {
 // Dir is the operation's folder.
 func (o *Operation) Dir() string { return o.dir }
 
+// ID is the name of the operation's folder, unique in the workspace.
+func (o *Operation) ID() string { return filepath.Base(o.dir) }
+
 func (o *Operation) path(name string) string { return filepath.Join(o.dir, name) }
 
 // Command says what an operation is to do.
@@ -265,8 +268,10 @@ func (o *Operation) Running() bool {
 	if _, err := os.Stat(o.path(lockFile)); err != nil {
 		return false
 	}
+	// A shared lock: several may look at once, and none of them must look to another
+	// like the operation's process.
 	l := flock.New(o.path(lockFile), flock.SetPermissions(fileMode))
-	got, err := l.TryLock()
+	got, err := l.TryRLock()
 	if got {
 		_ = l.Unlock() // closing the file lets go of it as well
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"workshop/internal/stack"
 )
 
@@ -391,4 +393,21 @@ func FuzzRequest(f *testing.F) {
 			t.Errorf("read %+v", o.Request)
 		}
 	})
+}
+
+// Screens and commands look at the same time whether an operation runs: one that looks
+// must not be taken for it.
+func TestTwoLookAtOnce(t *testing.T) {
+	o := start(t, t.TempDir(), "well")
+	if _, err := o.Follow(t.Context(), func(stack.Event) {}); err != nil {
+		t.Fatal(err)
+	}
+	other := flock.New(o.path(lockFile))
+	if err := other.RLock(); err != nil { // as Running has it
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if o.Running() {
+		t.Error("an operation that has ended runs")
+	}
 }

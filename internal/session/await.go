@@ -10,6 +10,7 @@ import (
 
 // Operation is a run of Terraform that another process started.
 type Operation struct {
+	ID      string   // for Attach
 	Op      stack.Op // OpPlan, OpApply or OpDestroy
 	Destroy bool
 	By      string // the command that started it
@@ -28,7 +29,7 @@ func (s *Session) Await(ctx context.Context) (Operation, error) {
 			return Operation{}, ctx.Err()
 		}
 		if o := s.Running(); o != nil && !o.Kind.OfState() && !s.follows(o) {
-			out := Operation{Op: stack.OpApply, By: o.By, Started: o.Started}
+			out := Operation{ID: o.ID(), Op: stack.OpApply, By: o.By, Started: o.Started}
 			if p, err := o.Plan(); err == nil {
 				out.Plan = p
 			}

@@ -128,19 +128,15 @@ func (s *Session) followed(ctx context.Context, o *operation.Operation, emit fun
 	return err
 }
 
-// Attach follows the operation that runs in the workspace, whoever started it,
-// from its beginning to its end. Of a plan it returns the plan. Where none runs
-// any more it follows the one that ended last.
-func (s *Session) Attach(ctx context.Context, emit func(stack.Event)) (*stack.Plan, error) {
-	o := operation.Running(s.operations())
-	if o == nil {
-		o = operation.Latest(s.operations(), func(*operation.Operation) bool { return true })
-	}
-	if o == nil {
-		return nil, errors.New("no operation has run in this workspace")
+// Attach follows an operation, whoever started it, from its beginning to its end, also
+// one that has ended meanwhile. Of a plan it returns the plan.
+func (s *Session) Attach(ctx context.Context, id string, emit func(stack.Event)) (*stack.Plan, error) {
+	o, err := operation.Open(filepath.Join(s.operations(), filepath.Base(id)))
+	if err != nil {
+		return nil, err
 	}
 	var c changed
-	err := s.follow(ctx, o, emit, &c)
+	err = s.follow(ctx, o, emit, &c)
 	s.mu.Lock()
 	s.receipt = c.Receipt
 	s.mu.Unlock()

@@ -118,7 +118,9 @@ func (f files) locked() (bool, error) {
 		return false, nil
 	}
 	l := flock.New(f.lock, flock.SetPermissions(0o600))
-	free, err := l.TryLock()
+	// A shared lock: several may look at once, and none of them must look to another
+	// like a sandbox.
+	free, err := l.TryRLock()
 	if err != nil {
 		return false, fmt.Errorf("looking whether a sandbox runs: %w", err)
 	}

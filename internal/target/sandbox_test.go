@@ -527,3 +527,23 @@ func FuzzInfo(f *testing.F) {
 		}
 	})
 }
+
+// Commands look at the same time whether a sandbox runs: one that looks must not be taken
+// for one.
+func TestTwoLookAtOnce(t *testing.T) {
+	f, err := filesOf(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(f.folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	other := flock.New(f.lock)
+	if err := other.RLock(); err != nil { // as locked has it
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if held, err := f.locked(); held || err != nil {
+		t.Errorf("a sandbox runs: %v, %v", held, err)
+	}
+}

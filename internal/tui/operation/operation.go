@@ -29,7 +29,7 @@ type Session interface {
 	Apply(ctx context.Context, p *stack.Plan, emit func(stack.Event)) (*stack.Summary, error)
 	// Attach follows the operation of another process from its beginning to its
 	// end. For a plan it returns the plan.
-	Attach(ctx context.Context, emit func(stack.Event)) (*stack.Plan, error)
+	Attach(ctx context.Context, id string, emit func(stack.Event)) (*stack.Plan, error)
 	// Cost returns in words what a plan does to the cost of the stack; p is nil for
 	// what is deployed now. It may read files.
 	Cost(p *stack.Plan) session.Cost
@@ -348,7 +348,7 @@ func (v *View) Attach(o session.Operation) {
 	}
 	sess := v.session
 	job := jobs.Stream(v.Jobs, func(ctx context.Context, emit func(event)) (priced, error) {
-		p, err := sess.Attach(ctx, advised(sess, emit))
+		p, err := sess.Attach(ctx, o.ID, advised(sess, emit))
 		if err != nil || p == nil {
 			return priced{}, err
 		}

@@ -297,7 +297,7 @@ func TestSessionCancelled(t *testing.T) {
 			"Plan":    func() error { _, err := s.Plan(ctx, false, ignore); return err },
 			"Apply":   func() error { _, err := s.Apply(ctx, &stack.Plan{}, ignore); return err },
 			"Await":   func() error { _, err := s.Await(ctx); return err },
-			"Attach":  func() error { _, err := s.Attach(ctx, ignore); return err },
+			"Attach":  func() error { _, err := s.Attach(ctx, "", ignore); return err },
 			"Receipt": func() error { _, err := s.Receipt(ctx); return err },
 			"Run":     func() error { _, err := s.Run(ctx, "echo", func(string) {}); return err },
 			"Solve":   func() error { return s.Solve(ctx, step, session.Helper{}) },

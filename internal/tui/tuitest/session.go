@@ -271,7 +271,7 @@ func (s *Session) Await(ctx context.Context) (session.Operation, error) {
 }
 
 // Attach runs the operation as if this session had started it.
-func (s *Session) Attach(ctx context.Context, emit func(stack.Event)) (*stack.Plan, error) {
+func (s *Session) Attach(ctx context.Context, _ string, emit func(stack.Event)) (*stack.Plan, error) {
 	s.mu.Lock()
 	ran := s.ran
 	s.mu.Unlock()
