@@ -36,6 +36,9 @@ func (c *commandLine) serviceAction(cmd *cobra.Command, prepare func(args []stri
 		if err != nil {
 			return err
 		}
+		if s.Other() {
+			says = session.About(fargate.Place{Cluster: snap.Service.Cluster, Service: snap.Service.Name}) + " " + says
+		}
 		if !yes {
 			c.printf("%s\n", clean.Line(says))
 			if ok, err := c.ask(ctx, "Do it? Only \"yes\" does it: ", "yes"); err != nil || !ok {

@@ -17,6 +17,8 @@ import (
 
 	"workshop/internal/clean"
 	"workshop/internal/cost"
+	"workshop/internal/diagnose"
+	"workshop/internal/fargate"
 	"workshop/internal/lesson/kit"
 	"workshop/internal/session"
 	"workshop/internal/stack"
@@ -40,11 +42,13 @@ type commandLine struct {
 	speed     string
 	account   string
 	json      bool
-	version   bool        // of --version
-	readOnly  bool        // of --read-only
-	noSandbox bool        // the command does not start one
-	budget    *cost.Money // of --budget; nil where it was not given
-	backend   moveTo      // of --backend
+	version   bool          // of --version
+	readOnly  bool          // of --read-only
+	noSandbox bool          // the command does not start one
+	budget    *cost.Money   // of --budget; nil where it was not given
+	backend   moveTo        // of --backend
+	viewer    bool          // of the live command
+	other     fargate.Place // of --cluster and --service; empty for the workspace's own
 
 	draft   *kit.Draft      // the workshop that is previewed, nil for none
 	options session.Options // of the session, once open was called with good flags
@@ -108,8 +112,9 @@ With --target aws it does the same in your own AWS account.`,
 	root.AddCommand(
 		c.planCommand(), deploy, c.destroyCommand(), c.sweepCommand(),
 		c.doctorCommand(),
-		c.statusCommand(), c.diagnoseCommand(), c.logsCommand(), c.outputCommand(), c.backendCommand(),
-		c.scaleCommand(), c.redeployCommand(), c.stopTaskCommand(),
+		c.ofAnyService(c.statusCommand()), c.ofAnyService(c.diagnoseCommand()), c.ofAnyService(c.logsCommand()), c.liveCommand(),
+		c.outputCommand(), c.backendCommand(),
+		c.ofAnyService(c.scaleCommand()), c.ofAnyService(c.redeployCommand()), c.ofAnyService(c.stopTaskCommand()),
 		c.stepsCommand(), c.showCommand(), c.resetCommand(),
 		c.checkCommand(), c.hintCommand(), c.solveCommand(), c.certificateCommand(),
 		c.newCommand(), c.lintCommand(), c.previewCommand(),
@@ -149,6 +154,12 @@ func (c *commandLine) open() (*session.Session, error) {
 	if c.speed != "" && c.speed != "real" && c.speed != "fast" {
 		return nil, usagef(`--speed is "real" or "fast", not %q`, c.speed)
 	}
+	if c.other.Cluster == "" && c.other.Service != "" {
+		return nil, usagef("--service needs --cluster: the cluster that the service is in")
+	}
+	if c.other.Service == "" && c.other.Cluster != "" && !c.viewer {
+		return nil, usagef("--cluster needs --service; `workshop live --cluster %s` lists those that there are", clean.Line(c.other.Cluster))
+	}
 	what, err := c.content()
 	if err != nil {
 		return nil, err
@@ -169,10 +180,18 @@ func (c *commandLine) open() (*session.Session, error) {
 	if c.draft != nil {
 		o.Course = c.draft.Course
 	}
+	if c.viewer || c.other != (fargate.Place{}) {
+		o.Other = &c.other
+	}
 	switch {
+	case c.viewer:
+		o.Face = tui.ViewerFace
 	case c.fullScreen:
 		o.Face = tui.Face
-	case c.terminal():
+	case o.Other != nil:
+		o.Face = diagnose.Other
+	}
+	if !c.fullScreen && c.terminal() {
 		o.MFACode = c.mfaCode
 	}
 	c.options = o

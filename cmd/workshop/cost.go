@@ -40,7 +40,10 @@ type costStatus struct {
 
 // costOf reads the meter. Without one the status is as good: what is wrong with it
 // is said as a note.
-func (c *commandLine) costOf(s *session.Session, now time.Time) costStatus {
+func (c *commandLine) costOf(s *session.Session, now time.Time) *costStatus {
+	if s.Other() {
+		return nil
+	}
 	m, err := s.Meter()
 	if err != nil {
 		c.note("The cost so far is not known in full: %v", err)
@@ -56,7 +59,7 @@ func (c *commandLine) costOf(s *session.Session, now time.Time) costStatus {
 	if !b.Reaches.IsZero() {
 		out.Reaches = &b.Reaches
 	}
-	return out
+	return &out
 }
 
 // show prints the lines of a status in text.

@@ -285,6 +285,22 @@ func TestDeployToDestroy(t *testing.T) {
 		})
 	})
 
+	t.Run("any service is named by its cluster", func(t *testing.T) {
+		cluster := strings.TrimSpace(p.run(0, "output", "cluster"))
+		var named statusSeen
+		if err := json.Unmarshal([]byte(p.run(0, "status", "--json", "--cluster", cluster, "--service", "app")), &named); err != nil {
+			t.Fatal(err)
+		}
+		if named.Stack.State != "other" || named.Service.Running != 2 || named.URL != "" {
+			t.Errorf("status: %+v", named)
+		}
+		if !strings.Contains(p.run(0, "logs", "--cluster", cluster, "--service", "app"), "/api/info") {
+			t.Error("the request is not in the logs")
+		}
+		p.run(1, "status", "--cluster", cluster, "--service", "nope")
+		p.run(1, "diagnose", "--cluster", "nope", "--service", "app")
+	})
+
 	t.Run("a second plan has nothing to do", func(t *testing.T) {
 		for _, l := range lines(p.run(0, "plan", "--json")) {
 			if l["type"] == "planned" {

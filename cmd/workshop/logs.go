@@ -37,13 +37,16 @@ func (c *commandLine) logsCommand() *cobra.Command {
 			}
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
-			s, t, err := c.reach(ctx)
+			s, _, err := c.reach(ctx)
 			if err != nil {
 				return err
 			}
-			ref, err := s.Ref()
+			cfg, ref, err := s.Watched(ctx)
 			if err != nil {
 				return err
+			}
+			if ref.LogGroup == "" && s.Other() {
+				return session.ErrNoLogs
 			}
 			if follow && (task != "" || container != "") {
 				if snap, err := s.Look(ctx); err == nil { // else the lines are as good without
@@ -52,7 +55,7 @@ func (c *commandLine) logsCommand() *cobra.Command {
 					}
 				}
 			}
-			n, err := c.logs(ctx, last, fargate.Tail(ctx, t.Config, fargate.TailOptions{
+			n, err := c.logs(ctx, last, fargate.Tail(ctx, cfg, fargate.TailOptions{
 				Group: ref.LogGroup, Since: from, Follow: follow, Filter: filter, Task: task, Container: container,
 			}))
 			if err != nil || n > 0 {

@@ -39,12 +39,13 @@ type status struct {
 	OlderStops int                    `json:"older_stops,omitempty"`
 	Events     []fargate.ServiceEvent `json:"events"`
 	URL        string                 `json:"url"`
-	TTL        *session.TTL           `json:"ttl,omitempty"` // when the tasks stop by themselves; nil for never
-	Cost       costStatus             `json:"cost"`
+	TTL        *session.TTL           `json:"ttl,omitempty"`  // when the tasks stop by themselves; nil for never
+	Cost       *costStatus            `json:"cost,omitempty"` // nil where the service is not the workspace's
 	AsOf       time.Time              `json:"as_of"`
 
 	tasks     []fargate.Task     // as in Tasks
 	diagnosis *fargate.Diagnosis // nil where nobody looked
+	other     bool               // the service is not the workspace's
 }
 
 // statusTask is a task with what scripts ask for most.
@@ -72,7 +73,9 @@ func statusTasks(tasks []fargate.Task) []statusTask {
 }
 
 type stackStatus struct {
-	State     string `json:"state"` // none, partial, up; unknown where it was not read yet
+	// State is none, partial or up; unknown where it was not read yet, other where the
+	// service is not the workspace's.
+	State     string `json:"state"`
 	Resources int    `json:"resources"`
 	// Lost: the state lists nothing, although the journal has a deployment and no
 	// destroy after it.
@@ -107,6 +110,10 @@ func (c *commandLine) statusCommand() *cobra.Command {
 				return err
 			}
 			st, err := c.status(s, t)
+			if s.Other() {
+				st, err = newStatus(t), nil
+				st.other = true
+			}
 			if errors.Is(err, session.ErrNothingDeployed) {
 				st.AsOf = time.Now().UTC()
 				st.Cost = c.costOf(s, st.AsOf)
@@ -151,9 +158,14 @@ func (c *commandLine) showState(s *session.Session) error {
 	return nil
 }
 
+// newStatus is the status of a service of which nothing is known yet.
+func newStatus(t *target.Target) status {
+	return status{Target: t.Kind, Account: t.Account, Region: t.Region, Tasks: []statusTask{}, Events: []fargate.ServiceEvent{}, Deployments: []fargate.ServiceDeployment{}}
+}
+
 // status is what is known without asking AWS.
 func (c *commandLine) status(s *session.Session, t *target.Target) (status, error) {
-	st := status{Target: t.Kind, Account: t.Account, Region: t.Region, Tasks: []statusTask{}, Events: []fargate.ServiceEvent{}, Deployments: []fargate.ServiceDeployment{}}
+	st := newStatus(t)
 	st.Stack.State, st.Stack.Kept = "none", s.StateKept()
 	if last, ok := s.LastOperation(); ok {
 		st.Operation = &last
@@ -185,6 +197,9 @@ func (st *status) add(snap fargate.Snapshot) {
 	st.Stack.State = "up"
 	if snap.Service.Status == "" { // the outputs are there before the service is
 		st.Stack.State = "partial"
+	}
+	if st.other {
+		st.Stack.State = "other"
 	}
 	st.Tasks, st.OlderStops = statusTasks(snap.Tasks), snap.OlderStops
 	st.Deployments = snap.History
@@ -285,9 +300,11 @@ func (c *commandLine) showStatus(st status) error {
 	if st.deleted() {
 		return nil
 	}
-	c.printf("url     %s\n", clean.Line(st.URL))
-	st.Cost.show(c)
-	st.showTTL(c)
+	if !st.other {
+		c.printf("url     %s\n", clean.Line(st.URL))
+		st.Cost.show(c)
+		st.showTTL(c)
+	}
 	for _, e := range entries[1:] {
 		c.printf("%s", e)
 	}
@@ -307,7 +324,11 @@ const shownStops = 5
 func (st status) entries() []string {
 	sv := st.Service
 	if st.deleted() {
-		return []string{fmt.Sprintf("service %s  is deleted (%s). `workshop deploy` creates it again\n", clean.Line(sv.Name), clean.Line(sv.Status))}
+		again := ". `workshop deploy` creates it again"
+		if st.other {
+			again = ""
+		}
+		return []string{fmt.Sprintf("service %s  is deleted (%s)%s\n", clean.Line(sv.Name), clean.Line(sv.Status), again)}
 	}
 	out := []string{fmt.Sprintf("service %s  %d of %d running, %d pending  %s\n", clean.Line(sv.Name), sv.Running, sv.Desired, sv.Pending, st.rollout())}
 	if d := st.diagnosis; d != nil && d.Cause != nil {

@@ -20,6 +20,10 @@ var openTofu = strings.NewReplacer("`terraform ", "`tofu ", "Terraform", "OpenTo
 // of the screens too, so an answer is written for it unless On is called.
 var Command = Face{Plan: "`workshop plan`", Tasks: "`workshop status`", Logs: "`workshop logs`", CleanUp: "`workshop destroy`"}
 
+// Other is the face of the command line for a service that is not the workshop's: its
+// configuration is elsewhere.
+var Other = Face{Plan: "with the configuration that it was made from", Tasks: Command.Tasks, Logs: Command.Logs, CleanUp: Command.CleanUp}
+
 // render writes the places into a text; a place that begins a sentence gets a
 // capital letter.
 func (f Face) render(text string) string {

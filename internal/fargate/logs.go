@@ -284,7 +284,7 @@ func (t *tail) page(ctx context.Context, in *cloudwatchlogs.FilterLogEventsInput
 	page, err := t.client.FilterLogEvents(ctx, in)
 	var missing *types.ResourceNotFoundException
 	if errors.As(err, &missing) {
-		return nil, fmt.Errorf("%w: %s; it is made when the stack is deployed", ErrNoLogGroup, t.opts.Group)
+		return nil, fmt.Errorf("%w (yet, or any more): %s", ErrNoLogGroup, t.opts.Group)
 	}
 	return page, diagnose.Explain("read the logs in "+t.opts.Group, err)
 }

@@ -62,9 +62,25 @@ func (c *Clients) service(ctx context.Context, ref Ref) (Service, []ServiceEvent
 	if len(out.Services) == 0 {
 		return Service{Name: ref.Service}, nil, nil
 	}
-	s := out.Services[0]
+	s := &out.Services[0]
+	service := describe(s)
+	events := make([]ServiceEvent, 0, len(s.Events))
+	for _, e := range s.Events {
+		events = append(events, ServiceEvent{
+			ID:      aws.ToString(e.Id),
+			Time:    aws.ToTime(e.CreatedAt),
+			Message: clean.Line(aws.ToString(e.Message)),
+		})
+	}
+	slices.SortStableFunc(events, func(a, b ServiceEvent) int { return b.Time.Compare(a.Time) })
+	return service, events, nil
+}
+
+// describe is what a service says of itself, events aside.
+func describe(s *ecstypes.Service) Service {
 	service := Service{
 		Name:    clean.Line(aws.ToString(s.ServiceName)),
+		Cluster: last(aws.ToString(s.ClusterArn)),
 		ARN:     aws.ToString(s.ServiceArn),
 		Status:  aws.ToString(s.Status),
 		Desired: int(s.DesiredCount),
@@ -98,16 +114,7 @@ func (c *Clients) service(ctx context.Context, ref Ref) (Service, []ServiceEvent
 	if len(service.Deployments) > 0 && service.Deployments[0].Status == "PRIMARY" {
 		service.Rollout = service.Deployments[0].Rollout
 	}
-	events := make([]ServiceEvent, 0, len(s.Events))
-	for _, e := range s.Events {
-		events = append(events, ServiceEvent{
-			ID:      aws.ToString(e.Id),
-			Time:    aws.ToTime(e.CreatedAt),
-			Message: clean.Line(aws.ToString(e.Message)),
-		})
-	}
-	slices.SortStableFunc(events, func(a, b ServiceEvent) int { return b.Time.Compare(a.Time) })
-	return service, events, nil
+	return service
 }
 
 // observer remembers the tasks that have stopped and the task definitions: they do not

@@ -47,6 +47,7 @@ type Snapshot struct {
 
 // Service is the ECS service.
 type Service struct {
+	Cluster     string       `json:"cluster"` // its name
 	Name        string       `json:"name"`
 	ARN         string       `json:"arn"`
 	Status      string       `json:"status"` // ACTIVE, DRAINING, INACTIVE; empty where it does not exist

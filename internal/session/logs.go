@@ -48,19 +48,21 @@ func (s *Session) RetryLogs() { s.reader.again() }
 // oldest first and in batches, beginning an hour ago, until ctx ends. Whatever keeps it
 // from new lines, it goes on trying, and calls how with what it is.
 func (s *Session) Tail(ctx context.Context, lines func([]fargate.Line), how func(fargate.Stream)) error {
-	t, err := s.Target(ctx)
+	if _, err := s.Target(ctx); err != nil {
+		return err
+	}
+	cfg, ref, err := s.awaitRef(ctx)
 	if err != nil {
 		return err
 	}
-	ref, err := s.awaitRef(ctx)
-	if err != nil {
-		return err
+	if ref.LogGroup == "" && s.Other() {
+		return ErrNoLogs
 	}
 	read := make(chan fargate.Line, 1024)
 	var failed error
 	go func() { // ends with ctx, or with the sequence
 		defer close(read)
-		for l, err := range fargate.Tail(ctx, t.Config, fargate.TailOptions{
+		for l, err := range fargate.Tail(ctx, cfg, fargate.TailOptions{
 			Group: ref.LogGroup, Since: time.Now().Add(-tailSince), Follow: true, Patient: true,
 			Report: how, Wake: s.reader.wake, Hold: s.reader.away.Load, Meter: &s.calls,
 		}) {

@@ -22,15 +22,11 @@ const keptMost = 100
 // the answer of its URL. It journals and completes what it sees. The error is
 // ErrNothingDeployed where Terraform's state names no service.
 func (s *Session) Look(ctx context.Context) (fargate.Snapshot, error) {
-	ref, err := s.Ref()
+	cfg, ref, err := s.Watched(ctx)
 	if err != nil {
 		return fargate.Snapshot{}, err
 	}
-	t, err := s.Target(ctx)
-	if err != nil {
-		return fargate.Snapshot{}, err
-	}
-	c := fargate.NewClients(t.Config)
+	c := fargate.NewClients(cfg)
 	var snap fargate.Snapshot
 	var probe *fargate.Probe
 	g, gctx := errgroup.WithContext(ctx)
@@ -60,7 +56,9 @@ func (s *Session) Look(ctx context.Context) (fargate.Snapshot, error) {
 // ECS has forgotten, answers for this target and the session's face, the first cause of each
 // deployment that failed, and the diagnosis. The snapshot given stays as it is.
 func (s *Session) Complete(snap fargate.Snapshot) fargate.Snapshot {
-	snap.Tasks, snap.OlderStops = withKept(snap.Tasks, s.StoppedTasks(), keptMost)
+	if !s.Other() { // the journal is about the workspace's service
+		snap.Tasks, snap.OlderStops = withKept(snap.Tasks, s.StoppedTasks(), keptMost)
+	}
 	snap.Tasks = s.answered(snap.Tasks)
 	history := make([]fargate.ServiceDeployment, len(snap.History))
 	for i, d := range snap.History {
@@ -121,11 +119,11 @@ func (s *Session) addLastLines(ctx context.Context, chain []fargate.Link, tasks 
 // LastLines returns the last lines that a task printed, oldest first, as far as AWS keeps
 // them: five of each of its containers.
 func (s *Session) LastLines(ctx context.Context, task fargate.Task) ([]fargate.Line, error) {
-	t, err := s.Target(ctx)
+	cfg, _, err := s.Watched(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return fargate.NewClients(t.Config).LastLines(ctx, task, printedShown)
+	return fargate.NewClients(cfg).LastLines(ctx, task, printedShown)
 }
 
 // Diagnose says whether what was deployed runs as it was asked to, and if not, why. How the
@@ -143,6 +141,9 @@ func (s *Session) Diagnose(ctx context.Context) (fargate.Diagnosis, error) {
 	} else {
 		d = *snap.Diagnosis
 		s.addLastLines(ctx, d.Chain, snap.Tasks)
+	}
+	if s.Other() {
+		return d, nil
 	}
 	last, ok := s.LastOperation()
 	if !ok || last.State != operation.StateFailed || last.Err == nil {

@@ -34,6 +34,9 @@ type Info struct {
 // lock where it is free. It touches no network, starts nothing and takes a few
 // milliseconds.
 func (s *Session) Open(context.Context) (Opening, error) {
+	if s.Other() {
+		return Opening{Info: s.info(), Course: &lesson.Course{}}, nil
+	}
 	course, err := s.Course()
 	o := Opening{Info: s.info(), Course: course, Images: s.Steps(), Faults: faults(err)}
 	p, err := s.Workspace.LoadProgress()
@@ -52,8 +55,15 @@ func (s *Session) Open(context.Context) (Opening, error) {
 
 func (s *Session) info() Info {
 	i := Info{Sandbox: s.Sandbox(), Workspace: s.Workspace.Dir()}
-	if err := s.Lock(); err != nil {
-		i.ReadOnly, i.Holder = true, err.Error()
+	switch {
+	case s.Other(): // which is not in the workspace
+		if s.opts.ReadOnly {
+			i.ReadOnly, i.Holder = true, ErrReadOnly.Error()
+		}
+	default:
+		if err := s.Lock(); err != nil {
+			i.ReadOnly, i.Holder = true, err.Error()
+		}
 	}
 	return i
 }
@@ -79,6 +89,9 @@ func (s *Session) Ready(ctx context.Context, emit func(stack.Event)) (Info, erro
 	}
 	i.Account, i.Region = clean.Line(t.Account), clean.Line(t.Region)
 	i.Notes = slices.Concat(s.notes, t.Notes)
+	if s.Other() {
+		return i, nil
+	}
 	_, err = s.Terraform(ctx, emit)
 	return i, err
 }

@@ -33,7 +33,11 @@ type Options struct {
 	Offline   bool   // fetch no Terraform
 	Fast      bool   // the sandbox's waits, for tests
 	ReadOnly  bool   // refuse what changes something, with ErrReadOnly
-	NoSandbox bool   // do not start a sandbox: Target returns target.ErrNotRunning instead
+	// Other is a service that is not the workspace's, which everything about what runs
+	// is about instead; nil for the workspace's. Its Service may be empty until LookAt
+	// names one.
+	Other     *fargate.Place
+	NoSandbox bool // do not start a sandbox: Target returns target.ErrNotRunning instead
 	// MFACode asks for an MFA code; nil where nobody can be asked. See
 	// target.Options.
 	MFACode func(ctx context.Context, device string) (string, error)
@@ -76,6 +80,7 @@ type Session struct {
 
 	// solving ends the Solve or Reset that runs, nil while none does.
 	solving context.CancelFunc
+	other   *other           // nil where the workspace's own service is looked at
 	watcher *fargate.Watcher // of the Watch that runs, nil while none does
 	reader  *reader          // of the log lines
 	calls   fargate.Meter    // of Watch and Tail together
@@ -103,7 +108,11 @@ func Open(o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{Workspace: ws, opts: o, service: newServiceLog(ws), notes: ws.Notes(), reader: newReader()}, nil
+	s := &Session{Workspace: ws, opts: o, service: newServiceLog(ws), notes: ws.Notes(), reader: newReader()}
+	if o.Other != nil {
+		s.other = &other{place: *o.Other}
+	}
+	return s, nil
 }
 
 // OpenExisting opens a workspace whose files stay as they are: o.Configuration is

@@ -277,15 +277,11 @@ func (s *Session) act(ctx context.Context, do func(*fargate.Clients, fargate.Ref
 	if s.opts.ReadOnly {
 		return ErrReadOnly
 	}
-	ref, err := s.Ref()
+	cfg, ref, err := s.Watched(ctx)
 	if err != nil {
 		return err
 	}
-	t, err := s.Target(ctx)
-	if err != nil {
-		return err
-	}
-	if err := do(fargate.NewClients(t.Config), ref); err != nil {
+	if err := do(fargate.NewClients(cfg), ref); err != nil {
 		return err
 	}
 	s.renewPicture()

@@ -99,9 +99,12 @@ func (s *Session) keep(known func() (bool, error), kind string, v any) error {
 }
 
 // KeepStopped journals a stopped task: ECS forgets it within about an hour. One
-// that is in the journal already, by whichever process, is not written again. It
-// is safe for concurrent use.
+// that is in the journal already, by whichever process, is not written again, and a task
+// of another service than the workspace's never is. It is safe for concurrent use.
 func (s *Session) KeepStopped(t fargate.Task) error {
+	if s.Other() {
+		return nil
+	}
 	l := s.service
 	return s.keep(l.has(func() bool { return l.known[taskKey(t)] }), entryStopped, t)
 }
@@ -123,6 +126,9 @@ func (s *Session) StoppedTasks() []fargate.Task {
 // have stopped, and another number of tasks wanted. Later checks ask for it. It
 // is safe for concurrent use.
 func (s *Session) Seen(snap fargate.Snapshot) error {
+	if s.Other() {
+		return nil
+	}
 	fresh, err := s.service.unknown(snap.Tasks)
 	errs := []error{err}
 	for _, t := range fresh {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"workshop/internal/fargate"
 )
 
@@ -14,15 +16,15 @@ const retryWatch = time.Second
 // awaitRef waits until something is deployed. While an apply runs it waits for the
 // address, which Terraform creates last before the service: sooner there is nothing
 // to look at.
-func (s *Session) awaitRef(ctx context.Context) (fargate.Ref, error) {
+func (s *Session) awaitRef(ctx context.Context) (aws.Config, fargate.Ref, error) {
 	for {
-		ref, err := s.Ref()
+		cfg, ref, err := s.Watched(ctx)
 		if err == nil && (ref.URL != "" || !s.Busy()) || err != nil && !errors.Is(err, ErrNothingDeployed) {
-			return ref, err
+			return cfg, ref, err
 		}
 		select {
 		case <-ctx.Done():
-			return ref, ctx.Err()
+			return cfg, ref, ctx.Err()
 		case <-time.After(retryWatch):
 		}
 	}
@@ -33,19 +35,20 @@ func (s *Session) awaitRef(ctx context.Context) (fargate.Ref, error) {
 // answers of its tasks are written for the session's face. It journals what the
 // snapshots show for the first time.
 func (s *Session) Watch(ctx context.Context, changed func(fargate.Snapshot)) error {
-	t, err := s.Target(ctx)
-	if err != nil {
+	if _, err := s.Target(ctx); err != nil {
 		return err
 	}
-	ref, err := s.awaitRef(ctx)
+	cfg, ref, err := s.awaitRef(ctx)
 	if err != nil {
 		return err
 	}
 	var known []string
-	for _, k := range s.StoppedTasks() {
-		known = append(known, k.ID)
+	if !s.Other() {
+		for _, k := range s.StoppedTasks() {
+			known = append(known, k.ID)
+		}
 	}
-	w := fargate.Watch(ctx, t.Config, ref, fargate.WatchOptions{
+	w := fargate.Watch(ctx, cfg, ref, fargate.WatchOptions{
 		Known:     known,
 		Meter:     &s.calls,
 		OnStopped: func(t fargate.Task) { _ = s.KeepStopped(t) }, // the picture goes on without a journal

@@ -58,7 +58,7 @@ func (m *model) PageHints() string {
 func (m *model) KeyGroups() (titles []string, groups [][]keys.Group) {
 	titles, groups = []string{""}, [][]keys.Group{m.keys.Groups()}
 	for i, p := range m.pages {
-		titles, groups = append(titles, pages[i].title), append(groups, p.Keys().Groups())
+		titles, groups = append(titles, m.specs[i].title), append(groups, p.Keys().Groups())
 	}
 	return titles, groups
 }

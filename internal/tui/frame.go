@@ -56,7 +56,11 @@ func (m *model) top(w int) string {
 			if n < of {
 				st = t.Attention
 			}
-			text := fmt.Sprintf(" service %d/%d", n, of)
+			name := "service"
+			if m.Chosen != nil {
+				name = draw.Cut(clean.Line(m.Snapshot.Service.Name), 30, t)
+			}
+			text := fmt.Sprintf(" %s %d/%d", name, n, of)
 			if m.Snapshot.Stale != nil {
 				st, text = t.Dim, t.Dim.Render(text)
 			}
@@ -69,7 +73,7 @@ func (m *model) top(w int) string {
 			right = append(right, t.Dim.Render(t.Signs.Stopped+" "+draw.Count(m.Stack.Resources, "resource")+" up"))
 		} else if m.Stack.Lost {
 			right = append(right, t.Attention.Render(t.Signs.Warn+" the state lists nothing"))
-		} else if m.Ready.Done {
+		} else if m.Ready.Done && m.Chosen == nil {
 			right = append(right, t.Dim.Render(t.Signs.Stopped+" nothing deployed"))
 		}
 	}
@@ -163,7 +167,7 @@ func (m *model) bottom(w int) string {
 	hints := m.hints()
 	tabs := func(all bool) string {
 		var s []string
-		for i, p := range Pages() {
+		for i, p := range m.screens {
 			if i == m.current {
 				s = append(s, t.Key.Render(p.Key)+" "+t.Strong.Underline(true).Render(p.Title))
 			} else if all {

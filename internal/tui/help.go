@@ -53,7 +53,7 @@ func (m *model) groups() []keys.Group {
 	var now, later []keys.Group
 	for _, g := range m.pages[m.current].Keys().Groups() {
 		if g.Name == "" {
-			g.Name = pages[m.current].title
+			g.Name = m.specs[m.current].title
 		}
 		if g.Active {
 			now = append(now, g)
@@ -68,7 +68,7 @@ func (m *model) groups() []keys.Group {
 			continue
 		}
 		for _, g := range p.Keys().Groups() {
-			g.Name, g.Active = strings.TrimSuffix(pages[i].title+": "+g.Name, ": "), false
+			g.Name, g.Active = strings.TrimSuffix(m.specs[i].title+": "+g.Name, ": "), false
 			all = append(all, g)
 		}
 	}

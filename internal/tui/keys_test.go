@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"workshop/internal/fargate"
 	"workshop/internal/tui"
 	"workshop/internal/tui/keys"
 	"workshop/internal/tui/tuitest"
@@ -15,9 +16,12 @@ import (
 func TestKeysDocument(t *testing.T) {
 	var out strings.Builder
 	out.WriteString("# Keys\n\nThe keys of the screens, as `?` lists them. Written from the key tables by `go test ./internal/tui -run TestKeysDocument -update`: do not edit.\n")
-	drive(t, tuitest.NewUp, 120, 40, tui.Options{}, func(st *driver) {
+	write := func(st *driver, pages ...string) {
 		titles, groups := st.m.KeyGroups()
 		for i, title := range titles {
+			if len(pages) > 0 && !slices.Contains(pages, title) {
+				continue
+			}
 			if title != "" {
 				fmt.Fprintf(&out, "\n## %s\n", title)
 			}
@@ -35,7 +39,9 @@ func TestKeysDocument(t *testing.T) {
 				}
 			}
 		}
-	})
+	}
+	drive(t, tuitest.NewUp, 120, 40, tui.Options{}, func(st *driver) { write(st) })
+	drive(t, tuitest.NewUp, 120, 40, viewer(fargate.Place{}), func(st *driver) { write(st, "Services") })
 	(&driver{t: t}).compare("../../../docs/keys.md", out.String())
 }
 

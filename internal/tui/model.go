@@ -62,12 +62,18 @@ type RootSession interface {
 	ReadLogs(yes bool)
 	// RetryLogs asks for lines at once.
 	RetryLogs()
+	// LookAt chooses the service that Watch and all the others are about, of a session that
+	// is not about the workshop's own.
+	LookAt(fargate.Place)
 }
 
 // model is the one root model. The event loop alone touches it and its pages.
 type model struct {
 	*page.Context
 	session         Session
+	parts           parts
+	specs           pageList // of pages
+	screens         []lesson.Screen
 	pages           []page.Page
 	current         int // index of the page on the screen
 	keys            keys.Table
@@ -107,11 +113,16 @@ func newModel(ctx context.Context, s Session, o Options) *model {
 	c.Root = m
 	c.Ready.Message = "The workshop is getting ready"
 	m.deploy, m.destroy = operation.New(c, s, false), operation.New(c, s, true)
-	p := parts{c, s, m.deploy, m.destroy, architecture.New(c, s, m.deploy, m.destroy)}
-	for _, spec := range pages {
-		m.pages = append(m.pages, spec.open(p))
+	m.parts = parts{c, s, m.deploy, m.destroy, architecture.New(c, s, m.deploy, m.destroy)}
+	m.specs = pages
+	if o.Viewer != nil {
+		c.Chosen, m.specs = o.Viewer, viewerPages
 	}
-	m.current, _ = pageAt(o.Page)
+	m.screens = m.specs.screens()
+	for _, spec := range m.specs {
+		m.pages = append(m.pages, spec.open(m.parts))
+	}
+	m.current, _ = m.specs.at(o.Page)
 	m.keys = m.table()
 	return m
 }
@@ -146,7 +157,6 @@ func (m *model) opened(o session.Opening, err error) tea.Cmd {
 	m.getReady()
 	m.StackChanged()
 	m.follow()
-	m.await()
 	sess := m.session
 	jobs.Stream(m.Jobs, func(ctx context.Context, emit func(string)) (struct{}, error) {
 		sess.Problems(ctx, emit)
@@ -158,6 +168,9 @@ func (m *model) opened(o session.Opening, err error) tea.Cmd {
 // await waits for an operation that another process starts or has started, and
 // shows it on its page.
 func (m *model) await() {
+	if m.Chosen != nil {
+		return
+	}
 	m.awaiting = jobs.Start(m.Jobs, m.session.Await, func(o session.Operation, err error) tea.Cmd {
 		if err != nil || m.Running != nil {
 			return nil // StackChanged waits for the next one
@@ -207,6 +220,12 @@ type currentStack struct {
 
 // StackChanged looks again at what is deployed, and watches it where something is.
 func (m *model) StackChanged() tea.Cmd {
+	if m.Chosen != nil { // what the workspace has deployed is not looked at
+		if m.Chosen.Service != "" {
+			m.Watch()
+		}
+		return nil
+	}
 	if m.Course != nil && m.Running == nil && !m.Jobs.Alive(m.awaiting) {
 		m.await()
 	}
@@ -343,6 +362,25 @@ func (m *model) unwatch() {
 	m.Snapshot, m.WatchErr = nil, nil
 }
 
+// LookAt shows another service from now on. The pages that follow one begin anew.
+func (m *model) LookAt(p fargate.Place) tea.Cmd {
+	m.unwatch()
+	m.Chosen = &p
+	if p.Region != "" {
+		m.Info.Region = p.Region
+	}
+	m.session.LookAt(p)
+	for i, old := range m.pages {
+		if _, follows := old.(page.Follower); !follows {
+			if _, follows = old.(page.Tailer); !follows {
+				continue
+			}
+		}
+		m.pages[i] = m.specs[i].open(m.parts)
+	}
+	return m.StackChanged()
+}
+
 // show puts a page on the screen.
 func (m *model) show(at int) tea.Cmd {
 	if p, ok := m.pages[m.current].(page.Leaver); ok && at != m.current {
@@ -355,7 +393,7 @@ func (m *model) show(at int) tea.Cmd {
 
 // Open shows the page of that slug; unknown ones change nothing.
 func (m *model) Open(slug string) tea.Cmd {
-	if at, ok := pageAt(slug); ok {
+	if at, ok := m.specs.at(slug); ok {
 		return m.show(at)
 	}
 	return nil
@@ -372,20 +410,20 @@ func (m *model) OpenStep(id string) tea.Cmd {
 }
 
 // Pages lists the pages in the order of their keys.
-func (m *model) Pages() []lesson.Screen { return Pages() }
+func (m *model) Pages() []lesson.Screen { return m.screens }
 
 // Key returns the key that opens the page of that slug, empty for none.
 func (m *model) Key(slug string) string {
-	if at, ok := pageAt(slug); ok {
-		return Pages()[at].Key
+	if at, ok := m.specs.at(slug); ok {
+		return m.screens[at].Key
 	}
 	return ""
 }
 
 // Title returns the title of the page of that slug, empty for none.
 func (m *model) Title(slug string) string {
-	if at, ok := pageAt(slug); ok {
-		return pages[at].title
+	if at, ok := m.specs.at(slug); ok {
+		return m.specs[at].title
 	}
 	return ""
 }

@@ -18,7 +18,7 @@ import (
 // table returns the keys that work on every page.
 func (m *model) table() keys.Table {
 	everywhere := []keys.Key{keys.On("?", "all keys", m.openHelp).Hint("keys")}
-	for i, p := range Pages() {
+	for i, p := range m.screens {
 		everywhere = append(everywhere, keys.OnCmd(p.Key, "the "+p.Title+" page", func() tea.Cmd { return m.show(i) }))
 	}
 	everywhere = append(everywhere,

@@ -16,6 +16,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/term"
 
+	"workshop/internal/fargate"
 	"workshop/internal/tui/operation"
 	"workshop/internal/tui/page"
 	"workshop/internal/tui/picture"
@@ -26,6 +27,11 @@ type Options struct {
 	Page  string // slug of a page; empty for the first
 	Light bool   // begin with the colours for a light background, until the terminal tells
 	ASCII bool   // draw with ASCII alone
+
+	// Viewer shows the pages of what runs alone, for any service: this one, or one to be
+	// chosen on the screen where its Service is empty. Nil shows the workshop. The session
+	// must have been opened with session.Options.Other.
+	Viewer *fargate.Place
 
 	// Drafts brings the workshop anew whenever its author has saved it; nil where
 	// it does not change.

@@ -122,7 +122,7 @@ func (g *Diagram) Keys(of ...keys.Key) []keys.Context {
 		keys.On("up", "the part above", choose(0, -1, 0)),
 		keys.On("down", "the part below", choose(0, 1, 0)),
 	}, of...)}, {When: func() bool { return !g.Shown }, Keys: []keys.Key{
-		keys.On("g", "the diagram of the architecture, as it stands", g.Toggle),
+		keys.On("g", "the diagram of the architecture, as it stands", g.Toggle).If(func() bool { return g.Chosen == nil }),
 	}}}
 }
 

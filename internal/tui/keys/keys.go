@@ -133,8 +133,11 @@ func (t Table) Hints() []Hint {
 	named := map[string]bool{}
 	t.active(func(c Context) bool {
 		for _, x := range c.Keys {
+			if x.hint == nil || len(x.Keys()) == 0 || !x.on() { // a page that is not there has no key
+				continue
+			}
 			name := x.Keys()[0]
-			if x.hint == nil || named[name] || !x.on() {
+			if named[name] {
 				continue
 			}
 			if does := x.hint(); does != "" {

@@ -105,6 +105,8 @@ type Root interface {
 	Watch()
 	// RetryLogs asks for log lines at once.
 	RetryLogs()
+	// LookAt shows another service from now on, where Context.Chosen is not nil.
+	LookAt(fargate.Place) tea.Cmd
 	// Enlarge shows a picture alone, as large as there is room.
 	Enlarge(images fs.FS, path, alt string)
 	// Run gives the terminal to a program and calls done in the event loop when the
@@ -136,6 +138,10 @@ type Context struct {
 	Theme  style.Theme
 	Now    func() time.Time
 	Layout Layout
+
+	// Chosen is the service that is looked at where it is not the workshop's own, its
+	// Service empty before one was chosen; nil in the workshop.
+	Chosen *fargate.Place
 
 	Info       session.Info
 	Course     *lesson.Course // nil until the session is open
@@ -188,6 +194,20 @@ func (c *Context) MayChange() bool {
 		c.Say(Attention, "You can look but not change: "+c.Info.Holder)
 	}
 	return !c.Info.ReadOnly
+}
+
+// About begins a question before something is changed about a service that was chosen;
+// empty in the workshop, which has one.
+func (c *Context) About() []string {
+	if c.Chosen == nil {
+		return nil
+	}
+	return []string{session.About(*c.Chosen), ""}
+}
+
+// ChooseFirst says that no service was chosen yet.
+func (c *Context) ChooseFirst() []string {
+	return []string{"", " " + c.Theme.Heading.Render("No service was chosen yet"), "", " Press " + c.Theme.Key.Render(c.Root.Key("services")) + " to choose one."}
 }
 
 // IsReady reports whether the session is able to work, and says so where it is not.

@@ -53,6 +53,8 @@ type Session struct {
 	LogBatch  int                // lines at once; 0 is 1
 	Files     map[string]string  // of the configuration, by name
 	OwnEditor []string           // the learner's editor, as an argument list; empty for none
+	Others    []fargate.Cluster  // of the account, for Clusters
+	OthersErr error              // of Clusters
 	Elsewhere *session.Operation // runs already, started by another process
 	Last      *session.LastRun   // how the operation before ended
 	Fix       string             // question of the repair for every failure; empty for none
@@ -255,6 +257,14 @@ func (s *Session) Problems(ctx context.Context, changed func(string)) {
 		changed(s.Problem)
 	}
 	<-ctx.Done()
+}
+
+// LookAt changes nothing: there is one service.
+func (s *Session) LookAt(p fargate.Place) { s.call("look at %s %s", p.Cluster, p.Service) }
+
+// Clusters returns Others.
+func (s *Session) Clusters(context.Context, string) ([]fargate.Cluster, error) {
+	return s.Others, s.OthersErr
 }
 
 // Await returns Elsewhere once.

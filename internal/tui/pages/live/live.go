@@ -108,7 +108,7 @@ func (l *Page) table() keys.Table {
 			}).If(l.ill).Hint("what is wrong"),
 			scale,
 			stop("stop task"),
-			keys.Shown("g", "graph"),
+			keys.Shown("g", "graph").If(func() bool { return l.Chosen == nil }),
 			act("f", "a new deployment; asks first", l.confirmRedeploy).Hint("new deployment"),
 			keys.OnCmd("l", "the logs", func() tea.Cmd { return l.Root.Open("logs") }).Hint("logs"),
 			keys.On("up k", "what is above", func() { l.choose(-1) }).If(func() bool { return l.at() > 0 }),
@@ -267,7 +267,7 @@ func (l *Page) confirmStop(t fargate.Task) {
 	sess, id := l.session, t.ID
 	l.Dialog = &widgets.Dialog{
 		Title:  "Stop task " + page.ShortID(id) + "?",
-		Body:   []string{session.StopTaskDoes},
+		Body:   append(l.About(), session.StopTaskDoes),
 		Danger: true,
 		Choices: []widgets.Choice{{Label: "No, leave it", Key: "n"}, {Label: "Yes, stop it", Key: "y", Do: func(*widgets.Dialog) tea.Cmd {
 			l.Do("Stop task "+page.ShortID(id), func(ctx context.Context) error { return sess.StopTask(ctx, id) }, "Task "+page.ShortID(id)+" is asked to stop")
@@ -280,7 +280,7 @@ func (l *Page) askScale() {
 	if !l.MayChange() {
 		return
 	}
-	body := []string{fmt.Sprintf("The service keeps %s alive now. Give another number, from 0 to %d; 0 stops them all and keeps the service.", draw.Count(l.Snapshot.Service.Desired, "task"), session.MostTasks)}
+	body := append(l.About(), fmt.Sprintf("The service keeps %s alive now. Give another number, from 0 to %d; 0 stops them all and keeps the service.", draw.Count(l.Snapshot.Service.Desired, "task"), session.MostTasks))
 	if !l.Info.Sandbox {
 		body = append(body, "", session.ScaleCosts)
 	}
@@ -306,7 +306,7 @@ func (l *Page) confirmRedeploy() {
 	}
 	l.Dialog = &widgets.Dialog{
 		Title: "Start a new deployment?",
-		Body:  []string{session.RedeployDoes},
+		Body:  append(l.About(), session.RedeployDoes),
 		Choices: []widgets.Choice{{Label: "No", Key: "n"}, {Label: "Yes, roll", Key: "y", Do: func(*widgets.Dialog) tea.Cmd {
 			l.Do("New deployment", l.session.Redeploy, "A new deployment has begun")
 			return nil

@@ -102,7 +102,9 @@ func (l *Page) viewNothing(w int) []string {
 		return append(lines, "", "   "+t.Key.Render("r")+" tries again")
 	case l.coming():
 		return []string{"", " " + t.Heading.Render("Not yet"), "", " Terraform is at work: " + t.Key.Render(l.Root.Key("deploy")) + " shows how far it is.", " The tasks appear here as soon as the service exists."}
-	case l.Stack.Exists:
+	case l.Chosen != nil && l.Chosen.Service == "":
+		return l.ChooseFirst()
+	case l.Stack.Exists, l.Chosen != nil:
 		return []string{"", " " + t.Dim.Render(t.Signs.Working+" Looking at the service")}
 	}
 	return []string{"", " " + t.Heading.Render("Nothing runs yet"), "", " Press " + t.Key.Render(l.Root.Key("deploy")) + " to deploy. The service and its tasks appear here."}
@@ -121,6 +123,9 @@ func (l *Page) viewHead(w, h int) []string {
 		return []string{" " + t.Strong.Render("Service") + "   " + t.Dim.Render("does not exist (any more)"), ""}
 	}
 	name := " " + t.Strong.Render("Service") + " " + clean.Line(s.Name)
+	if l.Chosen != nil {
+		name += t.Dim.Render(" in " + clean.Line(s.Cluster))
+	}
 	gap := "     "
 	if w < 120 {
 		gap = "   "

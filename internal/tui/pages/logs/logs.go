@@ -722,7 +722,10 @@ func (l *Page) stale() string {
 
 func (l *Page) viewNothing() []string {
 	t := l.Theme
-	if l.Stack.Exists {
+	if l.Chosen != nil && l.Chosen.Service == "" {
+		return l.ChooseFirst()
+	}
+	if l.Stack.Exists || l.Chosen != nil {
 		return []string{" " + t.Dim.Render(t.Signs.Working+" No line yet. What the tasks print appears here within seconds.")}
 	}
 	return []string{" " + t.Heading.Render("Nothing runs yet"), "", " Press " + t.Key.Render(l.Root.Key("deploy")) + " to deploy. What the tasks print appears here."}
