@@ -88,6 +88,25 @@ func (c *commandLine) redeployCommand() *cobra.Command {
 	})
 }
 
+func (c *commandLine) rollbackCommand() *cobra.Command {
+	return c.serviceAction(&cobra.Command{
+		Use:   "rollback [REVISION]",
+		Short: "Have the service run an earlier revision: the one named, or the last that was rolled out before",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("rollback takes one argument at most: the revision")
+			}
+			return nil
+		},
+	}, func(args []string, s *session.Session, snap fargate.Snapshot) (string, func(context.Context) error, error) {
+		revision, err := snap.Earlier(strings.Join(args, ""))
+		if err != nil {
+			return "", nil, err
+		}
+		return session.RollbackDoes(revision, !s.Other()), func(ctx context.Context) error { return s.Rollback(ctx, revision) }, nil
+	})
+}
+
 func (c *commandLine) stopTaskCommand() *cobra.Command {
 	return c.serviceAction(&cobra.Command{
 		Use:   "stop-task TASK",

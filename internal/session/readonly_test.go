@@ -15,6 +15,7 @@ func TestReadOnly(t *testing.T) {
 		"plan":     func() error { _, err := s.Plan(t.Context(), false, nil); return err },
 		"scale":    func() error { return s.Scale(t.Context(), 3) },
 		"redeploy": func() error { return s.Redeploy(t.Context()) },
+		"rollback": func() error { return s.Rollback(t.Context(), "app:1") },
 		"stop":     func() error { return s.StopTask(t.Context(), "x") },
 		"budget":   func() error { return s.SetBudget(1) },
 	} {

@@ -362,6 +362,14 @@ func (s *Session) Scale(_ context.Context, n int) error {
 	return nil
 }
 
+// Rollback changes nothing.
+func (s *Session) Rollback(_ context.Context, revision string) error {
+	s.call("rollback %s", revision)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deployed()
+}
+
 func (s *Session) Redeploy(context.Context) error {
 	s.call("redeploy")
 	s.mu.Lock()

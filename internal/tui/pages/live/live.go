@@ -23,10 +23,11 @@ import (
 
 // Session is what the page needs of the session. Methods may block.
 type Session interface {
-	// StopTask, Scale and Redeploy change what runs.
+	// StopTask, Scale, Redeploy and Rollback change what runs.
 	StopTask(ctx context.Context, id string) error
 	Scale(ctx context.Context, desired int) error
 	Redeploy(ctx context.Context) error
+	Rollback(ctx context.Context, revision string) error
 	// LastLines returns what a task printed last, oldest first.
 	LastLines(ctx context.Context, task fargate.Task) ([]fargate.Line, error)
 	// Explain says what an event means. It asks nobody.
@@ -110,6 +111,7 @@ func (l *Page) table() keys.Table {
 			stop("stop task"),
 			keys.Shown("g", "graph").If(func() bool { return l.Chosen == nil }),
 			act("f", "a new deployment; asks first", l.confirmRedeploy).Hint("new deployment"),
+			keys.On("b", "go back to the chosen deployment's revision; asks first", l.confirmRollback).If(func() bool { return l.revision() != "" }).Hint("go back to it"),
 			keys.OnCmd("l", "the logs", func() tea.Cmd { return l.Root.Open("logs") }).Hint("logs"),
 			keys.On("up k", "what is above", func() { l.choose(-1) }).If(func() bool { return l.at() > 0 }),
 			keys.On("down j", "what is below", func() { l.choose(1) }).If(func() bool { return l.at()+1 < len(l.items) }),
@@ -309,6 +311,39 @@ func (l *Page) confirmRedeploy() {
 		Body:  append(l.About(), session.RedeployDoes),
 		Choices: []widgets.Choice{{Label: "No", Key: "n"}, {Label: "Yes, roll", Key: "y", Do: func(*widgets.Dialog) tea.Cmd {
 			l.Do("New deployment", l.session.Redeploy, "A new deployment has begun")
+			return nil
+		}}},
+	}
+}
+
+// revision is that of the chosen deployment, where it was rolled out successfully and the
+// service can go back to it; else empty.
+func (l *Page) revision() string {
+	at := l.at()
+	if at < 0 || l.Snapshot == nil || l.items[at].of != ofDeployment {
+		return ""
+	}
+	for _, d := range l.Snapshot.History {
+		if d.ID != l.items[at].id || !d.Successful() {
+			continue
+		}
+		if revision, err := l.Snapshot.Earlier(d.Revision); err == nil {
+			return revision
+		}
+	}
+	return ""
+}
+
+func (l *Page) confirmRollback() {
+	if !l.MayChange() {
+		return
+	}
+	sess, to := l.session, l.revision()
+	l.Dialog = &widgets.Dialog{
+		Title: "Go back to revision " + revision(to) + "?",
+		Body:  append(l.About(), session.RollbackDoes(to, l.Chosen == nil)),
+		Choices: []widgets.Choice{{Label: "No", Key: "n"}, {Label: "Yes, go back", Key: "y", Do: func(*widgets.Dialog) tea.Cmd {
+			l.Do("Go back to revision "+revision(to), func(ctx context.Context) error { return sess.Rollback(ctx, to) }, "The service goes back to revision "+revision(to))
 			return nil
 		}}},
 	}
