@@ -15,6 +15,21 @@ import (
 	"workshop/internal/target"
 )
 
+func (c *commandLine) openCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "open",
+		Short: "Open the service's address in your browser",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, _, err := c.reach(cmd.Context()) // a sandbox that has ended does not answer
+			if err != nil {
+				return err
+			}
+			return s.OpenURL(cmd.Context())
+		},
+	}
+}
+
 func (c *commandLine) outputCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "output [NAME]",

@@ -362,6 +362,12 @@ func (s *Session) Scale(_ context.Context, n int) error {
 	return nil
 }
 
+// OpenURL opens nothing.
+func (s *Session) OpenURL(context.Context) error {
+	s.call("open the URL")
+	return nil
+}
+
 // Rollback changes nothing.
 func (s *Session) Rollback(_ context.Context, revision string) error {
 	s.call("rollback %s", revision)

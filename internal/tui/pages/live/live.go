@@ -11,6 +11,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"workshop/internal/clean"
 	"workshop/internal/fargate"
 	"workshop/internal/session"
 	"workshop/internal/tui/architecture"
@@ -28,6 +29,8 @@ type Session interface {
 	Scale(ctx context.Context, desired int) error
 	Redeploy(ctx context.Context) error
 	Rollback(ctx context.Context, revision string) error
+	// OpenURL opens the service's address in a browser.
+	OpenURL(ctx context.Context) error
 	// LastLines returns what a task printed last, oldest first.
 	LastLines(ctx context.Context, task fargate.Task) ([]fargate.Line, error)
 	// Explain says what an event means. It asks nobody.
@@ -74,10 +77,11 @@ func (l *Page) table() keys.Table {
 	seen := func() bool { return l.Snapshot != nil }
 	chosen := func() bool { return l.at() >= 0 }
 	task := func() bool { _, ok := l.task(); return ok }
+	running := func() bool { x, ok := l.task(); return ok && x.Stopped == nil }
 	act := func(pressed, does string, do func()) keys.Key { return keys.On(pressed, does, do) }
 	scale := act("s", "scale: how many tasks", l.askScale).If(seen).Hint("scale")
 	stop := func(hint string) keys.Key {
-		return act("x", "stop the chosen task; asks first", l.stopChosen).If(seen).Hint(hint)
+		return act("x", "stop the chosen task; asks first", l.stopChosen).If(running).Hint(hint)
 	}
 	contexts := l.diagram.Keys(scale, act("x", "stop the chosen task; asks first", func() {
 		id := l.diagram.TaskChosen()
@@ -107,11 +111,11 @@ func (l *Page) table() keys.Table {
 				l.toggle(item{of: ofCause})
 				l.scroll.Top, l.anchor = 0, anchor{}
 			}).If(l.ill).Hint("what is wrong"),
+			keys.On("b", "go back to the chosen deployment's revision; asks first", l.confirmRollback).If(func() bool { return l.revision() != "" }).Hint("go back to it"),
 			scale,
 			stop("stop task"),
 			keys.Shown("g", "graph").If(func() bool { return l.Chosen == nil }),
 			act("f", "a new deployment; asks first", l.confirmRedeploy).Hint("new deployment"),
-			keys.On("b", "go back to the chosen deployment's revision; asks first", l.confirmRollback).If(func() bool { return l.revision() != "" }).Hint("go back to it"),
 			keys.OnCmd("l", "the logs", func() tea.Cmd { return l.Root.Open("logs") }).Hint("logs"),
 			keys.On("up k", "what is above", func() { l.choose(-1) }).If(func() bool { return l.at() > 0 }),
 			keys.On("down j", "what is below", func() { l.choose(1) }).If(func() bool { return l.at()+1 < len(l.items) }),
@@ -122,6 +126,9 @@ func (l *Page) table() keys.Table {
 				x, _ := l.task()
 				return l.Copy(x.ID, "The task's id")
 			}).If(task),
+			keys.On("o", "open the URL in your browser", func() {
+				l.Do("Open the URL", l.session.OpenURL, "Your browser has been asked to open "+clean.Line(l.Stack.URL))
+			}).If(func() bool { return l.Stack.URL != "" }),
 			keys.OnCmd("u", "copy the URL", func() tea.Cmd { return l.Copy(l.Stack.URL, "The URL") }).If(func() bool { return l.Stack.URL != "" }),
 		}},
 		keys.Context{Name: "Watching ended", When: func() bool { return l.WatchErr != nil }, Keys: []keys.Key{
