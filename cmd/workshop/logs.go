@@ -61,6 +61,17 @@ func (c *commandLine) logsCommand() *cobra.Command {
 			if err != nil || n > 0 {
 				return err
 			}
+			if task != "" && container == "" && filter == "" {
+				if kept := s.KeptLinesOf(task); len(kept) > 0 {
+					c.note("CloudWatch has no line of it since %s; these are the last ones that were kept.", from.Local().Format(time.DateTime))
+					for _, l := range kept {
+						if err := c.line(l); err != nil {
+							return err
+						}
+					}
+					return nil
+				}
+			}
 			// A task or container that is not there must not look like a silent one.
 			began := from.Local().Format(time.DateTime)
 			switch {

@@ -35,9 +35,10 @@ type Clients struct {
 }
 
 // NewClients returns clients for the account, region and endpoint of cfg.
-func NewClients(cfg aws.Config) *Clients { return newClients(cfg, &Meter{}) }
+func NewClients(cfg aws.Config) *Clients { return NewClientsWith(cfg, &Meter{}) }
 
-func newClients(cfg aws.Config, m *Meter) *Clients {
+// NewClientsWith is NewClients with a meter that others count with as well.
+func NewClientsWith(cfg aws.Config, m *Meter) *Clients {
 	cfg = m.counting(cfg)
 	return &Clients{ecs: ecs.NewFromConfig(cfg), elb: elb.NewFromConfig(cfg), cloudwatch: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), calls: m}
 }

@@ -78,7 +78,7 @@ func Watch(ctx context.Context, cfg aws.Config, ref Ref, opts WatchOptions) *Wat
 		opts.Meter = &Meter{}
 	}
 	w := &Watcher{
-		clients: newClients(cfg, opts.Meter),
+		clients: NewClientsWith(cfg, opts.Meter),
 		ref:     ref,
 		opts:    opts,
 		updates: make(chan Snapshot, 1),

@@ -95,9 +95,6 @@ func withKept(tasks, kept []fargate.Task, most int) ([]fargate.Task, int) {
 	return out, more
 }
 
-// printedShown is how many of a task's last lines explain why it ended.
-const printedShown = 5
-
 // addLastLines adds what the first task of the chain printed that ended by itself. The
 // diagnosis is true without; what was deleted or may not be read is left out.
 func (s *Session) addLastLines(ctx context.Context, chain []fargate.Link, tasks []fargate.Task) {
@@ -114,16 +111,6 @@ func (s *Session) addLastLines(ctx context.Context, chain []fargate.Link, tasks 
 		}
 		return
 	}
-}
-
-// LastLines returns the last lines that a task printed, oldest first, as far as AWS keeps
-// them: five of each of its containers.
-func (s *Session) LastLines(ctx context.Context, task fargate.Task) ([]fargate.Line, error) {
-	cfg, _, err := s.Watched(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return fargate.NewClients(cfg).LastLines(ctx, task, printedShown)
 }
 
 // Diagnose says whether what was deployed runs as it was asked to, and if not, why. How the

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -48,11 +49,20 @@ func (s *Session) Watch(ctx context.Context, changed func(fargate.Snapshot)) err
 			known = append(known, k.ID)
 		}
 	}
-	w := fargate.Watch(ctx, cfg, ref, fargate.WatchOptions{
-		Known:     known,
-		Meter:     &s.calls,
-		OnStopped: func(t fargate.Task) { _ = s.KeepStopped(t) }, // the picture goes on without a journal
-	})
+	o := fargate.WatchOptions{Known: known, Meter: &s.calls}
+	if !s.Other() {
+		keeping, stop := context.WithCancel(ctx)
+		lines := newLinesKeeper()
+		var wg sync.WaitGroup
+		wg.Go(func() { lines.run(keeping, s, cfg) })
+		defer wg.Wait()
+		defer stop()
+		o.OnStopped = func(t fargate.Task) {
+			_ = s.KeepStopped(t) // the picture goes on without a journal
+			lines.add(t)
+		}
+	}
+	w := fargate.Watch(ctx, cfg, ref, o)
 	s.setWatcher(nil, w)
 	defer s.setWatcher(w, nil)
 	defer w.Stop()
