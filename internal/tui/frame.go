@@ -166,17 +166,20 @@ func (m *model) bottom(w int) string {
 	t := m.Theme
 	hints := m.hints()
 	tabs := func(all bool) string {
-		var s []string
+		line := ""
+		m.tabs = m.tabs[:0]
 		for i, p := range m.screens {
+			line += strings.Repeat(" ", min(1+i, 2))
+			from := draw.Width(line)
+			line += t.Key.Render(p.Key)
 			if i == m.current {
-				s = append(s, t.Key.Render(p.Key)+" "+t.Strong.Underline(true).Render(p.Title))
+				line += " " + t.Strong.Underline(true).Render(p.Title)
 			} else if all {
-				s = append(s, t.Key.Render(p.Key)+" "+t.Dim.Render(p.Title))
-			} else {
-				s = append(s, t.Key.Render(p.Key))
+				line += " " + t.Dim.Render(p.Title)
 			}
+			m.tabs = append(m.tabs, tab{from, draw.Width(line)})
 		}
-		return " " + strings.Join(s, "  ")
+		return line
 	}
 	line := func(hs []keys.Hint) string {
 		var s []string
@@ -221,6 +224,11 @@ func (m *model) View() tea.View {
 	v := tea.NewView(m.frame)
 	v.AltScreen = true
 	v.WindowTitle = "workshop"
+	v.ProgressBar = m.progress()
+	v.ReportFocus = m.desktop.Notify != nil
+	if m.mouse {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
 	return v
 }
 

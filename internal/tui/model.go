@@ -80,6 +80,10 @@ type model struct {
 	deploy, destroy *operation.View
 	help            help
 	viewer          *viewer // the picture that is shown alone, nil for none
+	desktop         Desktop
+	tabs            []tab // as they were last drawn
+	away            bool  // the terminal has lost the focus
+	mouse           bool  // the terminal reports the mouse
 	exec            func(tea.ExecCommand, tea.ExecCallback) tea.Cmd
 
 	watching, tailing int  // generations of the jobs
@@ -109,7 +113,7 @@ type tickMsg time.Time
 
 func newModel(ctx context.Context, s Session, o Options) *model {
 	c := &page.Context{Jobs: jobs.New(ctx), Theme: style.New(!o.Light, !o.ASCII), Now: time.Now, Terminal: &picture.Terminal{}}
-	m := &model{Context: c, session: s, drafts: o.Drafts, exec: tea.Exec, stale: true}
+	m := &model{Context: c, session: s, drafts: o.Drafts, desktop: o.Desktop, mouse: o.Mouse, exec: tea.Exec, stale: true}
 	c.Root = m
 	c.Ready.Message = "The workshop is getting ready"
 	m.deploy, m.destroy = operation.New(c, s, false), operation.New(c, s, true)
@@ -437,7 +441,14 @@ func (m *model) layOut(w, h int) { m.Layout = layOut(w, h, len(m.mistakes(w, h))
 
 // Update handles a message and then lets the pages settle.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	running, snapshot := m.Running, m.Snapshot
 	cmds := []tea.Cmd{m.update(msg)}
+	if running != nil && m.Running == nil {
+		cmds = append(cmds, m.ended(running))
+	}
+	if m.Snapshot != snapshot && m.Snapshot != nil {
+		cmds = append(cmds, m.rolledOut(snapshot, m.Snapshot))
+	}
 	each(m, func(p page.Settler) { cmds = append(cmds, p.Settle()) })
 	return m, tea.Batch(append(cmds, m.viewer.settle(), m.tick())...)
 }
@@ -481,6 +492,16 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case tea.KeyPressMsg:
 		m.stale = true
 		return m.press(msg)
+	case tea.MouseWheelMsg:
+		m.stale = true
+		return m.wheel(msg.Mouse())
+	case tea.MouseClickMsg:
+		m.stale = true
+		return m.click(msg.Mouse())
+	case tea.FocusMsg:
+		m.away = false
+	case tea.BlurMsg:
+		m.away = true
 	default:
 		cmd, changed := m.Terminal.Update(msg)
 		m.stale = m.stale || changed

@@ -23,6 +23,7 @@ func (m *model) table() keys.Table {
 	}
 	everywhere = append(everywhere,
 		keys.OnCmd("q", "quit; asks when something is up", m.quit),
+		keys.On("M", "the mouse on or off: its wheel and clicks are ours, or the terminal's to select text", m.toggleMouse),
 		keys.OnCmd("ctrl+z", "leave the workshop in the background", func() tea.Cmd { return m.forget(tea.Suspend) }),
 		keys.OnCmd("ctrl+l", "draw the screen again", func() tea.Cmd { return tea.ClearScreen }),
 		keys.On("r", "try again where the workshop is not ready", m.getReady).If(func() bool { return m.Ready.Err != nil }),

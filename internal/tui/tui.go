@@ -39,6 +39,9 @@ type Options struct {
 	// Pictures say how the terminal is asked what it can show.
 	Pictures picture.Options
 
+	Desktop Desktop // what the terminal passes on to the desktop
+	Mouse   bool    // begin with the mouse on
+
 	// Input and Output are the terminal; nil for the process's own.
 	Input  io.Reader
 	Output io.Writer
@@ -58,6 +61,7 @@ const stopTime = 3 * time.Minute
 // FromEnv fills in what the environment says about the terminal: ASCII where
 // WORKSHOP_ASCII is set, the locale is named and not in UTF-8, or the terminal is
 // the Linux console; Light where WORKSHOP_THEME is light or COLORFGBG says so; and
+// Desktop by the name of the terminal, and WORKSHOP_NOTIFY; Mouse where WORKSHOP_MOUSE is set;
 // Pictures: the way to show them that WORKSHOP_PICTURES names, no questions where
 // no colours are wanted or where they might end up on the screen, and whether tmux
 // is between.
@@ -75,6 +79,7 @@ func (o Options) FromEnv(env func(string) string) Options {
 	}
 	o.Pictures = picture.Options{Wish: env("WORKSHOP_PICTURES"), Tmux: env("TMUX") != "", Pane: env("TMUX_PANE")}
 	o.Pictures.Mute = o.ASCII || env("NO_COLOR") != "" || !o.Pictures.Tmux && strings.HasPrefix(kind, "screen")
+	o.Desktop, o.Mouse = desktopOf(env), env("WORKSHOP_MOUSE") != ""
 	switch theme := env("WORKSHOP_THEME"); {
 	case theme == "light":
 		o.Light = true

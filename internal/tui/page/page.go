@@ -58,6 +58,8 @@ type (
 	Rewriter interface {
 		Rewritten(before *lesson.Course, images fs.FS)
 	}
+	// Clicker chooses what was drawn at a column and row of the page.
+	Clicker interface{ Click(x, y int) tea.Cmd }
 	// Paster receives pasted text.
 	Paster interface{ Paste(text string) }
 	// Leaver is called when another page is shown.

@@ -37,6 +37,7 @@ type Page struct {
 	err      error     // why they could not be listed
 	asking   int       // generation of the job
 	scroll   widgets.Scroll
+	first    int // row of the page where the list begins, as it was last drawn
 	filter   widgets.Field
 	typing   bool // of the filter
 }
@@ -165,6 +166,19 @@ func (p *Page) choose() tea.Cmd {
 	return tea.Batch(p.Root.LookAt(fargate.Place{Region: p.Chosen.Region, Cluster: e.cluster.Name, Service: e.service.Name}), p.Root.Open("live"))
 }
 
+// Click chooses the service of a row; of the chosen one, it opens it.
+func (p *Page) Click(_, y int) tea.Cmd {
+	at := p.scroll.Top + y - p.first
+	if y < p.first || at >= len(p.entries()) {
+		return nil
+	}
+	if at == p.scroll.Cursor {
+		return p.choose()
+	}
+	p.scroll.Cursor = at
+	return nil
+}
+
 // View draws the list.
 func (p *Page) View(w, h int) []string {
 	t := p.Theme
@@ -216,6 +230,7 @@ func (p *Page) View(w, h int) []string {
 	name = min(name, w/3)
 	service := min(w-name-40, 48)
 	lines = append(lines, t.Dim.Render("   "+draw.Fit("cluster", name, t)+"  "+draw.Fit("service", service, t)+"  tasks"))
+	p.first = len(lines)
 	from, to := p.scroll.Window(len(all), h-len(lines))
 	for i := from; i < to; i++ {
 		lines = append(lines, p.row(all[i], i == p.scroll.Cursor, name, service, w))
