@@ -20,10 +20,11 @@ locals {
 resource "aws_ecs_cluster" "main" {
   name = local.name
 
-  # CPU, memory and network of every task, as CloudWatch metrics.
+  # CPU, memory and network as CloudWatch metrics: "enhanced" has them of every
+  # task and container, "enabled" of the cluster and its services alone.
   setting {
     name  = "containerInsights"
-    value = "enabled"
+    value = "enhanced"
   }
 
   depends_on = [aws_cloudwatch_log_group.container_insights]

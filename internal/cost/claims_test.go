@@ -153,7 +153,7 @@ func TestTableOfPrices(t *testing.T) {
 	for what := range want {
 		t.Errorf("the table of step 3 lacks %q", what)
 	}
-	if !strings.Contains(string(raw), "37 metrics") && hourly[Metrics] > 0 {
+	if !strings.Contains(string(raw), "168 metrics") && hourly[EnhancedMetrics] > 0 {
 		t.Error("the table does not say how many metrics there are")
 	}
 }
