@@ -50,6 +50,9 @@ type WatchOptions struct {
 	HTTP *http.Client
 	// Meter counts the requests; nil for one of the watcher's own.
 	Meter *Meter
+	// Unmetered says that nobody counts the requests, as in the sandbox: a steady service is
+	// looked at whole every second too, so that a change is on the screen at once.
+	Unmetered bool
 }
 
 // Watcher keeps a picture of one service up to date until its context ends or
@@ -169,6 +172,11 @@ func (w *Watcher) run(ctx context.Context) {
 				}
 			}
 			switch {
+			case w.opts.Unmetered:
+				whole, wait, changing = true, fastEvery, time.Time{}
+				if moving(picture) || now.Before(closely) {
+					changing = now
+				}
 			case !moving(picture) && !now.Before(closely):
 				changing = time.Time{}
 				wait = steadyEvery

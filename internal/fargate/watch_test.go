@@ -247,6 +247,22 @@ func TestChangeIsSeenSoonAndFollowedClosely(t *testing.T) {
 	})
 }
 
+// Where calls are not counted, whatever happens in a steady service is seen within a second.
+func TestUnmeteredChangeIsSeenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStack()
+		w := Watch(t.Context(), s.config(), ref, WatchOptions{Unmetered: true})
+		defer w.Stop()
+		time.Sleep(5*time.Minute + 500*time.Millisecond)
+		s.with(func() { s.targets["10.0.1.2"] = "unhealthy" }) // the service itself shows nothing
+		time.Sleep(fastEvery)
+		got, _ := w.Latest()
+		if len(got.Tasks) != 2 || got.Tasks[0].Target != "unhealthy" && got.Tasks[1].Target != "unhealthy" {
+			t.Errorf("not seen after %s: %+v", fastEvery, got.Tasks)
+		}
+	})
+}
+
 func TestLongChangeIsLookedAtLessOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStack()

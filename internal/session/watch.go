@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"workshop/internal/fargate"
+	"workshop/internal/target"
 )
 
 // retryWatch is how long to wait for a service that is not there yet.
@@ -36,7 +37,8 @@ func (s *Session) awaitRef(ctx context.Context) (aws.Config, fargate.Ref, error)
 // answers of its tasks are written for the session's face. It journals what the
 // snapshots show for the first time.
 func (s *Session) Watch(ctx context.Context, changed func(fargate.Snapshot)) error {
-	if _, err := s.Target(ctx); err != nil {
+	t, err := s.Target(ctx)
+	if err != nil {
 		return err
 	}
 	cfg, ref, err := s.awaitRef(ctx)
@@ -49,7 +51,7 @@ func (s *Session) Watch(ctx context.Context, changed func(fargate.Snapshot)) err
 			known = append(known, k.ID)
 		}
 	}
-	o := fargate.WatchOptions{Known: known, Meter: &s.calls}
+	o := fargate.WatchOptions{Known: known, Meter: &s.calls, Unmetered: t.Kind == target.Sandbox}
 	if !s.Other() {
 		keeping, stop := context.WithCancel(ctx)
 		lines := newLinesKeeper()
