@@ -37,6 +37,7 @@ type commandLine struct {
 	target    string
 	workspace string
 	region    string
+	profile   string
 	terraform string
 	steps     string
 	speed     string
@@ -94,6 +95,7 @@ With --target aws it does the same in your own AWS account.`,
 	f.StringVar(&c.target, "target", string(target.Sandbox), `where to deploy: "sandbox" or "aws"`)
 	f.StringVar(&c.workspace, "workspace", "", "folder of your configuration, state and progress (default: one for each target, in your state folder)")
 	f.StringVar(&c.region, "region", "", "AWS region (default: the sandbox's eu-west-1, or what your AWS configuration says)")
+	f.StringVar(&c.profile, "profile", "", "profile of your AWS configuration, for --target aws (default: AWS_PROFILE)")
 	f.StringVar(&c.terraform, "terraform", "", "path of the terraform or tofu to use (default: from PATH, else it is fetched); a folder is the configuration to deploy instead of the bundled one")
 	f.StringVar(&c.steps, "steps", "", "folder of another workshop to run; its terraform folder is what it deploys")
 	f.StringVar(&c.speed, "speed", os.Getenv("WORKSHOP_SANDBOX_SPEED"), `how fast the sandbox's Fargate is: "real" or "fast"`)
@@ -154,6 +156,9 @@ func (c *commandLine) open() (*session.Session, error) {
 	if c.speed != "" && c.speed != "real" && c.speed != "fast" {
 		return nil, usagef(`--speed is "real" or "fast", not %q`, c.speed)
 	}
+	if c.profile != "" && kind != target.AWS {
+		return nil, usagef("--profile goes with --target aws: the sandbox has no profiles")
+	}
 	if c.other.Cluster == "" && c.other.Service != "" {
 		return nil, usagef("--service needs --cluster: the cluster that the service is in")
 	}
@@ -173,7 +178,7 @@ func (c *commandLine) open() (*session.Session, error) {
 		program = ""
 	}
 	o := session.Options{
-		Kind: kind, Workspace: dir, Region: c.region, Terraform: program,
+		Kind: kind, Workspace: dir, Region: c.region, Profile: c.profile, Terraform: program,
 		Fast: c.speed == "fast", NoSandbox: c.noSandbox, ReadOnly: c.readOnly,
 		Configuration: what.terraform, Steps: what.steps, Screens: tui.Pages(),
 	}

@@ -28,6 +28,7 @@ const (
 
 // Place says where a service is, whosever it is.
 type Place struct {
+	Profile string // of the person's AWS configuration; empty for the target's
 	Region  string // empty for the target's
 	Cluster string // name or ARN
 	Service string // name or ARN

@@ -29,6 +29,7 @@ type Options struct {
 	Kind      target.Kind
 	Workspace string // folder; empty takes the default for the kind
 	Region    string
+	Profile   string // of the person's AWS configuration; empty takes the environment's
 	Terraform string // path of the program; empty looks for it
 	Offline   bool   // fetch no Terraform
 	Fast      bool   // the sandbox's waits, for tests
@@ -174,7 +175,7 @@ func (s *Session) Target(ctx context.Context) (*target.Target, error) {
 		return was, nil
 	}
 	t, err := target.Open(ctx, target.Options{
-		Kind: s.opts.Kind, Dir: s.Workspace.Dir(), Region: s.opts.Region,
+		Kind: s.opts.Kind, Dir: s.Workspace.Dir(), Region: s.opts.Region, Profile: s.profile(),
 		Fast: s.opts.Fast, NoStart: s.opts.NoSandbox, InUse: s.lockedByAnother,
 		MFACode: s.opts.MFACode,
 	})
@@ -216,6 +217,16 @@ func (s *Session) opened() *target.Target {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.target
+}
+
+// profile is that of the person's AWS configuration with which the target is reached.
+func (s *Session) profile() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.other != nil && s.other.place.Profile != "" {
+		return s.other.place.Profile
+	}
+	return s.opts.Profile
 }
 
 // Terraform returns the configuration with the target and Terraform, which is found

@@ -37,6 +37,9 @@ const (
 func openAWS(ctx context.Context, o Options) (*Target, error) {
 	var mfaDevice string
 	load := []func(*config.LoadOptions) error{config.WithRegion(o.Region)}
+	if o.Profile != "" {
+		load = append(load, config.WithSharedConfigProfile(o.Profile))
+	}
 	if o.MFACode != nil {
 		load = append(load, config.WithAssumeRoleCredentialOptions(func(ro *stscreds.AssumeRoleOptions) {
 			if ro.SerialNumber == nil {
@@ -50,7 +53,7 @@ func openAWS(ctx context.Context, o Options) (*Target, error) {
 		}))
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, load...)
-	at := location{region: cfg.Region, endpoint: aws.ToString(cfg.BaseEndpoint)}
+	at := location{region: cfg.Region, endpoint: aws.ToString(cfg.BaseEndpoint), profile: o.Profile}
 	if err != nil {
 		at.region = o.Region
 		return nil, explain("reading your AWS configuration", err, at)
@@ -77,7 +80,7 @@ func openAWS(ctx context.Context, o Options) (*Target, error) {
 	}
 	t := &Target{
 		Kind: AWS, Account: aws.ToString(who.Account), CallerARN: aws.ToString(who.Arn), Region: cfg.Region, Config: cfg,
-		Env: []string{"AWS_REGION=" + cfg.Region},
+		Env: []string{"AWS_REGION=" + cfg.Region}, profile: at.name(),
 	}
 	if server, ok := awsmiddleware.GetServerTime(who.ResultMetadata); ok {
 		if received, ok := awsmiddleware.GetResponseAt(who.ResultMetadata); ok {
@@ -96,9 +99,13 @@ func openAWS(ctx context.Context, o Options) (*Target, error) {
 		}
 		t.Unset = append(t.Unset, "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 	}
+	if o.Profile != "" && handed == nil {
+		t.Env = append(t.Env, "AWS_PROFILE="+o.Profile)
+		t.Unset = append(t.Unset, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN") // which would win
+	}
 	for _, kv := range os.Environ() {
 		switch k, v, _ := strings.Cut(kv, "="); {
-		case k == "AWS_PROFILE" && handed == nil, k == "AWS_CA_BUNDLE":
+		case k == "AWS_PROFILE" && handed == nil && o.Profile == "", k == "AWS_CA_BUNDLE":
 			t.Env = append(t.Env, kv)
 		case strings.HasPrefix(k, "AWS_ENDPOINT_URL") && v != "":
 			// Terraform must go where the SDK goes, wherever that is.
@@ -175,10 +182,10 @@ func (t *Target) CredentialsSource(ctx context.Context) string {
 	if err != nil {
 		return "unknown"
 	}
-	return sourceName(c.Source)
+	return sourceName(c.Source, t.profile)
 }
 
-func sourceName(source string) string {
+func sourceName(source, profile string) string {
 	if source == config.CredentialsSourceName {
 		return "the environment (AWS_ACCESS_KEY_ID)"
 	}
@@ -192,9 +199,9 @@ func sourceName(source string) string {
 	case source == ec2rolecreds.ProviderName, source == endpointcreds.ProviderName:
 		return kind
 	case kind != "":
-		return fmt.Sprintf("profile %q (%s)", profile(), kind)
+		return fmt.Sprintf("profile %q (%s)", profile, kind)
 	}
-	return fmt.Sprintf("profile %q", profile())
+	return fmt.Sprintf("profile %q", profile)
 }
 
 // profile is the name of the profile that the SDK reads.

@@ -352,3 +352,31 @@ func TestWatchCredentials(t *testing.T) {
 		watchCredentials(ctx, func(context.Context) error { return nil }, func(err error) { t.Error(err) })
 	})
 }
+
+// A profile that is named wins over keys in the environment, for Terraform as well.
+func TestProfile(t *testing.T) {
+	var key string
+	url := fakeSTS(t, func(w http.ResponseWriter, r *http.Request) {
+		key = r.Header.Get("Authorization")
+		identity(w)
+	})
+	const config = "[profile work]\naws_access_key_id = AKIAWORK\naws_secret_access_key = s\nregion = eu-west-3\n"
+	cleanAWS(t, config, vars(someKeys, "AWS_ENDPOINT_URL="+url)...)
+	tg, err := Open(t.Context(), Options{Kind: AWS, Profile: "work"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(key, "AKIAWORK") || tg.Region != "eu-west-3" {
+		t.Errorf("asked with %q in %s", key, tg.Region)
+	}
+	env := strings.Join(tg.Environ([]string{"AWS_ACCESS_KEY_ID=AKIAOTHER", "AWS_SECRET_ACCESS_KEY=x", "AWS_SESSION_TOKEN=y", "AWS_PROFILE=other"}), " ")
+	if !strings.Contains(env, "AWS_PROFILE=work") || strings.Contains(env, "AKIAOTHER") || strings.Contains(env, "other") {
+		t.Errorf("Terraform's environment: %s", env)
+	}
+	if got := tg.CredentialsSource(t.Context()); got != `profile "work"` {
+		t.Errorf("the keys come from %s", got)
+	}
+	if _, err := Open(t.Context(), Options{Kind: AWS, Profile: "nope", Region: "eu-west-1"}); !errors.Is(err, ErrProfile) || !strings.Contains(err.Error(), `"nope"`) {
+		t.Errorf("a profile that is not there: %v", err)
+	}
+}

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -205,7 +206,11 @@ func contains(s string, any ...string) bool {
 type location struct {
 	region   string
 	endpoint string // of AWS_ENDPOINT_URL; empty for AWS itself
+	profile  string // that was asked for; empty for the environment's
 }
+
+// name is the profile's.
+func (p location) name() string { return cmp.Or(p.profile, profile()) }
 
 // checkRegion finds out whether keys were refused because the Region is not
 // enabled: AWS answers InvalidClientTokenId for that as well.
@@ -243,7 +248,7 @@ func isAPI(err error) bool {
 // describe say what happened and what to do.
 func (p location) describe(kind, err error) (what, fix string) {
 	named := ""
-	if name := profile(); name != "default" {
+	if name := p.name(); name != "default" {
 		named = " --profile " + clean.Line(name)
 	}
 	switch kind {
@@ -260,7 +265,7 @@ func (p location) describe(kind, err error) (what, fix string) {
 		if errors.As(err, &missing) {
 			return fmt.Sprintf("there is no profile %q in your AWS configuration", clean.Line(missing.Profile)), "`aws configure list-profiles` lists those that there are; set AWS_PROFILE to one of them"
 		}
-		return fmt.Sprintf("the profile %q does not give credentials", clean.Line(profile())), "`aws sts get-caller-identity" + named + "` shows the same with more detail; fix the profile in ~/.aws/config"
+		return fmt.Sprintf("the profile %q does not give credentials", clean.Line(p.name())), "`aws sts get-caller-identity" + named + "` shows the same with more detail; fix the profile in ~/.aws/config"
 	case ErrNoCredentials:
 		return "no AWS credentials were found", "Sign in (`aws sso login" + named + "` or `aws configure`), and set AWS_PROFILE if you use a named profile. Without --target aws you use the sandbox, which needs none"
 	case ErrExpired:
@@ -272,7 +277,7 @@ func (p location) describe(kind, err error) (what, fix string) {
 	case ErrClock:
 		return "this computer's clock differs from AWS's by more than five minutes", "Set the clock (it is " + time.Now().Format("15:04 on 2 January 2006") + " here), then try again"
 	case ErrMFA:
-		name := clean.Line(profile())
+		name := clean.Line(p.name())
 		return fmt.Sprintf("the profile %q needs an MFA code", name), "Sign in on a terminal first, in one of these ways:\n" +
 			"  eval \"$(aws configure export-credentials --profile " + name + " --format env)\"\n" +
 			"  aws sts get-session-token --serial-number ARN-OF-YOUR-MFA-DEVICE --token-code CODE\n" +
@@ -301,10 +306,10 @@ func (p location) describe(kind, err error) (what, fix string) {
 
 // keys names where the keys come from.
 func (p location) keys() string {
-	if envKeys() {
+	if p.profile == "" && envKeys() {
 		return "the environment (AWS_ACCESS_KEY_ID)"
 	}
-	return fmt.Sprintf("the profile %q", clean.Line(profile()))
+	return fmt.Sprintf("the profile %q", clean.Line(p.name()))
 }
 
 // detail is the shortest piece of an error that still says something, for a

@@ -62,6 +62,7 @@ type Target struct {
 	Notes []string
 
 	started bool
+	profile string // of the person's AWS configuration
 }
 
 // Started reports whether Open started the sandbox, whose tasks may then need
@@ -90,9 +91,12 @@ func (t *Target) Environ(base []string) []string {
 
 // Options say which target to open.
 type Options struct {
-	Kind   Kind
-	Dir    string // the workspace; the sandbox keeps its state below it
-	Region string // empty: the sandbox's default, or what AWS's own configuration says
+	Kind Kind
+	Dir  string // the workspace; the sandbox keeps its state below it
+	// Profile is of the person's AWS configuration; empty takes what the environment says. It
+	// wins over keys in the environment.
+	Profile string
+	Region  string // empty: the sandbox's default, or what AWS's own configuration says
 	// Fast makes the sandbox's waits as short as they can be: for tests.
 	Fast bool
 	// Port is that of a sandbox's endpoint; 0 takes the one that the workspace had

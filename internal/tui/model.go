@@ -369,6 +369,7 @@ func (m *model) unwatch() {
 // LookAt shows another service from now on. The pages that follow one begin anew.
 func (m *model) LookAt(p fargate.Place) tea.Cmd {
 	m.unwatch()
+	other := p.Profile != m.Chosen.Profile
 	m.Chosen = &p
 	if p.Region != "" {
 		m.Info.Region = p.Region
@@ -381,6 +382,10 @@ func (m *model) LookAt(p fargate.Place) tea.Cmd {
 			}
 		}
 		m.pages[i] = m.specs[i].open(m.parts)
+	}
+	if other {
+		m.getReady() // who that is, and in which Region
+		return nil
 	}
 	return m.StackChanged()
 }

@@ -3,6 +3,7 @@ package tui_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"workshop/internal/fargate"
 	"workshop/internal/tui"
@@ -66,6 +67,39 @@ func TestServices(t *testing.T) {
 	})
 	drive(t, tuitest.NewUp, 80, 24, viewer(fargate.Place{}), func(st *driver) {
 		st.sees("There is no cluster here")
+	})
+}
+
+// Another profile is another account: what is listed then is asked for anew.
+func TestOtherProfileAndRegion(t *testing.T) {
+	aws := func() *tuitest.Session {
+		s := manyServices()
+		s.Info.Sandbox, s.Info.Account = false, "123456789012"
+		return s
+	}
+	drive(t, aws, 80, 24, viewer(fargate.Place{}), func(st *driver) {
+		st.press("R")
+		st.sees("Which Region?")
+		st.press("e", "u", "-", "w", "e", "s", "t", "-", "9", "enter")
+		st.sees(`There is no Region "eu-west-9"`)
+		st.press("R")
+		st.press("e", "u", "-", "w", "e", "s", "t", "-", "3", "enter")
+		st.wait(time.Second)
+		st.sees("eu-west-3", "5 services in 3 clusters")
+		st.press("P")
+		st.sees("Which profile?", "account 123456789012")
+		st.press("w", "o", "r", "k", "enter")
+		st.wait(time.Minute)
+		st.sees("5 services in 3 clusters")
+		st.called("look at  ", "look at   with work")
+		st.s.OthersErr = errors.New("list the clusters: AWS does not permit it")
+		st.press("f5")
+		st.wait(time.Second)
+		st.sees("AWS does not permit it")
+	})
+	drive(t, manyServices, 80, 24, viewer(fargate.Place{}), func(st *driver) { // the sandbox has neither
+		st.press("R", "P")
+		st.seesNot("Which")
 	})
 }
 

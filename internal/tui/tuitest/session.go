@@ -260,7 +260,13 @@ func (s *Session) Problems(ctx context.Context, changed func(string)) {
 }
 
 // LookAt changes nothing: there is one service.
-func (s *Session) LookAt(p fargate.Place) { s.call("look at %s %s", p.Cluster, p.Service) }
+func (s *Session) LookAt(p fargate.Place) {
+	if p.Profile != "" {
+		s.call("look at %s %s with %s", p.Cluster, p.Service, p.Profile)
+		return
+	}
+	s.call("look at %s %s", p.Cluster, p.Service)
+}
 
 // Clusters returns Others.
 func (s *Session) Clusters(context.Context, string) ([]fargate.Cluster, error) {

@@ -60,6 +60,7 @@ func New(c *page.Context, s Session) *Page {
 			keys.OnCmd("enter", "look at the chosen service", p.choose).If(func() bool { _, ok := p.chosen(); return ok }).Hint("look at it"),
 			keys.On("/", "services and clusters whose names have a text", func() { p.typing = true }).Hint("filter"),
 			keys.On("R", "another Region", p.askRegion).If(func() bool { return !p.Info.Sandbox }).Hint("Region"),
+			keys.On("P", "another profile of your AWS configuration", p.askProfile).If(func() bool { return !p.Info.Sandbox }),
 			keys.On("f5", "list them again", p.ask).Hint("again"),
 			keys.On("esc", "all services", func() { p.filter = widgets.Field{} }).If(func() bool { return p.filter.Value != "" }),
 		}},
@@ -116,13 +117,29 @@ func (p *Page) askRegion() {
 				p.Say(page.Attention, fmt.Sprintf("There is no Region %q%s", name, hint))
 				return nil
 			}
-			p.clusters, p.asked, p.filter = nil, time.Time{}, widgets.Field{}
-			p.scroll.Cursor = 0
-			cmd := p.Root.LookAt(fargate.Place{Region: name})
-			p.ask()
-			return cmd
+			return p.switchTo(fargate.Place{Profile: p.Chosen.Profile, Region: name})
 		}}},
 	}
+}
+
+func (p *Page) askProfile() {
+	p.Dialog = &widgets.Dialog{
+		Title: "Which profile?", Body: []string{"The services of account " + clean.Line(p.Info.Account) + " are listed now. `aws configure list-profiles` lists the profiles that you have."},
+		Asks: "Profile:", Input: widgets.Field{Limit: 64},
+		Choices: []widgets.Choice{{Label: "As it is"}, {Label: "List its services", Do: func(d *widgets.Dialog) tea.Cmd {
+			return p.switchTo(fargate.Place{Profile: strings.TrimSpace(d.Input.Value)})
+		}}},
+	}
+}
+
+// switchTo lists the services of another place.
+func (p *Page) switchTo(to fargate.Place) tea.Cmd {
+	p.Jobs.Drop(p.asking)
+	p.clusters, p.asked, p.err, p.filter = nil, time.Time{}, nil, widgets.Field{}
+	p.scroll.Cursor = 0
+	cmd := p.Root.LookAt(to)
+	p.Refresh() // or when the other profile is ready
+	return cmd
 }
 
 // entry is a row of the list: a service, or a cluster where there is none of.
@@ -163,7 +180,7 @@ func (p *Page) choose() tea.Cmd {
 	if !ok {
 		return nil
 	}
-	return tea.Batch(p.Root.LookAt(fargate.Place{Region: p.Chosen.Region, Cluster: e.cluster.Name, Service: e.service.Name}), p.Root.Open("live"))
+	return tea.Batch(p.Root.LookAt(fargate.Place{Profile: p.Chosen.Profile, Region: p.Chosen.Region, Cluster: e.cluster.Name, Service: e.service.Name}), p.Root.Open("live"))
 }
 
 // Click chooses the service of a row; of the chosen one, it opens it.
