@@ -370,8 +370,6 @@ func taskEntry(t fargate.Task) string {
 	switch {
 	case t.Answer != nil:
 		text += fmt.Sprintf("        %s\n        %s\n", clean.Line(t.Answer.What), clean.Line(t.Answer.Do))
-	case t.HealthBy == fargate.ByContainer && t.Health == "UNHEALTHY":
-		text += "        The container's own health check fails.\n"
 	case t.HealthBy == fargate.ByContainer && t.Health == "UNKNOWN" && t.Status == "RUNNING":
 		text += "        The container's own health check has not passed yet.\n"
 	}

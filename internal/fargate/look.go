@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -376,8 +377,13 @@ func task(t *ecstypes.Task, targets map[string]elbtypes.TargetHealth, of definit
 		}
 	}
 	task.Health, task.HealthBy = health(task, of.checked())
-	if task.Status == "STOPPED" || task.StopCode != "" {
+	switch {
+	case task.Status == "STOPPED" || task.StopCode != "":
 		task.Answer = Why(task)
+	case task.Answer == nil && task.Health == string(ecstypes.HealthStatusUnhealthy) && strings.Contains(task.HealthBy, ByContainer):
+		if a, ok := diagnose.Service("container-unhealthy"); ok {
+			task.Answer = &a
+		}
 	}
 	return task
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
 // A task is as healthy as the worse of its container health check and its target.
@@ -32,6 +33,32 @@ func TestHealth(t *testing.T) {
 	} {
 		if health, by := health(Task{ContainerHealth: tt.container, Target: tt.target}, tt.checked); health != tt.health || by != tt.by {
 			t.Errorf("container %s (checked: %v), target %q: %s by %q, want %s by %q", tt.container, tt.checked, tt.target, health, by, tt.health, tt.by)
+		}
+	}
+}
+
+// A task that runs and is unhealthy says why, whoever says so.
+func TestUnhealthyTaskIsExplained(t *testing.T) {
+	of := definition{"app": {HealthCheck: &ecstypes.HealthCheck{}}}
+	for _, c := range []struct {
+		container ecstypes.HealthStatus
+		target    elbtypes.TargetHealth
+		want      string
+	}{
+		{ecstypes.HealthStatusUnhealthy, elbtypes.TargetHealth{State: elbtypes.TargetHealthStateEnumHealthy}, "container-unhealthy"},
+		{ecstypes.HealthStatusHealthy, elbtypes.TargetHealth{State: elbtypes.TargetHealthStateEnumUnhealthy, Reason: elbtypes.TargetHealthReasonEnumTimeout, Description: aws.String("Request timed out")}, "target-timeout"},
+		{ecstypes.HealthStatusHealthy, elbtypes.TargetHealth{State: elbtypes.TargetHealthStateEnumHealthy}, ""},
+	} {
+		got := task(&ecstypes.Task{
+			TaskArn: aws.String("a/b/c"), LastStatus: aws.String("RUNNING"), HealthStatus: c.container,
+			Containers: []ecstypes.Container{{NetworkInterfaces: []ecstypes.NetworkInterface{{PrivateIpv4Address: aws.String("10.0.0.1")}}}},
+		}, map[string]elbtypes.TargetHealth{"10.0.0.1": c.target}, of, "")
+		id := ""
+		if got.Answer != nil {
+			id = got.Answer.ID
+		}
+		if id != c.want {
+			t.Errorf("container %s, target %s: %q, want %q", c.container, c.target.State, id, c.want)
 		}
 	}
 }
