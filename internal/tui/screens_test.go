@@ -807,6 +807,18 @@ func TestRollbackIsShown(t *testing.T) {
 	}
 }
 
+// What was opened and closed again is closed: esc then leaves the page.
+func TestOpenedTwiceIsClosed(t *testing.T) {
+	drive(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live"}, func(st *driver) {
+		st.wait(2 * time.Second)
+		st.s.RollBack()
+		st.wait(2 * time.Second)
+		st.press("w", "w", "enter", "enter", "esc")
+		st.sees("1 Guide")
+		st.seesNot("rolled back")
+	})
+}
+
 // What is read stays where it is, whatever is added above it; the head is always there.
 func TestLiveStandsStill(t *testing.T) {
 	drive(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live"}, func(st *driver) {
