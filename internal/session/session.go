@@ -205,12 +205,8 @@ func (s *Session) lockedByAnother() bool {
 	if own {
 		return false
 	}
-	l, err := s.Workspace.Lock()
-	if err == nil {
-		err = l.Unlock()
-	}
-	var other *workspace.LockedError
-	return errors.As(err, &other)
+	held, err := s.Workspace.Locked()
+	return held && err == nil
 }
 
 func (s *Session) opened() *target.Target {

@@ -26,6 +26,9 @@ const (
 	// workspace, or writes to it; both take milliseconds.
 	initialWait = 5 * time.Second
 	lockRetry   = 50 * time.Millisecond
+	// lookTime is how long somebody may have the lock without saying who: they have just
+	// taken it, or only look whether it is free.
+	lookTime = 200 * time.Millisecond
 )
 
 // Lock is held by the one process that may change the workspace. The system
@@ -65,6 +68,17 @@ func (e *LockedError) Error() string {
 // still possible then.
 func (w *Workspace) Lock() (*Lock, error) { return w.lock(0) }
 
+// Locked reports whether a process holds the workspace's lock, this one included. Those who
+// ask do not see one another.
+func (w *Workspace) Locked() (bool, error) {
+	file := flock.New(w.path(lockFile), flock.SetPermissions(fileMode))
+	free, err := file.TryRLock()
+	if err != nil {
+		return false, w.writeError(fmt.Errorf("look at the lock: %w", err))
+	}
+	return !free, file.Close()
+}
+
 // LockWithin takes the workspace's lock as Lock does, and waits for it for as
 // long as wait.
 func (w *Workspace) LockWithin(wait time.Duration) (*Lock, error) { return w.lock(wait) }
@@ -72,6 +86,9 @@ func (w *Workspace) LockWithin(wait time.Duration) (*Lock, error) { return w.loc
 func (w *Workspace) lock(wait time.Duration) (*Lock, error) {
 	file := flock.New(w.path(lockFile), flock.SetPermissions(fileMode))
 	got, err := file.TryLock()
+	if _, held := os.Stat(w.path(holderFile)); !got && errors.Is(held, fs.ErrNotExist) {
+		wait = max(wait, lookTime)
+	}
 	if err == nil && !got && wait > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), wait)
 		defer cancel()

@@ -16,6 +16,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"workshop/internal/jsonl"
 )
 
@@ -397,6 +399,37 @@ func TestLock(t *testing.T) {
 	lock, err = w.Lock()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Who only looks whether the lock is free keeps nobody from taking it, and is not taken for
+// its holder.
+func TestLockBesideOneWhoLooks(t *testing.T) {
+	w := open(t, t.TempDir(), bundle("a.tf", "a"))
+	if held, err := w.Locked(); held || err != nil {
+		t.Errorf("a free lock: %v, %v", held, err)
+	}
+	looks := flock.New(w.path(lockFile))
+	if err := looks.RLock(); err != nil { // as Locked has it
+		t.Fatal(err)
+	}
+	if held, err := w.Locked(); held || err != nil {
+		t.Errorf("beside one who looks: %v, %v", held, err)
+	}
+	var locked *LockedError
+	if _, err := w.Lock(); !errors.As(err, &locked) {
+		t.Errorf("somebody looks without an end: %v", err)
+	}
+	go looks.Close()
+	lock, err := w.LockWithin(time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held, err := w.Locked(); !held || err != nil {
+		t.Errorf("a lock that is held: %v, %v", held, err)
 	}
 	if err := lock.Unlock(); err != nil {
 		t.Fatal(err)
