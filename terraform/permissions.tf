@@ -30,3 +30,26 @@ resource "aws_iam_role" "task" {
   name               = "${local.name}-task"
   assume_role_policy = local.trust_ecs_tasks
 }
+
+# Optional: what ECS Exec needs. An agent in the container waits for commands at
+# AWS Systems Manager, and connects to it with the task's role.
+resource "aws_iam_role_policy" "exec" {
+  count = var.exec ? 1 : 0
+
+  name = "exec"
+  role = aws_iam_role.task.name
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect = "Allow"
+      Action = [
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+      ]
+      Resource = "*" # these actions know no resources
+    }]
+  })
+}

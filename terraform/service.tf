@@ -131,6 +131,9 @@ resource "aws_ecs_service" "app" {
   # Apply is done when the tasks run, not when AWS has merely heard of them.
   wait_for_steady_state = true
 
+  # Commands may run in the containers of new tasks (ECS Exec).
+  enable_execute_command = var.exec
+
   # Tasks wear the service's tags.
   propagate_tags = "SERVICE"
 
@@ -154,6 +157,7 @@ resource "aws_ecs_service" "app" {
     aws_vpc_security_group_ingress_rule.tasks_from_load_balancer,
     aws_vpc_security_group_egress_rule.tasks_to_anywhere,
     aws_iam_role_policy_attachment.execution,
+    aws_iam_role_policy.exec,
   ]
 
   lifecycle {

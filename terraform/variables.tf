@@ -132,6 +132,12 @@ variable "max_count" {
   }
 }
 
+variable "exec" {
+  description = "Let commands run in the containers: a shell, to look around. Tasks that run already are not changed."
+  type        = bool
+  default     = false
+}
+
 variable "log_retention_days" {
   description = "How many days CloudWatch keeps the logs."
   type        = number

@@ -164,6 +164,7 @@ func TestBundledVariables(t *testing.T) {
 		"color":         {map[string]cty.Value{"color": str("#000000")}, standard, "no change in cost, $0.082/h", ""},
 		"log_retention": {map[string]cty.Value{"log_retention_days": num(7)}, standard, "no change in cost, $0.082/h", ""},
 		"ttl_until":     {map[string]cty.Value{"ttl_until": str("2100-01-01T00:00:00Z")}, standard, "no change in cost, $0.082/h", ""},
+		"exec":          {map[string]cty.Value{"exec": yes}, standard, "no change in cost, $0.082/h", ""},
 		"max_count":     {map[string]cty.Value{"max_count": num(8)}, standard, "no change in cost, $0.082/h", ""},
 		"desired_count": {map[string]cty.Value{"desired_count": num(3)}, standard + taskPrice + addressPrice, "+$0.017/h, then $0.100/h", ""},
 		"fewer":         {map[string]cty.Value{"desired_count": num(1)}, standard - taskPrice - addressPrice, "-$0.017/h, then $0.065/h", ""},
@@ -199,7 +200,7 @@ func TestBundledVariables(t *testing.T) {
 // Every type of the bundled configuration is either priced or known to be free,
 // with all its options.
 func TestBundledTypesAreKnown(t *testing.T) {
-	all := bundled(t, map[string]cty.Value{"private_tasks": cty.True, "autoscaling": cty.True, "ttl_until": cty.StringVal("2100-01-01T00:00:00Z")})
+	all := bundled(t, map[string]cty.Value{"private_tasks": cty.True, "autoscaling": cty.True, "exec": cty.True, "ttl_until": cty.StringVal("2100-01-01T00:00:00Z")})
 	if got := unpriced(all); len(got) > 0 {
 		t.Errorf("neither priced nor free: %v. Add them to prices.go", got)
 	}

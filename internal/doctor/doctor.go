@@ -54,6 +54,7 @@ type Needs struct {
 	PrivateTasks bool
 	Autoscaling  bool
 	TTL          bool // its tasks are to stop at a time
+	Exec         bool // commands may run in its tasks
 	Tasks        int  // the most that the service runs
 	CPU          int  // of one task, in units of 1/1024 vCPU
 	// Types are the resource types of the configuration, such as aws_vpc.

@@ -63,7 +63,7 @@ var optional = map[string]func(Needs) bool{
 	"aws_nat_gateway":           func(n Needs) bool { return n.PrivateTasks },
 	"aws_appautoscaling_target": func(n Needs) bool { return n.Autoscaling },
 	"aws_appautoscaling_policy": func(n Needs) bool { return n.Autoscaling },
-	"aws_iam_role_policy":       func(n Needs) bool { return n.TTL },
+	"aws_iam_role_policy":       func(n Needs) bool { return n.TTL || n.Exec },
 	"aws_scheduler_schedule":    func(n Needs) bool { return n.TTL },
 }
 

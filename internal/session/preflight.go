@@ -65,7 +65,7 @@ func (s *Session) Doctor(ctx context.Context, emit func(doctor.Check)) []doctor.
 		subject.Name = v
 	}
 	subject.Needs = doctor.Needs{
-		PrivateTasks: set("private_tasks"), Autoscaling: set("autoscaling"), TTL: vars[ttlVariable].Value != nil && vars[ttlVariable].Value != "",
+		PrivateTasks: set("private_tasks"), Autoscaling: set("autoscaling"), Exec: set("exec"), TTL: vars[ttlVariable].Value != nil && vars[ttlVariable].Value != "",
 		Tasks: number("desired_count"), CPU: number("cpu"),
 	}
 	if subject.Needs.Autoscaling {

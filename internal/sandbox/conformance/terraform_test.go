@@ -291,10 +291,10 @@ func TestBundledConfiguration(t *testing.T) {
 	for _, change := range [][]string{
 		{"message=Hello again", "color=#112233", "cpu=512", "memory=1024", "image=ghcr.io/stefanprodan/podinfo:6.9.1"},
 		{"desired_count=0", "log_retention_days=30"},
-		{"desired_count=1", "autoscaling=true", "private_tasks=true"},
+		{"desired_count=1", "autoscaling=true", "private_tasks=true", "exec=true"},
 		{"vpc_cidr=10.42.0.0/16"},
 		{"max_count=5", "private_tasks=false"},
-		{"autoscaling=false", "name=other"},
+		{"autoscaling=false", "exec=false", "name=other"},
 	} {
 		moves := false // everything is made anew
 		for _, c := range change {
