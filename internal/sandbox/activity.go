@@ -6,7 +6,7 @@ import "errors"
 // that Options.Control answers, are not counted.
 type Activity struct {
 	Requests int64 // signed AWS requests, and what load balancers took, since the start
-	Open     int64 // AWS requests that are being answered, streams of logs for instance
+	Open     int64 // AWS requests that are being answered, streams of logs for instance, and commands in containers
 }
 
 // Activity returns what was asked so far. Requests changes with every request;
@@ -20,6 +20,7 @@ func (s *Sandbox) Activity() Activity {
 			a.Requests += b.Requests + b.NewConnections
 		}
 	}
+	a.Open += int64(s.shells.Open())
 	return a
 }
 

@@ -71,7 +71,7 @@ func (s *Sandbox) newRegion(a *account.Account, dir string) (*region, error) {
 		var metrics *cloudwatch.CloudWatch
 		alarms := func(name string) (bool, time.Duration, bool) { return metrics.Alarm(name) }
 		containers, err := ecs.New(a, ecs.Config{
-			Timing: tasks, Network: nw, Targets: targets{lb}, Alarms: alarms, Backends: backends, Logs: lg, Roles: s.roles, Agent: ecs.Processes{Agent: agent},
+			Timing: tasks, Network: nw, Targets: targets{lb}, Alarms: alarms, Backends: backends, Logs: lg, Roles: s.roles, Agent: ecs.Processes{Agent: agent}, Sessions: s.shells,
 		})
 		if err != nil {
 			return nil, err

@@ -2,7 +2,7 @@
 // processes on Fargate's terms, its load balancer listens on loopback, its logs
 // are what the tasks printed. Everything that speaks to AWS can speak to it.
 //
-// It imports nothing else of the project but packages jsonl and regions.
+// It imports nothing else of the project but packages jsonl, regions and datachannel.
 package sandbox
 
 import (
@@ -28,6 +28,7 @@ import (
 	"workshop/internal/jsonl"
 	"workshop/internal/sandbox/account"
 	"workshop/internal/sandbox/balancer"
+	"workshop/internal/sandbox/ecs"
 	"workshop/internal/sandbox/fargate"
 	"workshop/internal/sandbox/iam"
 	"workshop/internal/sandbox/store"
@@ -70,6 +71,7 @@ type Sandbox struct {
 	first   *account.Account // in the Region whose tables and files have no Region in their names
 	roles   *iam.IAM         // of all Regions
 	home    *region          // Options.Region
+	shells  *ecs.Sessions    // of commands in containers
 
 	run    context.Context // of the parts
 	cancel context.CancelFunc
@@ -109,7 +111,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	if o.Disk == nil {
 		o.Disk = jsonl.OS{}
 	}
-	s.options, s.regions = o, map[string]*region{}
+	s.options, s.regions, s.shells = o, map[string]*region{}, ecs.NewSessions()
 	var err error
 	if s.keys, err = credentials(filepath.Join(o.Dir, "credentials.json")); err != nil {
 		return err
@@ -150,6 +152,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 		AccessKeyID: s.keys.AccessKeyID, SecretAccessKey: s.keys.SecretAccessKey,
 	}
 
+	s.shells.Serve(l.Addr().String())
 	s.mu.Lock()
 	s.run, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, r := range s.regions {
@@ -160,7 +163,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 	// Streams would go on for hours: they end when the endpoint closes.
 	serving, hangUp := context.WithCancel(s.run)
 	// A client that sends slowly holds a connection, not the sandbox.
-	h := &http.Server{Handler: &wire.Regions{Home: s.home.server, Open: s.open}, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	h := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return serving }}
 	h.RegisterOnShutdown(hangUp)
 	s.part("endpoint", func() error {
@@ -170,6 +173,7 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 		return nil
 	})
 	s.close = append(s.close, func() error {
+		s.shells.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 		if h.Shutdown(ctx) != nil {
@@ -178,6 +182,18 @@ func (s *Sandbox) start(ctx context.Context, o Options) error {
 		return nil
 	})
 	return nil
+}
+
+// handler answers AWS's operations, and the data channels of commands in containers.
+func (s *Sandbox) handler() http.Handler {
+	operations := &wire.Regions{Home: s.home.server, Open: s.open}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, ecs.DataChannelPath) {
+			s.shells.ServeHTTP(w, r)
+			return
+		}
+		operations.ServeHTTP(w, r)
+	})
 }
 
 // firstPort spreads the load balancers of different folders over the ports, so

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -622,13 +623,24 @@ func (w *world) ecs(n *network) {
 	protect["protectionEnabled"] = false
 	delete(protect, "expiresInMinutes")
 	do("UpdateTaskProtection", protect)
-	run := in{"cluster": "c", "taskDefinition": "web", "networkConfiguration": vpc, "count": 1, "launchType": "FARGATE", "startedBy": "me", "tags": label, "overrides": in{"containerOverrides": []in{{"name": "app", "environment": []in{{"name": "A", "value": "b"}}}}}}
+	run := in{"cluster": "c", "taskDefinition": "web", "networkConfiguration": vpc, "count": 1, "launchType": "FARGATE", "startedBy": "me", "tags": label, "enableExecuteCommand": true,
+		"overrides": in{"taskRoleArn": "arn:aws:iam::" + w.info.Account + ":role/execution", "containerOverrides": []in{{"name": "app", "environment": []in{{"name": "A", "value": "b"}}}}}}
 	task := w.text(do("RunTask", run), "tasks", 0, "taskArn")
 	one := in{"cluster": "c", "tasks": []string{task}}
 	is := func(status string) func(out) bool {
 		return func(o out) bool { return at(o, "tasks", 0, "lastStatus") == status }
 	}
 	w.until("the task", "ecs", "DescribeTasks", one, is("RUNNING"))
+	command := func(cluster string, interactive bool) in {
+		return in{"cluster": cluster, "task": task, "container": "app", "command": "/bin/sh", "interactive": interactive}
+	}
+	if runtime.GOOS != "windows" {
+		if url := w.text(do("ExecuteCommand", command("c", true)), "session", "streamUrl"); !strings.HasPrefix(url, "ws://127.0.0.1:") {
+			w.Errorf("the session is at %s", url)
+		}
+	}
+	refuse("InvalidParameterException", "ExecuteCommand", command("c", false))
+	refuse("ClusterNotFoundException", "ExecuteCommand", command("none", true))
 	do("StopTask", in{"cluster": "c", "task": task, "reason": "enough"})
 	w.until("the task's end", "ecs", "DescribeTasks", one, is("STOPPED"))
 	do("ListTasks", in{"cluster": "c", "desiredStatus": "STOPPED"})

@@ -522,7 +522,9 @@ func TestCapacityProvidersShareByWeight(t *testing.T) {
 
 func TestUpdatesThatChangeNothingDeployNothing(t *testing.T) {
 	scenario(t, func(w *world) {
-		w.service(func(in *ecs.CreateServiceInput) { in.CapacityProviderStrategy = []types.CapacityProviderStrategyItem{} })
+		w.service(func(in *ecs.CreateServiceInput) {
+			in.CapacityProviderStrategy, in.TaskDefinition = []types.CapacityProviderStrategyItem{}, aws.String(w.register(image, withRole))
+		})
 		before := w.until("steady", steady)
 		must(w, w.updateService, &ecs.UpdateServiceInput{
 			Cluster: aws.String("c"), Service: aws.String("web"), TaskDefinition: before.TaskDefinition, PlatformVersion: aws.String("LATEST"),

@@ -117,6 +117,7 @@ func (e *ECS) containerStarted(old *task, p *pod, r report) {
 	c := t.container(r.container)
 	c.LastStatus = aws.String(running)
 	c.RuntimeId = aws.String(t.id() + "-" + account.Digits(10))
+	t.agentStatus(c, running, aws.Time(e.now()))
 	e.put(t)
 }
 
@@ -141,6 +142,7 @@ func (e *ECS) containerFailed(old *task, r report, now time.Time) {
 	t := old.edit()
 	c := t.container(r.container)
 	c.LastStatus = aws.String(stopped)
+	t.agentStatus(c, stopped, nil)
 	reason := "Task failed to start"
 	if errors.Is(r.failed, errNoGroup) {
 		reason = errNoGroup.Error() // what concerns the whole task is not the container's
@@ -157,6 +159,9 @@ func (e *ECS) containerEnded(old *task, r report, now time.Time) {
 	t := old.edit()
 	c := t.container(r.container)
 	c.LastStatus, c.ExitCode = aws.String(stopped), aws.Int32(int32(r.exit.Code))
+	if len(c.ManagedAgents) > 0 {
+		t.agentStatus(c, stopped, c.ManagedAgents[0].LastStartedAt)
+	}
 	if r.exit.OutOfMemory {
 		c.Reason = aws.String("OutOfMemoryError: container killed due to memory usage")
 	}
@@ -358,6 +363,9 @@ type gone struct{}
 
 func (gone) Stop(time.Duration) {}
 func (gone) PID() int           { return 0 }
+func (gone) Exec(string) (fargate.Shell, error) {
+	return nil, errors.New("the container has ended")
+}
 
 // startContainers starts those of a task's containers that wait for nothing.
 func (e *ECS) startContainers(t *task, p *pod, now time.Time) {

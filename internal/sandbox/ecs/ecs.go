@@ -89,6 +89,8 @@ type Agent interface {
 type Container interface {
 	Stop(grace time.Duration)
 	PID() int
+	// Exec runs a command beside the container's program, until that ends.
+	Exec(command string) (fargate.Shell, error)
 }
 
 // Processes is the Agent that runs real processes.
@@ -145,6 +147,7 @@ type ECS struct {
 	logs     Logs
 	roles    Roles
 	agent    Agent
+	sessions *Sessions
 
 	clusters    *store.Table[*types.Cluster]
 	definitions *store.Table[*definition]
@@ -174,13 +177,14 @@ type Config struct {
 	Logs     Logs
 	Roles    Roles
 	Agent    Agent
+	Sessions *Sessions // of ExecuteCommand
 }
 
 // New opens ECS's records in the account's store.
 func New(a *account.Account, c Config) (*ECS, error) {
 	e := &ECS{
 		account: a, timing: c.Timing, network: c.Network, targets: c.Targets, alarms: c.Alarms, backends: c.Backends,
-		logs: c.Logs, roles: c.Roles, agent: c.Agent,
+		logs: c.Logs, roles: c.Roles, agent: c.Agent, sessions: c.Sessions,
 		running: map[string]*pod{}, wake: make(chan struct{}, 1),
 	}
 	err := errors.Join(

@@ -156,6 +156,7 @@ type machine struct {
 	runs  map[*fake]bool
 	wg    sync.WaitGroup
 	crash func(fargate.Spec) (after time.Duration, code int, crashes bool)
+	exec  func(command string) (fargate.Shell, error)
 }
 
 type fake struct {
@@ -221,6 +222,9 @@ func (f *fake) end(code int) {
 }
 func (f *fake) Stop(time.Duration) { f.end(0) }
 func (f *fake) PID() int           { return 0 }
+func (f *fake) Exec(command string) (fargate.Shell, error) {
+	return f.m.exec(command)
+}
 
 // world is an ECS with everything around it.
 type world struct {
@@ -264,7 +268,7 @@ func open(t testing.TB, st *store.Store) *world {
 	var err error
 	w.ECS, err = New(a, Config{
 		Timing: Real, Network: w.network, Targets: w.targets, Alarms: w.alarm, Backends: &balancer.Backends{},
-		Logs: w.logs, Roles: w.roles, Agent: w.machine,
+		Logs: w.logs, Roles: w.roles, Agent: w.machine, Sessions: NewSessions(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -52,7 +52,7 @@ func process(t *testing.T, path string) *real {
 	}
 	r.ECS, err = New(r.account, Config{
 		Timing: Fast, Network: r.network, Targets: r.targets, Backends: r.backends,
-		Logs: r.logs, Roles: r.roles, Agent: Processes{agent},
+		Logs: r.logs, Roles: r.roles, Agent: Processes{agent}, Sessions: NewSessions(),
 	})
 	if err != nil {
 		t.Fatal(err)

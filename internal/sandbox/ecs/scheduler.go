@@ -750,7 +750,7 @@ func (p *pass) grow(replaced int) {
 			t.Targets = d.Targets
 		}
 		t.Task.Group, t.Task.StartedBy = aws.String("service:"+s.Name), aws.String(d.ID)
-		t.Task.EnableExecuteCommand = s.ExecuteCommand
+		t.enableExec(s.ExecuteCommand)
 		t.Task.Tags = s.taskTags(def)
 		p.put(t)
 		mine = append(mine, t)

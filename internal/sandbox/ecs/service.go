@@ -218,7 +218,7 @@ func (e *ECS) createService(_ context.Context, in *ecs.CreateServiceInput) (*ecs
 		return nil, err
 	}
 	if err := cmp.Or(e.checkTargets(d, in.LoadBalancers), checkLaunchVolumes(d, serviceVolumes(in.VolumeConfigurations)),
-		e.checkConnect(cluster, in.ServiceConnectConfiguration), checkTags(in.Tags)); err != nil {
+		e.checkConnect(cluster, in.ServiceConnectConfiguration), checkTags(in.Tags), checkExec(in.EnableExecuteCommand, d.Definition.TaskRoleArn, "service couldn't be created")); err != nil {
 		return nil, err
 	}
 	if in.HealthCheckGracePeriodSeconds != nil && *in.HealthCheckGracePeriodSeconds > 0 && len(in.LoadBalancers) == 0 {
@@ -390,6 +390,11 @@ func (e *ECS) updateService(_ context.Context, in *ecs.UpdateServiceInput) (*ecs
 	}
 	if in.EnableExecuteCommand != nil {
 		s.ExecuteCommand = *in.EnableExecuteCommand
+	}
+	if d, ok := e.definition(r.TaskDefinition); ok {
+		if err := checkExec(s.ExecuteCommand, d.Definition.TaskRoleArn, "service couldn't be updated"); err != nil {
+			return nil, err
+		}
 	}
 	if in.PropagateTags != "" {
 		s.Propagate = in.PropagateTags

@@ -186,7 +186,6 @@ func (e *ECS) newTask(cluster string, d *definition, r revision, others []*task,
 			TaskArn:      aws.String(arn), Name: c.Name, Image: c.Image, LastStatus: aws.String(pending),
 			HealthStatus: types.HealthStatusUnknown, Cpu: aws.String(itoa(c.Cpu)),
 			NetworkBindings: []types.NetworkBinding{}, NetworkInterfaces: []types.NetworkInterface{},
-			ManagedAgents: nil,
 		}
 		if c.Memory != nil {
 			container.Memory = aws.String(itoa(*c.Memory))
@@ -251,6 +250,7 @@ func (e *ECS) taskOperations(s *wire.Service) {
 	wire.Handle(s, "StopTask", e.stopTask)
 	wire.Handle(s, "ListTasks", e.listTasks)
 	wire.Handle(s, "DescribeTasks", e.describeTasks)
+	wire.Handle(s, "ExecuteCommand", e.executeCommand)
 	wire.Handle(s, "UpdateTaskProtection", e.updateTaskProtection)
 	wire.Handle(s, "GetTaskProtection", e.getTaskProtection)
 }
@@ -358,6 +358,13 @@ func (e *ECS) runTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutp
 			}
 		}
 	}
+	role := d.Definition.TaskRoleArn
+	if in.Overrides != nil {
+		role = cmp.Or(in.Overrides.TaskRoleArn, role)
+	}
+	if err := checkExec(in.EnableExecuteCommand, role, "task couldn't be run"); err != nil {
+		return nil, err
+	}
 	group := aws.ToString(in.Group)
 	if group == "" {
 		group = "family:" + *d.Definition.Family
@@ -378,7 +385,7 @@ func (e *ECS) runTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutp
 	for range count {
 		t := e.newTask(*cluster.ClusterArn, d, r, started, now)
 		t.Task.Group, t.Task.StartedBy, t.Task.Tags = aws.String(group), in.StartedBy, orEmpty(tags)
-		t.Task.EnableExecuteCommand = in.EnableExecuteCommand
+		t.enableExec(in.EnableExecuteCommand)
 		if in.Overrides != nil {
 			t.override(*in.Overrides)
 		}

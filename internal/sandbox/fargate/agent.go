@@ -105,8 +105,12 @@ type Process struct {
 	used               atomic.Int64 // bytes, as last seen
 	outOfMemory        atomic.Bool
 
-	mu    sync.Mutex
-	ports map[int]string // of the container, and what they are here
+	env []string // of the program; commands of Exec have it too
+
+	mu     sync.Mutex
+	ports  map[int]string // of the container, and what they are here
+	shells map[Shell]struct{}
+	over   bool // the program has ended, and no more shells begin
 }
 
 // listening notes where a port of the container is on this machine.
@@ -136,8 +140,8 @@ func (a *Agent) Start(spec Spec) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{
-		done: make(chan struct{}), quit: make(chan struct{}), ports: map[int]string{},
-		task: spec.Task, memory: spec.Memory, taskMemory: spec.TaskMemory,
+		done: make(chan struct{}), quit: make(chan struct{}), ports: map[int]string{}, shells: map[Shell]struct{}{},
+		task: spec.Task, memory: spec.Memory, taskMemory: spec.TaskMemory, env: spec.Env,
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -185,6 +189,7 @@ func (a *Agent) track(p *Process, spec Spec, wait func() int) {
 		}
 		code := wait()
 		cancel()
+		p.endShells()
 		companions.Wait()
 		spec.Exited(Exit{code, p.outOfMemory.Load()})
 		a.mu.Lock()
