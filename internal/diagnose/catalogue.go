@@ -977,6 +977,36 @@ var catalogue = []entry{
 		step:     "deploy",
 	},
 
+	// Commands in containers.
+	{
+		id: "exec-off", source: api,
+		patterns: []string{"execute command was not enabled when the task was run"},
+		what:     "Nothing in the task waits for commands: the service has `enable_execute_command` off, or had when the task began, or the task has only just started.",
+		do:       "Write `exec = true` in terraform.tfvars and deploy: it sets `enable_execute_command` of the service in service.tf. Tasks that run already stay without: `workshop redeploy` replaces them.",
+		step:     "explore",
+	},
+	{
+		id: "exec-unconnected", source: api,
+		patterns: []string{"TargetNotConnectedException"},
+		what:     "The agent in the container has no connection to AWS Systems Manager: it has only just started, the task's role lacks the ssmmessages permissions, or the task has no way to the internet.",
+		do:       "Wait a few seconds and try again. Then look at `aws_iam_role_policy.exec` in permissions.tf and at the routes in network.tf. Tasks that started without the permissions need `workshop redeploy`.",
+		step:     "explore",
+	},
+	{
+		id: "exec-sessions", source: api,
+		patterns: []string{"Unable to start new execute sessions because the maximum session limit"},
+		what:     "Two commands run in this container already, and AWS allows no more at once.",
+		do:       "End one of them (exit in its shell), or choose another task (--task).",
+		step:     "explore",
+	},
+	{
+		id: "exec-role", source: api,
+		patterns: []string{"because a valid taskRoleArn is not being used"},
+		what:     "Commands in containers need a role of the task: the agent in the container connects to AWS Systems Manager with it.",
+		do:       "Give `task_role_arn` in service.tf the role that permissions.tf has for it, and apply.",
+		step:     "architecture",
+	},
+
 	// Errors of AWS's API and of Terraform.
 	{
 		id: "slowed-down", source: api,

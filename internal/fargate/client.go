@@ -2,6 +2,7 @@ package fargate
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/smithy-go/middleware"
 
+	"workshop/internal/datachannel"
 	"workshop/internal/diagnose"
 )
 
@@ -61,6 +63,44 @@ func (c *Clients) StopTask(ctx context.Context, ref Ref, id, reason string) erro
 	defer cancel()
 	_, err := c.ecs.StopTask(ctx, &ecs.StopTaskInput{Cluster: &ref.Cluster, Task: &id, Reason: &reason})
 	return diagnose.Explain("stop task "+id, err)
+}
+
+// Execution is a command that ECS has begun to run in a container.
+type Execution struct {
+	Session datachannel.Session // where to connect to it, once
+	Target  string              // as Systems Manager names the container: ecs:CLUSTER_TASK_RUNTIMEID
+}
+
+// Execute has ECS run a command in a container of a task. The command waits for its
+// terminal: see datachannel.Dial.
+func (c *Clients) Execute(ctx context.Context, ref Ref, task, container, command string) (Execution, error) {
+	doing := fmt.Sprintf("run a command in %s of task %.8s", container, task)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := c.ecs.ExecuteCommand(ctx, &ecs.ExecuteCommandInput{
+		Cluster: &ref.Cluster, Task: &task, Container: &container, Command: &command, Interactive: true,
+	})
+	if err != nil {
+		return Execution{}, diagnose.Explain(doing, err)
+	}
+	if out.Session == nil {
+		return Execution{}, fmt.Errorf("could not %s: ECS answered without a session", doing)
+	}
+	x := Execution{Session: datachannel.Session{
+		ID: aws.ToString(out.Session.SessionId), URL: aws.ToString(out.Session.StreamUrl), Token: aws.ToString(out.Session.TokenValue),
+	}}
+	tasks, err := c.ecs.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: &ref.Cluster, Tasks: []string{task}})
+	if err != nil {
+		return Execution{}, diagnose.Explain(doing, err)
+	}
+	for _, t := range tasks.Tasks {
+		for _, n := range t.Containers {
+			if aws.ToString(n.Name) == container {
+				x.Target = "ecs:" + ref.Cluster + "_" + task + "_" + aws.ToString(n.RuntimeId)
+			}
+		}
+	}
+	return x, nil
 }
 
 // Scale sets how many tasks the service wants. Terraform's next plan sees the

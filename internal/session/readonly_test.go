@@ -17,6 +17,7 @@ func TestReadOnly(t *testing.T) {
 		"redeploy": func() error { return s.Redeploy(t.Context()) },
 		"rollback": func() error { return s.Rollback(t.Context(), "app:1") },
 		"stop":     func() error { return s.StopTask(t.Context(), "x") },
+		"exec":     func() error { _, err := s.Exec(t.Context(), "x", "app", "sh"); return err },
 		"budget":   func() error { return s.SetBudget(1) },
 	} {
 		if err := do(); !errors.Is(err, ErrReadOnly) {

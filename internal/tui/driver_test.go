@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -51,6 +52,7 @@ type driver struct {
 	raw    string   // what went to the terminal beside the frames
 	ran    []string // what was given the terminal, with what was said before
 	ends   error    // how that ends
+	moans  string   // what it writes to its standard error
 }
 
 // drive opens the screens at a size and runs the script.
@@ -60,7 +62,10 @@ func drive(t *testing.T, s func() *tuitest.Session, w, h int, o tui.Options, scr
 		ctx, cancel := context.WithCancel(t.Context())
 		st := &driver{t: t, s: s(), w: w, h: h, msgs: make(chan tea.Msg), ctx: ctx, cancel: cancel}
 		st.m = tui.NewModel(ctx, st.s, o)
-		st.m.SetExec(func(args []string, says string) error {
+		st.m.SetExec(func(args []string, says string, errOut io.Writer) error {
+			if errOut != nil {
+				io.WriteString(errOut, st.moans)
+			}
 			st.ran = append(st.ran, strings.Join(args, " ")+says)
 			return st.ends
 		})

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"io"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -32,11 +33,12 @@ type discard struct{}
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // SetExec has programs that would be given the terminal handed to run.
-func (m *model) SetExec(run func(args []string, intro string) error) {
+// What such a program writes to its standard error goes to errOut, which may be nil.
+func (m *model) SetExec(run func(args []string, intro string, errOut io.Writer) error) {
 	m.exec = func(c tea.ExecCommand, done tea.ExecCallback) tea.Cmd {
 		return func() tea.Msg {
 			f := c.(*foreground)
-			return done(run(f.Args, f.Intro))
+			return done(run(f.Args, f.Intro, f.Stderr))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package tui_test
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -110,6 +111,8 @@ func (s hostileSession) Tail(ctx context.Context, more func([]fargate.Line), how
 func (s hostileSession) StopTask(context.Context, string) error { return s.err() }
 func (s hostileSession) Scale(context.Context, int) error       { return s.err() }
 func (s hostileSession) Redeploy(context.Context) error         { return s.err() }
+
+func (s hostileSession) ExecProgram(string) (*exec.Cmd, error) { return nil, s.err() }
 
 func (s hostileSession) Run(_ context.Context, _ string, out func(string)) (int, error) {
 	out(cleantest.Text)

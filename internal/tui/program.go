@@ -29,7 +29,12 @@ func (f *foreground) Run() error {
 
 func (f *foreground) SetStdin(r io.Reader)  { f.Stdin = r }
 func (f *foreground) SetStdout(w io.Writer) { f.Stdout = w }
-func (f *foreground) SetStderr(w io.Writer) { f.Stderr = w }
+func (f *foreground) SetStderr(w io.Writer) {
+	if f.Stderr != nil {
+		w = io.MultiWriter(w, f.Stderr) // what it complained of, for who runs it
+	}
+	f.Stderr = w
+}
 
 // returnedMsg says that a program has given the terminal back.
 type returnedMsg struct {

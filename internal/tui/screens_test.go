@@ -3,6 +3,8 @@ package tui_test
 import (
 	"errors"
 	"fmt"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -873,6 +875,34 @@ func TestLiveActionsAsk(t *testing.T) {
 		calls := st.s.Calls()
 		if got := strings.Join(calls, " "); !strings.Contains(got, "stop task 7f3a1c") || !strings.Contains(got, "scale 4") || strings.Contains(got, "scale 44") || !strings.Contains(got, "redeploy") {
 			t.Errorf("the session was asked %q", calls)
+		}
+	})
+}
+
+func TestLiveOpensAShell(t *testing.T) {
+	drive(t, tuitest.NewUp, 80, 24, tui.Options{Page: "live"}, func(st *driver) {
+		st.wait(2 * time.Second)
+		st.press("e")
+		if len(st.ran) != 1 || !strings.HasPrefix(st.ran[0], "true") {
+			t.Fatalf("ran %q", st.ran)
+		}
+		if calls := st.s.Calls(); !slices.ContainsFunc(calls, func(c string) bool { return strings.HasPrefix(c, "exec in task 7f3a1c") }) {
+			t.Errorf("the session was asked %q", calls)
+		}
+		st.ends, st.moans = &exec.ExitError{}, "Runs /bin/sh.\nworkshop: could not run a command: it is off. \x1b[2JWrite `exec = true`.\n"
+		st.press("e")
+		st.sees("could not run a command: it is off", "Write `exec = true`.")
+		st.seesNot("Runs /bin/sh", "workshop: ")
+	})
+	drive(t, func() *tuitest.Session {
+		s := tuitest.NewUp()
+		s.Info.ReadOnly, s.Info.Holder = true, session.ErrReadOnly.Error()
+		return s
+	}, 80, 24, tui.Options{Page: "live"}, func(st *driver) {
+		st.wait(2 * time.Second)
+		st.press("e")
+		if len(st.ran) != 0 {
+			t.Errorf("somebody who only looks runs %q", st.ran)
 		}
 	})
 }

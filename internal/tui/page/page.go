@@ -116,7 +116,8 @@ type Root interface {
 	Run(p Program, done func(error) tea.Cmd) tea.Cmd
 }
 
-// Program is a program that has the terminal until it ends.
+// Program is a program that has the terminal until it ends. What it writes to its standard
+// error goes to the terminal, and to Cmd.Stderr where that is set.
 type Program struct {
 	*exec.Cmd
 	Intro string // printed before the program starts

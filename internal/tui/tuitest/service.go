@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os/exec"
 	"slices"
 	"time"
 
@@ -332,6 +333,12 @@ func Message(n int) string {
 		return "a plain line that is no JSON, as many programs print it"
 	}
 	return fmt.Sprintf(`{"level":"debug","ts":"2026-11-23T10:41:51.%03dZ","msg":"health check","uri":"/healthz","status":200,"agent":"ELB-HealthChecker/2.0"}`, n%1000)
+}
+
+// ExecProgram returns a program that ends at once, with success.
+func (s *Session) ExecProgram(task string) (*exec.Cmd, error) {
+	s.call("exec in task %s", task)
+	return exec.Command("true"), nil
 }
 
 func (s *Session) StopTask(_ context.Context, id string) error {

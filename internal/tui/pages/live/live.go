@@ -3,8 +3,10 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +33,8 @@ type Session interface {
 	Rollback(ctx context.Context, revision string) error
 	// OpenURL opens the service's address in a browser.
 	OpenURL(ctx context.Context) error
+	// ExecProgram returns the program that runs a shell in a task.
+	ExecProgram(task string) (*exec.Cmd, error)
 	// LastLines returns what a task printed last, oldest first.
 	LastLines(ctx context.Context, task fargate.Task) ([]fargate.Line, error)
 	// Explain says what an event means. It asks nobody.
@@ -114,6 +118,7 @@ func (l *Page) table() keys.Table {
 			keys.On("b", "go back to the chosen deployment's revision; asks first", l.confirmRollback).If(func() bool { return l.revision() != "" }).Hint("go back to it"),
 			scale,
 			stop("stop task"),
+			keys.OnCmd("e", "a shell in the chosen task", l.exec).If(l.mayExec),
 			keys.Shown("g", "graph").If(func() bool { return l.Chosen == nil }),
 			act("f", "a new deployment; asks first", l.confirmRedeploy).Hint("new deployment"),
 			keys.OnCmd("l", "the logs", func() tea.Cmd { return l.Root.Open("logs") }).Hint("logs"),
@@ -230,6 +235,45 @@ func (l *Page) stopChosen() {
 	if t, ok := l.task(); ok && t.Stopped == nil {
 		l.confirmStop(t)
 	}
+}
+
+// mayExec reports whether a shell can open in the chosen task.
+func (l *Page) mayExec() bool {
+	t, ok := l.task()
+	return ok && t.Status == "RUNNING" && !l.Info.ReadOnly
+}
+
+// exec gives the terminal to a shell in the chosen task. It says itself what it does.
+func (l *Page) exec() tea.Cmd {
+	t, _ := l.task()
+	program, err := l.session.ExecProgram(t.ID)
+	if err != nil {
+		l.Say(page.Bad, clean.Line(err.Error()))
+		return nil
+	}
+	said := &lastLine{}
+	program.Stderr = said
+	return l.Root.Run(page.Program{Cmd: program}, func(err error) tea.Cmd {
+		if err != nil {
+			l.Say(page.Bad, clean.Line(cmp.Or(said.String(), err.Error())))
+		}
+		return nil
+	})
+}
+
+// lastLine keeps the end of what is written to it.
+type lastLine struct{ b []byte }
+
+func (l *lastLine) Write(b []byte) (int, error) {
+	l.b = append(l.b, b...)
+	l.b = l.b[max(0, len(l.b)-1<<12):]
+	return len(b), nil
+}
+
+// String is the last line, without the name of the program that wrote it.
+func (l *lastLine) String() string {
+	s := strings.TrimSpace(string(l.b))
+	return strings.TrimPrefix(s[strings.LastIndexByte(s, '\n')+1:], "workshop: ")
 }
 
 // Follow takes in a new snapshot; old is the one before, nil for none. It
