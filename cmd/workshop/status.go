@@ -33,6 +33,8 @@ type status struct {
 	Service   fargate.Service    `json:"service"`
 	// Deployments are the service's last ones, newest first.
 	Deployments []fargate.ServiceDeployment `json:"deployments"`
+	// Scaling is what Application Auto Scaling does with the service; nil where nobody asked.
+	Scaling *fargate.Scaling `json:"scaling,omitempty"`
 	// Tasks are the running ones, then the stopped ones, last stopped first; OlderStops
 	// counts those stopped ones that are left out.
 	Tasks      []statusTask           `json:"tasks"`
@@ -202,7 +204,7 @@ func (st *status) add(snap fargate.Snapshot) {
 		st.Stack.State = "other"
 	}
 	st.Tasks, st.OlderStops = statusTasks(snap.Tasks), snap.OlderStops
-	st.Deployments = snap.History
+	st.Deployments, st.Scaling = snap.History, snap.Scaling
 	st.Events = append([]fargate.ServiceEvent{}, snap.Events...)
 	st.tasks, st.diagnosis = snap.Tasks, snap.Diagnosis
 }
@@ -214,6 +216,8 @@ func (c *commandLine) watchStatus(ctx context.Context, s *session.Session, st st
 	var failed error
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	s.ReadScaling(true)
+	defer s.ReadScaling(false)
 	err := s.Watch(ctx, func(snap fargate.Snapshot) {
 		if snap.Stale != nil {
 			c.note("As of %s: %v", snap.AsOf.Local().Format(time.TimeOnly), snap.Stale)
@@ -246,6 +250,11 @@ func (c *commandLine) watchStatus(ctx context.Context, s *session.Session, st st
 // same reports whether nothing that a status shows is different, time and cost aside.
 func (st status) same(before status) bool {
 	before.AsOf, before.Cost = st.AsOf, st.Cost
+	if st.Scaling != nil && before.Scaling != nil {
+		timeless := *before.Scaling
+		timeless.AsOf = st.Scaling.AsOf
+		before.Scaling = &timeless
+	}
 	a, errA := json.Marshal(st)
 	b, errB := json.Marshal(before)
 	return errA == nil && errB == nil && bytes.Equal(a, b)
@@ -334,6 +343,9 @@ func (st status) entries() []string {
 	if d := st.diagnosis; d != nil && d.Cause != nil {
 		out = append(out, fmt.Sprintf("cause   %s. `workshop diagnose` says more\n", clean.Line(d.Cause.Title)))
 	}
+	if entry := scalingEntry(st.Scaling); entry != "" {
+		out = append(out, entry)
+	}
 	for _, t := range st.tasks {
 		if t.Stopped == nil {
 			out = append(out, taskEntry(t))
@@ -358,6 +370,44 @@ func (st status) entries() []string {
 		out = append(out, text)
 	}
 	return out
+}
+
+// scalingEntry is about what scales the service; empty where nothing does. Values of what is
+// tracked are left out: they change all the time.
+func scalingEntry(s *fargate.Scaling) string {
+	if s == nil || !s.Scalable && len(s.Unknown) == 0 {
+		return ""
+	}
+	var said []string
+	if s.Scalable {
+		said = append(said, fmt.Sprintf("%d to %s", s.Min, plural(s.Max, "task")))
+	}
+	for _, p := range s.Policies {
+		if p.Target > 0 {
+			said = append(said, strings.TrimSpace(fmt.Sprintf("holds %s at %.4g %s", p.MetricInWords(), p.Target, p.Unit())))
+		}
+		for _, a := range p.Alarms {
+			if a.State == "ALARM" {
+				said = append(said, a.Short()+" in ALARM since "+a.Since.Local().Format(time.TimeOnly))
+			}
+		}
+	}
+	if len(s.Suspended) > 0 {
+		said = append(said, strings.Join(s.Suspended, " and ")+" switched off")
+	}
+	for _, g := range s.Unknown {
+		said = append(said, g.Part+" unknown")
+	}
+	text := "scaling " + clean.Line(strings.Join(said, ", ")) + "\n"
+	if len(s.Activities) > 0 {
+		a := s.Activities[0]
+		said := strings.TrimSuffix(a.Description, ".") + ": " + strings.ToLower(a.Status)
+		if why := a.Unscaled(); why != "" {
+			said = a.CauseInWords() + " and nothing changed: " + why
+		}
+		text += fmt.Sprintf("        %s  %s\n", a.Started.Local().Format(time.TimeOnly), clean.Line(said))
+	}
+	return text
 }
 
 // taskEntry is about a task that has not stopped.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -33,6 +34,7 @@ type Clients struct {
 	elb        *elb.Client
 	cloudwatch *cloudwatch.Client
 	logs       *cloudwatchlogs.Client
+	scaling    *applicationautoscaling.Client
 	calls      *Meter
 }
 
@@ -42,7 +44,7 @@ func NewClients(cfg aws.Config) *Clients { return NewClientsWith(cfg, &Meter{}) 
 // NewClientsWith is NewClients with a meter that others count with as well.
 func NewClientsWith(cfg aws.Config, m *Meter) *Clients {
 	cfg = m.counting(cfg)
-	return &Clients{ecs: ecs.NewFromConfig(cfg), elb: elb.NewFromConfig(cfg), cloudwatch: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), calls: m}
+	return &Clients{ecs: ecs.NewFromConfig(cfg), elb: elb.NewFromConfig(cfg), cloudwatch: cloudwatch.NewFromConfig(cfg), logs: cloudwatchlogs.NewFromConfig(cfg), scaling: applicationautoscaling.NewFromConfig(cfg), calls: m}
 }
 
 // ForceDeploy starts a new deployment of the service's present revision: every

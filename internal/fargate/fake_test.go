@@ -24,11 +24,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fake answers the SDK's requests within the process, so that time can be
 // faked too. Every field is behind its mutex.
 type fake struct {
-	mu     sync.Mutex
-	calls  []call
-	usage  map[string]float64 // by metric and dimensions' values; nil refuses
-	asked  []int              // metrics that were asked for, by question
-	answer func(op string, in request) (int, any)
+	mu      sync.Mutex
+	calls   []call
+	usage   map[string]float64 // by metric and dimensions' values; nil refuses
+	asked   []int              // metrics that were asked for, by question
+	alarmed []map[string]any   // as DescribeAlarms has them
+	answer  func(op string, in request) (int, any)
 }
 
 type call struct {
@@ -120,7 +121,11 @@ func (f *fake) metrics(r *http.Request, body []byte) (*http.Response, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls = append(f.calls, call{time.Now(), path.Base(r.URL.Path)})
+	op := path.Base(r.URL.Path)
+	f.calls = append(f.calls, call{time.Now(), op})
+	if op == "DescribeAlarms" {
+		return f.cbor(r, 200, map[string]any{"MetricAlarms": f.alarmed})
+	}
 	f.asked = append(f.asked, len(in.MetricDataQueries))
 	status, out := 200, map[string]any{}
 	results := []any{}
@@ -140,6 +145,10 @@ func (f *fake) metrics(r *http.Request, body []byte) (*http.Response, error) {
 	if f.usage == nil {
 		status, out = 403, map[string]any{"__type": "AccessDeniedException", "message": "no"}
 	}
+	return f.cbor(r, status, out)
+}
+
+func (f *fake) cbor(r *http.Request, status int, out any) (*http.Response, error) {
 	b, err := cbor.Marshal(out)
 	if err != nil {
 		return nil, err
@@ -191,6 +200,7 @@ type stack struct {
 	stopped []map[string]any
 	targets map[string]string // address -> state
 	history []map[string]any  // as ListServiceDeployments has them; nil refuses
+	scaling map[string]any    // answers of Application Auto Scaling by operation; nil for a service that nothing scales
 	err     func() (int, any) // answers everything, where set
 }
 
@@ -314,6 +324,15 @@ func (s *stack) reply(op string, in request) (int, any) {
 			out = append(out, map[string]any{"serviceRevisionArn": arn, "taskDefinition": "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop:" + last(arn)})
 		}
 		return 200, map[string]any{"serviceRevisions": out}
+	case "DescribeScalableTargets", "DescribeScalingPolicies", "DescribeScalingActivities":
+		switch out := s.scaling[op].(type) {
+		case fault:
+			return 400, out
+		case nil:
+			return 200, map[string]any{}
+		default:
+			return 200, out
+		}
 	case "UpdateService":
 		return 200, map[string]any{"service": s.service}
 	case "DescribeTaskDefinition":
@@ -330,4 +349,17 @@ func marshal(tb testing.TB, v any) string {
 		tb.Fatal(err)
 	}
 	return string(b)
+}
+
+// count is how often an operation was asked for.
+func (f *fake) count(op string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, c := range f.calls {
+		if c.op == op {
+			n++
+		}
+	}
+	return n
 }

@@ -43,6 +43,7 @@ type Snapshot struct {
 	// ServiceUsage is the average over the tasks; nil where unknown.
 	ServiceUsage *ServiceUsage `json:"-"`
 	Metrics      *Metrics      `json:"-"` // nil where CloudWatch does not tell
+	Scaling      *Scaling      `json:"-"` // nil until somebody asks for it
 }
 
 // Service is the ECS service.

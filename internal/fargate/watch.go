@@ -17,12 +17,15 @@ import (
 
 // How often a Watcher looks. A steady service is asked about by one call every
 // steadyEvery and looked at whole every wholeEvery: (60/30)*5 + (60/6-60/30)*1 =
-// 18 calls a minute, and one more for what its tasks use.
+// 18 calls a minute, and one more for what its tasks use. While its scaling is asked for as
+// well, by two calls a minute, one call every scaledEvery makes room for them:
+// (60/30)*5 + (60/7.5-60/30)*1 + 1 + 2 = 19.
 const (
 	fastEvery   = time.Second
 	easedEvery  = 2 * time.Second // while a change goes on for longer than easeAfter
 	easeAfter   = time.Minute
 	steadyEvery = 6 * time.Second
+	scaledEvery = 7500 * time.Millisecond
 	wholeEvery  = 30 * time.Second
 	failedEvery = 2 * time.Second // after a first failure, then doubling
 	failedMost  = 30 * time.Second
@@ -66,8 +69,11 @@ type Watcher struct {
 
 	updates chan Snapshot
 	lookNow chan struct{}
+	more    chan struct{} // something beside the picture is wanted
 	cancel  context.CancelFunc
 	done    chan struct{}
+
+	scaling scalingReader // all but wanted belongs to run
 
 	mu     sync.Mutex
 	latest Snapshot
@@ -86,6 +92,7 @@ func Watch(ctx context.Context, cfg aws.Config, ref Ref, opts WatchOptions) *Wat
 		opts:    opts,
 		updates: make(chan Snapshot, 1),
 		lookNow: make(chan struct{}, 1),
+		more:    make(chan struct{}, 1),
 		cancel:  cancel,
 		done:    make(chan struct{}),
 	}
@@ -109,6 +116,18 @@ func (w *Watcher) Latest() (Snapshot, bool) {
 func (w *Watcher) LookNow() {
 	select {
 	case w.lookNow <- struct{}{}:
+	default:
+	}
+}
+
+// ReadScaling says whether somebody looks at what scales the service. While nobody does,
+// AWS is not asked for it.
+func (w *Watcher) ReadScaling(yes bool) {
+	if w.scaling.wanted.Swap(yes) || !yes {
+		return
+	}
+	select {
+	case w.more <- struct{}{}:
 	default:
 	}
 }
@@ -179,8 +198,8 @@ func (w *Watcher) run(ctx context.Context) {
 				}
 			case !moving(picture) && !now.Before(closely):
 				changing = time.Time{}
-				wait = steadyEvery
-				whole = now.Add(steadyEvery).Sub(picture.TasksAsOf) >= wholeInterval(cost)
+				wait = w.steadyInterval()
+				whole = now.Add(wait).Sub(picture.TasksAsOf) >= wholeInterval(cost, wait)
 			case changing.IsZero():
 				changing = now
 				fallthrough
@@ -195,9 +214,18 @@ func (w *Watcher) run(ctx context.Context) {
 		w.publish(picture)
 		if now, busy := time.Now(), !changing.IsZero(); err == nil && picture.Service.Running > 0 && used.due(now, busy) {
 			picture.Usage, picture.ServiceUsage, picture.Metrics = used.read(ctx, w.clients, w.ref, runningIDs(picture.Tasks), now, busy)
+			picture.Scaling = picture.Scaling.with(picture.ServiceUsage)
 			picture.Calls.LastMinute = w.clients.calls.LastMinute()
 			w.publish(picture)
 		}
+		readScaling := func() {
+			if now := time.Now(); err == nil && picture.Service.Status == "ACTIVE" && w.scaling.due(now, !changing.IsZero()) {
+				picture.Scaling = w.scaling.read(ctx, w.clients, w.ref, now, !changing.IsZero()).with(picture.ServiceUsage)
+				picture.Calls.LastMinute = w.clients.calls.LastMinute()
+				w.publish(picture)
+			}
+		}
+		readScaling()
 
 		timer := time.NewTimer(wait)
 		for waiting := true; waiting; {
@@ -208,6 +236,8 @@ func (w *Watcher) run(ctx context.Context) {
 			case <-w.lookNow:
 				// What was asked for may take a moment to show.
 				waiting, whole, closely = false, true, time.Now().Add(closelyFor)
+			case <-w.more:
+				readScaling()
 			case <-timer.C:
 				waiting = false
 			case p := <-probes:
@@ -229,7 +259,7 @@ func (w *Watcher) look(ctx context.Context, o *observer, old Snapshot, whole boo
 		return Snapshot{}, err
 	}
 	now := time.Now().UTC()
-	next := Snapshot{AsOf: now, TasksAsOf: old.TasksAsOf, Service: service, Events: events, Tasks: old.Tasks, History: old.History, Usage: old.Usage, ServiceUsage: old.ServiceUsage, Metrics: old.Metrics}
+	next := Snapshot{AsOf: now, TasksAsOf: old.TasksAsOf, Service: service, Events: events, Tasks: old.Tasks, History: old.History, Usage: old.Usage, ServiceUsage: old.ServiceUsage, Metrics: old.Metrics, Scaling: old.Scaling}
 	if !whole && same(old, next) {
 		return next, nil
 	}
@@ -260,11 +290,23 @@ func (w *Watcher) publish(s Snapshot) {
 	w.updates <- s // there is room: nobody else sends
 }
 
+// steadyInterval is how often a steady service is looked at.
+func (w *Watcher) steadyInterval() time.Duration {
+	if w.scaling.wanted.Load() {
+		return scaledEvery
+	}
+	return steadyEvery
+}
+
 // wholeInterval is how often a steady service with so many calls a look may be
-// looked at whole, so that with the short looks between it stays in the budget.
-func wholeInterval(cost int) time.Duration {
-	short := int(time.Minute / steadyEvery)
+// looked at whole, so that with the short looks between, one every each, it stays in the
+// budget.
+func wholeInterval(cost int, each time.Duration) time.Duration {
+	short := int(time.Minute / each)
 	spare := steadyBudget - short - 2 // one for usage, one for a minute that catches more than its share
+	if each == scaledEvery {
+		spare -= 2 // for the scaling
+	}
 	extra := time.Duration(max(cost-1, 0)) * time.Minute / time.Duration(spare)
 	return max(wholeEvery, extra)
 }

@@ -18,8 +18,8 @@ import (
 // keptMost is how many stopped tasks that ECS has forgotten go into a picture.
 const keptMost = 100
 
-// Look takes one look at what runs: the service with the history of its deployments, and
-// the answer of its URL. It journals and completes what it sees. The error is
+// Look takes one look at what runs: the service with the history of its deployments and
+// what scales it, and the answer of its URL. It journals and completes what it sees. The error is
 // ErrNothingDeployed where Terraform's state names no service.
 func (s *Session) Look(ctx context.Context) (fargate.Snapshot, error) {
 	cfg, ref, err := s.Watched(ctx)
@@ -37,6 +37,11 @@ func (s *Session) Look(ctx context.Context) (fargate.Snapshot, error) {
 		snap.History, err = fargate.History(gctx, c, ref, snap.Service)
 		return err
 	})
+	var scaling *fargate.Scaling
+	g.Go(func() error {
+		scaling = fargate.ReadScaling(gctx, c, ref)
+		return nil
+	})
 	if ref.URL != "" {
 		g.Go(func() error {
 			p := fargate.Ask(gctx, http.DefaultClient, ref.URL)
@@ -47,7 +52,7 @@ func (s *Session) Look(ctx context.Context) (fargate.Snapshot, error) {
 	if err := g.Wait(); err != nil {
 		return fargate.Snapshot{}, err
 	}
-	snap.Probe = probe
+	snap.Probe, snap.Scaling = probe, scaling
 	_ = s.Seen(snap) // the picture serves without a journal
 	return s.Complete(snap), nil
 }

@@ -84,7 +84,9 @@ type Session struct {
 	other   *other           // nil where the workspace's own service is looked at
 	watcher *fargate.Watcher // of the Watch that runs, nil while none does
 	reader  *reader          // of the log lines
-	calls   fargate.Meter    // of Watch and Tail together
+
+	readsScaling bool          // somebody looks at what scales the service
+	calls        fargate.Meter // of Watch and Tail together
 
 	service *serviceLog
 	notes   []string   // about the workspace, from opening it

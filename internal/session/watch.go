@@ -88,6 +88,20 @@ func (s *Session) setWatcher(old, w *fargate.Watcher) {
 	defer s.mu.Unlock()
 	if old == nil || s.watcher == old {
 		s.watcher = w
+		if w != nil {
+			w.ReadScaling(s.readsScaling)
+		}
+	}
+}
+
+// ReadScaling says whether somebody looks at what scales the service. While nobody does,
+// Watch asks AWS for nothing of it.
+func (s *Session) ReadScaling(yes bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readsScaling = yes
+	if s.watcher != nil {
+		s.watcher.ReadScaling(yes)
 	}
 }
 

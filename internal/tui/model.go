@@ -65,6 +65,9 @@ type RootSession interface {
 	// LookAt chooses the service that Watch and all the others are about, of a session that
 	// is not about the workshop's own.
 	LookAt(fargate.Place)
+	// ReadScaling says whether somebody looks at what scales the service: AWS is asked for
+	// it then.
+	ReadScaling(yes bool)
 }
 
 // model is the one root model. The event loop alone touches it and its pages.
@@ -87,6 +90,7 @@ type model struct {
 	exec            func(tea.ExecCommand, tea.ExecCallback) tea.Cmd
 
 	watching, tailing int  // generations of the jobs
+	readsScaling      bool // the page on the screen shows what scales the service
 	awaiting          int  // of the job that waits for operations of other processes
 	asking            int  // of the job that asks what is deployed
 	askAgain          bool // when that has ended
@@ -351,6 +355,15 @@ func (m *model) readLogs() {
 	m.session.ReadLogs(reads)
 }
 
+// readScaling has what scales the service read while the page on the screen shows it.
+func (m *model) readScaling() {
+	p, ok := m.pages[m.current].(page.ScalingShower)
+	if reads := ok && p.ShowsScaling(); reads != m.readsScaling {
+		m.readsScaling = reads
+		m.session.ReadScaling(reads)
+	}
+}
+
 // RetryLogs asks for log lines at once.
 func (m *model) RetryLogs() {
 	if m.Jobs.Alive(m.tailing) {
@@ -455,6 +468,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		cmds = append(cmds, m.rolledOut(snapshot, m.Snapshot))
 	}
 	each(m, func(p page.Settler) { cmds = append(cmds, p.Settle()) })
+	m.readScaling()
 	return m, tea.Batch(append(cmds, m.viewer.settle(), m.tick())...)
 }
 

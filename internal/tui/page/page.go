@@ -52,6 +52,9 @@ type (
 		Append(lines []fargate.Line, dropped int) tea.Cmd
 		SetStream(fargate.Stream)
 	}
+	// ScalingShower reports whether it shows what scales the service, which is read while
+	// the page on the screen does.
+	ScalingShower interface{ ShowsScaling() bool }
 	// StepOpener shows a step by its id and reports whether there is one.
 	StepOpener interface{ OpenStep(id string) bool }
 	// Rewriter shows the course that its author has changed; before is what it was.

@@ -34,6 +34,7 @@ type Signs struct {
 	Corners                                [4]string // of a box: top left, top right, bottom left, bottom right
 	Sep                                    string    // between the parts of a sentence on one line, with its spaces
 	Ellipsis                               string    // where text was cut
+	Divided                                string    // between two numbers of which the second divides the first
 	Dash                                   string    // a cell of a line that values are held against
 	Times                                  string    // between a number and what there is so many of
 	Spark                                  []string  // eight heights, lowest first
@@ -44,7 +45,7 @@ var unicodeSigns = Signs{
 	Done: "✓", Current: "▸", Open: "·", Failed: "✗", Warn: "!",
 	Running: "●", Stopped: "○", Working: "◐",
 	Folded: "▸", Unfolded: "▾", Quote: "│", Bullet: "•", Arrow: "→",
-	Full: "█", Empty: "░", Rule: "─", Divider: "│", Corners: [4]string{"╭", "╮", "╰", "╯"}, Sep: " · ", Ellipsis: "…", Times: "×", Dash: "╌",
+	Full: "█", Empty: "░", Rule: "─", Divider: "│", Corners: [4]string{"╭", "╮", "╰", "╯"}, Sep: " · ", Ellipsis: "…", Times: "×", Divided: "÷", Dash: "╌",
 	Spark:   []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	Spinner: []string{"◐", "◓", "◑", "◒"},
 }
@@ -53,7 +54,7 @@ var asciiSigns = Signs{
 	Done: "v", Current: ">", Open: ".", Failed: "x", Warn: "!",
 	Running: "*", Stopped: "o", Working: "~",
 	Folded: "+", Unfolded: "-", Quote: "|", Bullet: "-", Arrow: "->",
-	Full: "#", Empty: ".", Rule: "-", Divider: "|", Corners: [4]string{"+", "+", "+", "+"}, Sep: " - ", Ellipsis: "..", Times: "x", Dash: "-",
+	Full: "#", Empty: ".", Rule: "-", Divider: "|", Corners: [4]string{"+", "+", "+", "+"}, Sep: " - ", Ellipsis: "..", Times: "x", Divided: "/", Dash: "-",
 	Spark:   []string{".", ".", "-", "-", "=", "=", "#", "#"},
 	Spinner: []string{"|", "/", "-", "\\"},
 }

@@ -149,6 +149,7 @@ func (s *Session) snapshot(now time.Time) fargate.Snapshot {
 		out.Probe = nil
 	}
 	out.Metrics = s.metrics(now)
+	out.Scaling = s.scalingNow(now, out.Metrics)
 	out.History = slices.Clone(s.history)
 	d := fargate.Diagnose(out, func(a diagnose.Answer) diagnose.Answer { return a.On(tui.Face) })
 	out.Diagnosis = &d
@@ -260,6 +261,53 @@ func (s *Session) Stream(how fargate.Stream) {
 
 func (s *Session) ReadLogs(yes bool) {}
 func (s *Session) RetryLogs()        { s.call("retry logs") }
+
+// ReadScaling is a method of the session that the screens want.
+func (s *Session) ReadScaling(yes bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readsScaling = yes
+}
+
+// Autoscale has target tracking keep the service's CPU at 60 %, or at another value, between
+// 2 and 6 tasks. The error is what keeps the activities from being seen; nil for nothing.
+func (s *Session) Autoscale(target float64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := func(n int) time.Time { return s.rolled.Add(time.Duration(n) * time.Second) }
+	out, ended := 60, at(20)
+	const name = "TargetTracking-service/fargate-workshop/web-Alarm"
+	s.scaling = &fargate.Scaling{
+		AsOf: s.rolled, Scalable: true, Min: 2, Max: 6,
+		Policies: []fargate.ScalingPolicy{{
+			Name: "fargate-workshop-cpu", Type: "TargetTrackingScaling", Metric: "ECSServiceAverageCPUUtilization", Target: target, OutCooldown: &out,
+			Alarms: []fargate.ScalingAlarm{
+				{Name: name + "High-1d0f", State: "ALARM", Since: at(10), Comparison: "GreaterThanThreshold", Threshold: target, Window: 180, Reason: "Threshold Crossed: 3 datapoints were greater than the threshold."},
+				{Name: name + "Low-2c9a", State: "OK", Since: at(5), Comparison: "LessThanThreshold", Threshold: target * .9, Window: 900},
+			},
+		}},
+		Activities: []fargate.ScalingActivity{{ID: "a1", Status: "Successful", Description: "Setting desired count to 2.", Started: s.rolled, Ended: &ended,
+			Cause: "monitor alarm " + name + "High-1d0f in state ALARM triggered policy fargate-workshop-cpu", Message: "Successfully set desired count to 2. Change successfully fulfilled by ecs."}},
+	}
+	if err != nil {
+		s.scaling.Activities = nil
+		s.scaling.Unknown = []fargate.ScalingGap{{Part: "activities", Err: err.Error()}}
+	}
+}
+
+// scalingNow is what scales the service, with the value of what is tracked.
+func (s *Session) scalingNow(now time.Time, m *fargate.Metrics) *fargate.Scaling {
+	if s.scaling == nil || !s.readsScaling {
+		return nil
+	}
+	out := *s.scaling
+	out.Policies = slices.Clone(out.Policies)
+	if v, ago, ok := m.CPU.Last(); ok {
+		at := m.To.Add(-time.Duration(ago+1) * time.Minute)
+		out.Policies[0].Value, out.Policies[0].At = &v, &at
+	}
+	return &out
+}
 
 func (s *Session) SaveLogs(_ context.Context, lines []fargate.Line) (string, error) {
 	s.call("save %d lines", len(lines))

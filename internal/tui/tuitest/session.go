@@ -75,21 +75,24 @@ type Session struct {
 	tasks   []fargate.Task
 	events  []fargate.ServiceEvent
 	history []fargate.ServiceDeployment
-	desired int
-	rev     int
-	rolled  time.Time
-	failed  int // tasks that could not start
-	stale   error
-	stream  fargate.Stream
-	asOf    time.Time
-	soft    chan struct{} // closed by the first Stop
-	hard    chan struct{}
-	hints   int
-	lines   []string // more log lines to say
-	calls   []string // what was asked of the session, in order
-	outputs map[string]session.Output
-	ran     bool // an operation of another process, or one of this session
-	priced  int  // how often the cost was asked for
+
+	scaling      *fargate.Scaling // nil for a service of which nothing is told
+	readsScaling bool
+	desired      int
+	rev          int
+	rolled       time.Time
+	failed       int // tasks that could not start
+	stale        error
+	stream       fargate.Stream
+	asOf         time.Time
+	soft         chan struct{} // closed by the first Stop
+	hard         chan struct{}
+	hints        int
+	lines        []string // more log lines to say
+	calls        []string // what was asked of the session, in order
+	outputs      map[string]session.Output
+	ran          bool // an operation of another process, or one of this session
+	priced       int  // how often the cost was asked for
 }
 
 // New returns a session on the sandbox with the bundled stack not deployed.

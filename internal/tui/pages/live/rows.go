@@ -26,6 +26,7 @@ const (
 	ofCause           // what is wrong with the service
 	ofTask            // by its id
 	ofStops           // tasks that stopped in the same way
+	ofScaling         // a policy, an alarm or an activity, by that word and its name or id
 	ofDeployment      // by its id
 	ofEvent           // by its words without what differs
 )
@@ -74,6 +75,7 @@ func (l *Page) rows(w int) []row {
 			}
 		}
 	}
+	l.items = append(l.items, scalingItems(s.Scaling)...)
 	history := s.History[:min(deploymentsShown, len(s.History))]
 	for _, x := range history {
 		l.items = append(l.items, item{ofDeployment, x.ID})
@@ -91,17 +93,14 @@ func (l *Page) rows(w int) []row {
 		d.cause(s.Diagnosis)
 	}
 	d.tasks(groups)
+	d.scaling()
 	if len(history) > 0 {
-		d.at(item{ofHeading, "deployments"})
-		d.add("")
-		d.add(" " + t.Strong.Render("Last deployments"))
+		d.heading("deployments", "Last deployments")
 		for _, x := range history {
 			d.deployment(x)
 		}
 	}
-	d.at(item{ofHeading, "events"})
-	d.add("")
-	d.add(" " + t.Strong.Render("Events"))
+	d.heading("events", "Events")
 	for _, e := range events {
 		d.event(e)
 	}
