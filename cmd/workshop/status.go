@@ -35,6 +35,8 @@ type status struct {
 	Deployments []fargate.ServiceDeployment `json:"deployments"`
 	// Scaling is what Application Auto Scaling does with the service; nil where nobody asked.
 	Scaling *fargate.Scaling `json:"scaling,omitempty"`
+	// Targets are those of the load balancer.
+	Targets []fargate.Target `json:"targets"`
 	// Tasks are the running ones, then the stopped ones, last stopped first; OlderStops
 	// counts those stopped ones that are left out.
 	Tasks      []statusTask           `json:"tasks"`
@@ -162,7 +164,7 @@ func (c *commandLine) showState(s *session.Session) error {
 
 // newStatus is the status of a service of which nothing is known yet.
 func newStatus(t *target.Target) status {
-	return status{Target: t.Kind, Account: t.Account, Region: t.Region, Tasks: []statusTask{}, Events: []fargate.ServiceEvent{}, Deployments: []fargate.ServiceDeployment{}}
+	return status{Target: t.Kind, Account: t.Account, Region: t.Region, Tasks: []statusTask{}, Events: []fargate.ServiceEvent{}, Deployments: []fargate.ServiceDeployment{}, Targets: []fargate.Target{}}
 }
 
 // status is what is known without asking AWS.
@@ -205,6 +207,7 @@ func (st *status) add(snap fargate.Snapshot) {
 	}
 	st.Tasks, st.OlderStops = statusTasks(snap.Tasks), snap.OlderStops
 	st.Deployments, st.Scaling = snap.History, snap.Scaling
+	st.Targets = append([]fargate.Target{}, snap.Targets...)
 	st.Events = append([]fargate.ServiceEvent{}, snap.Events...)
 	st.tasks, st.diagnosis = snap.Tasks, snap.Diagnosis
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
@@ -34,20 +33,21 @@ func Look(ctx context.Context, c *Clients, ref Ref) (Snapshot, error) {
 	var service Service
 	var events []ServiceEvent
 	var tasks []Task
+	var targets []Target
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		service, events, err = c.service(gctx, ref)
 		return err
 	})
 	g.Go(func() (err error) {
-		tasks, err = o.tasks(gctx, c, ref)
+		tasks, targets, err = o.tasks(gctx, c, ref)
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return Snapshot{}, err
 	}
 	now := time.Now().UTC()
-	return Snapshot{AsOf: now, TasksAsOf: now, Service: service, Tasks: tasks, Events: events,
+	return Snapshot{AsOf: now, TasksAsOf: now, Service: service, Tasks: tasks, Targets: targets, Events: events,
 		Calls: CallRate{LastMinute: c.calls.LastMinute()}}, nil
 }
 
@@ -203,10 +203,10 @@ func (o *observer) notice(t *ecstypes.Task, of definition) {
 }
 
 // tasks asks for the service's tasks, running and stopped, with their health in
-// the target group.
-func (o *observer) tasks(ctx context.Context, c *Clients, ref Ref) ([]Task, error) {
+// the target group, and for the targets there.
+func (o *observer) tasks(ctx context.Context, c *Clients, ref Ref) ([]Task, []Target, error) {
 	var running, stopped []string
-	var targets map[string]elbtypes.TargetHealth
+	var targets []Target
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		running, err = c.list(gctx, ref, ecstypes.DesiredStatusRunning)
@@ -221,7 +221,7 @@ func (o *observer) tasks(ctx context.Context, c *Clients, ref Ref) ([]Task, erro
 		return err
 	})
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 
 	known := make(map[string]Task, len(stopped))
@@ -245,7 +245,7 @@ func (o *observer) tasks(ctx context.Context, c *Clients, ref Ref) ([]Task, erro
 			break
 		}
 		if err != nil {
-			return nil, diagnose.Explain("describe the tasks of "+ref.Service, err)
+			return nil, nil, diagnose.Explain("describe the tasks of "+ref.Service, err)
 		}
 		for i := range out.Tasks {
 			of := o.definition(ctx, c, aws.ToString(out.Tasks[i].TaskDefinitionArn))
@@ -259,7 +259,7 @@ func (o *observer) tasks(ctx context.Context, c *Clients, ref Ref) ([]Task, erro
 		}
 	}
 	slices.SortStableFunc(tasks, order)
-	return tasks, nil
+	return tasks, withTasks(targets, tasks), nil
 }
 
 func (c *Clients) list(ctx context.Context, ref Ref, desired ecstypes.DesiredStatus) ([]string, error) {
@@ -278,27 +278,6 @@ func (c *Clients) list(ctx context.Context, ref Ref, desired ecstypes.DesiredSta
 		arns = append(arns, page.TaskArns...)
 	}
 	return arns, nil
-}
-
-// targets are the healths in the target group by private address.
-func (c *Clients) targets(ctx context.Context, ref Ref) (map[string]elbtypes.TargetHealth, error) {
-	if ref.TargetGroup == "" {
-		return nil, nil
-	}
-	out, err := c.elb.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: &ref.TargetGroup})
-	if missing(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, diagnose.Explain("ask the load balancer for its targets' health", err)
-	}
-	targets := make(map[string]elbtypes.TargetHealth, len(out.TargetHealthDescriptions))
-	for _, d := range out.TargetHealthDescriptions {
-		if d.Target != nil && d.TargetHealth != nil {
-			targets[aws.ToString(d.Target.Id)] = *d.TargetHealth
-		}
-	}
-	return targets, nil
 }
 
 // missing reports that what was asked for is not there, or not any more.
@@ -323,7 +302,7 @@ func order(a, b Task) int {
 	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 }
 
-func task(t *ecstypes.Task, targets map[string]elbtypes.TargetHealth, of definition, first string) Task {
+func task(t *ecstypes.Task, targets []Target, of definition, first string) Task {
 	task := Task{
 		ID:              last(aws.ToString(t.TaskArn)),
 		ARN:             aws.ToString(t.TaskArn),
@@ -369,11 +348,11 @@ func task(t *ecstypes.Task, targets map[string]elbtypes.TargetHealth, of definit
 		task.Containers = append(task.Containers, container)
 	}
 	// An address is given out again soon: a stopped task's may be another's now.
-	if h, ok := targets[task.Address]; ok && task.Address != "" && task.Status != "STOPPED" {
-		task.Target = string(h.State)
-		task.TargetReason = clean.Line(aws.ToString(h.Description))
-		if a, ok := diagnose.Target(task.Target, string(h.Reason), task.TargetReason); ok && !a.Fine {
-			task.Answer = &a
+	if i := slices.IndexFunc(targets, func(x Target) bool { return x.Address == task.Address }); i >= 0 && task.Address != "" && task.Status != "STOPPED" {
+		x := targets[i]
+		task.Target, task.TargetReason = x.State, x.Description
+		if x.Answer != nil && !x.Answer.Fine {
+			task.Answer = x.Answer
 		}
 	}
 	task.Health, task.HealthBy = health(task, of.checked())

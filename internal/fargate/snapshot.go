@@ -28,6 +28,8 @@ type Snapshot struct {
 	TasksAsOf time.Time `json:"tasks_as_of"`
 	// Tasks are the running ones, oldest first, then the stopped ones, last stopped first.
 	Tasks []Task `json:"tasks"`
+	// Targets are those of the load balancer, healthy ones last; empty without one.
+	Targets []Target `json:"targets"`
 	// OlderStops is how many stopped tasks are known beside those in Tasks.
 	OlderStops int            `json:"-"`
 	Events     []ServiceEvent `json:"events"` // newest first

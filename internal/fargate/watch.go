@@ -259,15 +259,15 @@ func (w *Watcher) look(ctx context.Context, o *observer, old Snapshot, whole boo
 		return Snapshot{}, err
 	}
 	now := time.Now().UTC()
-	next := Snapshot{AsOf: now, TasksAsOf: old.TasksAsOf, Service: service, Events: events, Tasks: old.Tasks, History: old.History, Usage: old.Usage, ServiceUsage: old.ServiceUsage, Metrics: old.Metrics, Scaling: old.Scaling}
+	next := Snapshot{AsOf: now, TasksAsOf: old.TasksAsOf, Service: service, Events: events, Tasks: old.Tasks, Targets: old.Targets, History: old.History, Usage: old.Usage, ServiceUsage: old.ServiceUsage, Metrics: old.Metrics, Scaling: old.Scaling}
 	if !whole && same(old, next) {
 		return next, nil
 	}
 	if service.Status == "" {
-		next.Tasks, next.TasksAsOf = nil, now
+		next.Tasks, next.Targets, next.TasksAsOf = nil, nil, now
 		return next, nil
 	}
-	if next.Tasks, err = o.tasks(ctx, w.clients, w.ref); err != nil {
+	if next.Tasks, next.Targets, err = o.tasks(ctx, w.clients, w.ref); err != nil {
 		return Snapshot{}, err
 	}
 	if next.History, err = o.history.read(ctx, w.clients, w.ref, service, now); err != nil {

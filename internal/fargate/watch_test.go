@@ -38,6 +38,9 @@ func TestLook(t *testing.T) {
 	if b := got.Tasks[1]; b.Health != "UNHEALTHY" || b.Target != "unhealthy" || b.TargetReason != "Request timed out" || b.Answer == nil || b.Answer.ID != "target-timeout" {
 		t.Errorf("task b: %+v", b)
 	}
+	if x := got.Targets; len(x) != 2 || x[0].Address != "10.0.1.2" || x[0].Port != 9898 || x[0].Task != "b" || x[0].Zone != "eu-west-1a" || x[0].Reason != "Target.Timeout" || x[0].Answer.ID != "target-timeout" {
+		t.Errorf("targets %+v", x)
+	}
 	if n := got.Tasks[2]; n.Answer == nil || n.Answer.ID != "exit-panic" || n.Target != "" || *n.Containers[0].ExitCode != 2 {
 		t.Errorf("the stopped task: %+v", n)
 	}
@@ -69,6 +72,24 @@ func TestLook(t *testing.T) {
 	}
 	if _, ok := m["as_of"]; !ok {
 		t.Error("no as_of")
+	}
+}
+
+// A target outlives its task while it drains.
+func TestTargetWithoutATask(t *testing.T) {
+	s := newStack()
+	s.targets["10.0.1.9"] = "draining"
+	got, err := Look(t.Context(), NewClients(s.config()), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x := got.Targets[0]; x.Address != "10.0.1.9" || x.Task != "" || x.Answer == nil || x.Answer.ID != "target-draining" {
+		t.Errorf("the target that drains: %+v", x)
+	}
+	for _, task := range got.Tasks {
+		if task.Target != "healthy" {
+			t.Errorf("task %s has the target %q", task.ID, task.Target)
+		}
 	}
 }
 

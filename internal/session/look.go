@@ -65,6 +65,13 @@ func (s *Session) Complete(snap fargate.Snapshot) fargate.Snapshot {
 		snap.Tasks, snap.OlderStops = withKept(snap.Tasks, s.StoppedTasks(), keptMost)
 	}
 	snap.Tasks = s.answered(snap.Tasks)
+	snap.Targets = slices.Clone(snap.Targets)
+	for i, x := range snap.Targets {
+		if x.Answer != nil {
+			a := x.Answer.On(s.face())
+			snap.Targets[i].Answer = &a
+		}
+	}
 	history := make([]fargate.ServiceDeployment, len(snap.History))
 	for i, d := range snap.History {
 		if d.RolledBack() || d.Over() && !d.Successful() {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"workshop/internal/fargate"
 	"workshop/internal/tui"
 	"workshop/internal/tui/tuitest"
 )
@@ -27,6 +28,21 @@ func TestLiveScaling(t *testing.T) {
 			st.press("esc", "pgdown")
 			st.sees("activities unknown", "AlarmHigh")
 			st.seesNot("desired count to")
+		})
+	}
+}
+
+// A target says why it gets no requests, also where its task has gone.
+func TestLiveTargets(t *testing.T) {
+	for _, size := range sizes {
+		drive(t, tuitest.NewUp, size[0], size[1], tui.Options{Page: "live"}, func(st *driver) {
+			st.s.Target(fargate.Target{Address: "10.0.0.9", Port: 9898, Zone: "eu-west-1a", State: "draining", Reason: "Target.DeregistrationInProgress", Description: "Target deregistration is in progress"})
+			st.s.Target(fargate.Target{Address: "10.0.1.7", Port: 9898, Zone: "eu-west-1b", State: "unhealthy", Reason: "Target.ResponseCodeMismatch", Description: "Health checks failed with these codes: [503]", Task: "aa"})
+			st.wait(2 * time.Second)
+			st.sees("1 draining, 1 unhealthy, 2 healthy", "10.0.0.9:9898", "no task runs there")
+			st.press("down", "down", "down", "enter")
+			st.sees("another status", "with these codes: [503]")
+			st.golden("live-targets")
 		})
 	}
 }

@@ -149,6 +149,12 @@ func (s *Session) snapshot(now time.Time) fargate.Snapshot {
 		out.Probe = nil
 	}
 	out.Metrics = s.metrics(now)
+	out.Targets = slices.Clone(s.targets)
+	for _, t := range out.Tasks {
+		if len(s.targets) > 0 && t.Target != "" {
+			out.Targets = append(out.Targets, fargate.Target{Address: t.Address, Port: 9898, Zone: t.Zone, State: t.Target, Description: t.TargetReason, Task: t.ID})
+		}
+	}
 	out.Scaling = s.scalingNow(now, out.Metrics)
 	out.History = slices.Clone(s.history)
 	d := fargate.Diagnose(out, func(a diagnose.Answer) diagnose.Answer { return a.On(tui.Face) })
@@ -293,6 +299,17 @@ func (s *Session) Autoscale(target float64, err error) {
 		s.scaling.Activities = nil
 		s.scaling.Unknown = []fargate.ScalingGap{{Part: "activities", Err: err.Error()}}
 	}
+}
+
+// Target has the load balancer have this target beside those of the tasks.
+func (s *Session) Target(x fargate.Target) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a, ok := diagnose.Target(x.State, x.Reason, x.Description); ok {
+		a = a.On(tui.Face)
+		x.Answer = &a
+	}
+	s.targets = append(s.targets, x)
 }
 
 // scalingNow is what scales the service, with the value of what is tracked.

@@ -76,6 +76,7 @@ type Session struct {
 	events  []fargate.ServiceEvent
 	history []fargate.ServiceDeployment
 
+	targets      []fargate.Target // beside those of the tasks; without any, nothing is told of targets
 	scaling      *fargate.Scaling // nil for a service of which nothing is told
 	readsScaling bool
 	desired      int

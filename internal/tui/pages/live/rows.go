@@ -26,6 +26,7 @@ const (
 	ofCause           // what is wrong with the service
 	ofTask            // by its id
 	ofStops           // tasks that stopped in the same way
+	ofTarget          // by its address and port
 	ofScaling         // a policy, an alarm or an activity, by that word and its name or id
 	ofDeployment      // by its id
 	ofEvent           // by its words without what differs
@@ -75,6 +76,7 @@ func (l *Page) rows(w int) []row {
 			}
 		}
 	}
+	l.items = append(l.items, targetItems(s.Targets)...)
 	l.items = append(l.items, scalingItems(s.Scaling)...)
 	history := s.History[:min(deploymentsShown, len(s.History))]
 	for _, x := range history {
@@ -93,6 +95,7 @@ func (l *Page) rows(w int) []row {
 		d.cause(s.Diagnosis)
 	}
 	d.tasks(groups)
+	d.targets()
 	d.scaling()
 	if len(history) > 0 {
 		d.heading("deployments", "Last deployments")
