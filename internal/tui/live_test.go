@@ -18,6 +18,9 @@ func TestLiveScaling(t *testing.T) {
 			st.wait(2 * time.Second)
 			st.s.Autoscale(40, nil)
 			st.wait(2 * time.Second)
+			if size[1] >= 40 {
+				st.sees("56 %, target 40 %", "40 ╌╌╌")
+			}
 			st.press("down", "down", "down", "enter") // the alarm below the policy
 			st.sees("Threshold Crossed", "goes off above 40 % for 3 min")
 			st.press("up", "enter")

@@ -22,6 +22,10 @@ type Chart struct {
 	From   string    // when the oldest value was, as "15 min ago"
 	To     string    // when the newest was
 	Style  lipgloss.Style
+	// Line draws the values as a line of braille dots instead of as filled blocks: it reads
+	// better where the area below has no meaning, as with a latency. Without Unicode it
+	// changes nothing.
+	Line bool
 }
 
 // labels is how wide the scale beside the plot is.
@@ -39,8 +43,15 @@ func (c Chart) Lines(w, h int, t style.Theme) []string {
 	out := make([]string, 0, h)
 	out = append(out, draw.Fit(draw.Ends(t.Strong.Render(c.Title), c.Now, w, t), w, t))
 	rows, wide := h-2, w-labels
-	cells := c.cells(wide)
 	top := c.top()
+	line := c.Line && t.Unicode
+	var cells []float64
+	if line {
+		cells = c.cells(wide * dotsAcross)
+		toDots(cells, top, rows*dotsDown)
+	} else {
+		cells = c.cells(wide)
+	}
 	if top == 0 {
 		for i := range rows {
 			text := ""
@@ -77,7 +88,11 @@ func (c Chart) Lines(w, h int, t style.Theme) []string {
 		b.WriteString(label)
 		b.WriteByte(' ')
 		b.WriteString(dim.off)
-		writeRow(&b, cells, row, rows, top, row == target, value, dim, t)
+		if line {
+			writeDots(&b, cells, row, row == target, value, dim, t)
+		} else {
+			writeRow(&b, cells, row, rows, top, row == target, value, dim, t)
+		}
 		out = append(out, b.String())
 	}
 	return append(out, strings.Repeat(" ", labels)+draw.Fit(draw.Ends(t.Dim.Render(c.From), t.Dim.Render(c.To), wide, t), wide, t))
@@ -95,15 +110,7 @@ func penOf(s lipgloss.Style) pen {
 func writeRow(b *strings.Builder, cells []float64, row, rows int, top float64, target bool, value, dim pen, t style.Theme) {
 	var with *pen // of the text so far; nil for plain
 	put := func(s string, p *pen) {
-		if p != with {
-			if with != nil {
-				b.WriteString(with.off)
-			}
-			if p != nil {
-				b.WriteString(p.on)
-			}
-			with = p
-		}
+		with = change(b, with, p)
 		b.WriteString(s)
 	}
 	for _, v := range cells {
@@ -125,6 +132,74 @@ func writeRow(b *strings.Builder, cells []float64, row, rows int, top float64, t
 		}
 	}
 	put("", nil)
+}
+
+// change has what follows be written with the pen to instead of from, and returns it; nil is
+// plain.
+func change(b *strings.Builder, from, to *pen) *pen {
+	if from == to {
+		return to
+	}
+	if from != nil {
+		b.WriteString(from.off)
+	}
+	if to != nil {
+		b.WriteString(to.on)
+	}
+	return to
+}
+
+// A cell of braille has so many dots beside and below each other. Their bits, left column
+// first and from the bottom up, are added to the empty cell's code point ("Braille Patterns"
+// in the Unicode Standard).
+const (
+	dotsAcross = 2
+	dotsDown   = 4
+	noDots     = '\u2800'
+)
+
+var dotBits = [dotsAcross][dotsDown]rune{{0x40, 0x04, 0x02, 0x01}, {0x80, 0x20, 0x10, 0x08}}
+
+// toDots turns values into their heights in dots, from 0 to n-1; gaps stay NaN.
+func toDots(values []float64, top float64, n int) {
+	for i, v := range values {
+		values[i] = math.Round(min(max(v, 0)/top, 1) * float64(n-1))
+	}
+}
+
+// writeDots draws one line of a plot of dots; it is counted from the bottom. Neighbours at
+// different heights are joined.
+func writeDots(b *strings.Builder, dots []float64, row int, target bool, value, dim pen, t style.Theme) {
+	var with *pen
+	for i := 0; i+dotsAcross <= len(dots); i += dotsAcross {
+		cell := rune(0)
+		for j := range dotsAcross {
+			if math.IsNaN(dots[i+j]) {
+				continue
+			}
+			low := int(dots[i+j])
+			high := low
+			if i+j > 0 && !math.IsNaN(dots[i+j-1]) {
+				before := int(dots[i+j-1])
+				low, high = min(low, before), max(high, before)
+			}
+			for y := max(low, row*dotsDown); y <= min(high, row*dotsDown+dotsDown-1); y++ {
+				cell |= dotBits[j][y-row*dotsDown]
+			}
+		}
+		switch {
+		case cell != 0:
+			with = change(b, with, &value)
+			b.WriteRune(noDots + cell)
+		case target:
+			with = change(b, with, &dim)
+			b.WriteString(t.Signs.Dash)
+		default:
+			with = change(b, with, nil)
+			b.WriteByte(' ')
+		}
+	}
+	change(b, with, nil)
 }
 
 // cells spreads the values over so many columns; of several in one the highest counts.

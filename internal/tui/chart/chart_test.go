@@ -40,6 +40,17 @@ Requests/s
     5   ▅▅
     0   ██  ▁▁  ▆▆
 `},
+		{"a line", Chart{Title: "Latency", Values: []float64{10, 10, nan, 20, 40, 0, 100}, Target: 60, Max: 100, Line: true}, unicode, 20, 5, `
+Latency
+  100             ⡏⠉
+   60 ╌╌╌╌╌╌╌╌⣀⣀⡀╌⡇╌
+    0 ⠤⠤⠤⠤  ⠒⠒⠃ ⣇⣀⡇
+`},
+		{"a line in ASCII", Chart{Title: "Latency", Values: []float64{0, 50, 100}, Max: 100, Line: true}, ascii, 18, 4, `
+Latency
+  100         ####
+    0 ....########
+`},
 		{"ASCII", Chart{Title: "CPU", Values: []float64{0, 50, nan, 100}, Target: 60, Max: 100, From: "then", To: "now"}, ascii, 18, 5, `
 CPU
   100          ###
@@ -92,7 +103,7 @@ func FuzzLines(f *testing.F) {
 	f.Add(16, 3, math.MaxFloat64, math.SmallestNonzeroFloat64, -math.MaxFloat64, math.MaxFloat64, true)
 	f.Fuzz(func(t *testing.T, w, h int, a, b, c, target float64, unicode bool) {
 		w, h = w%300, h%100
-		lines := Chart{Title: "A title", Now: "a value", Values: []float64{a, nan, b, c}, Target: target, From: "then", To: "now"}.Lines(w, h, style.New(true, unicode))
+		lines := Chart{Line: a > b, Title: "A title", Now: "a value", Values: []float64{a, nan, b, c}, Target: target, From: "then", To: "now"}.Lines(w, h, style.New(true, unicode))
 		if len(lines) != max(h, 0) {
 			t.Fatalf("%d lines for %d", len(lines), h)
 		}
@@ -111,8 +122,13 @@ func BenchmarkLines(b *testing.B) {
 		values[i] = float64(i*37%100) + 1
 	}
 	c := Chart{Title: "CPU", Now: "71 %", Values: values, Target: 60, Max: 100, From: "15 min ago", To: "now", Style: t.Accent}
-	b.ReportAllocs()
-	for b.Loop() {
-		c.Lines(40, 8, t)
+	for name, line := range map[string]bool{"blocks": false, "line": true} {
+		b.Run(name, func(b *testing.B) {
+			c.Line = line
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Lines(40, 8, t)
+			}
+		})
 	}
 }

@@ -56,10 +56,18 @@ func (l *Page) viewCharts(w, h int) []string {
 	for i, v := range m.Latency {
 		ms[i] = v * 1000
 	}
+	held := func(c chart.Chart, target float64) chart.Chart {
+		if c.Target = target; target > 0 && c.Now != "" {
+			c.Now += t.Dim.Render(", target " + percent(target))
+		}
+		return c
+	}
+	scaling := l.Snapshot.Scaling
 	charts := []chart.Chart{
-		one("CPU", m.CPU, 100, percent), one("Memory", m.Memory, 100, percent), requests,
+		held(one("CPU", m.CPU, 100, percent), scaling.CPUTarget()), held(one("Memory", m.Memory, 100, percent), scaling.MemoryTarget()), requests,
 		one("Latency p95, ms", ms, 0, func(v float64) string { return fmt.Sprintf("%.3g ms", v) }),
 	}
+	charts[3].Line = true // twice the latency is not twice as much of anything
 	across := len(charts)
 	if w < 100 {
 		across = 2
