@@ -2,6 +2,7 @@ package tui_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,14 +22,18 @@ func TestLiveScaling(t *testing.T) {
 			if size[1] >= 40 {
 				st.sees("56 %, target 40 %", "40 ╌╌╌")
 			}
-			st.press("down", "down", "down", "enter") // the alarm below the policy
-			st.sees("Threshold Crossed", "goes off above 40 % for 3 min")
+			if size[0] >= 150 {
+				st.press("right", "down", "enter")
+			} else {
+				st.press("down", "down", "down", "enter")
+			}
+			st.sees("Threshold Crossed", "goes off above 40 % for 3 min") // the alarm below the policy
 			st.press("up", "enter")
 			st.sees("scale-in 300 s, AWS's default")
 			st.golden("live-scaling")
 			st.s.Autoscale(40, errors.New("could not read the scaling's activities: You may not. (AccessDeniedException)"))
 			st.wait(2 * time.Second)
-			st.press("esc", "pgdown")
+			st.press("esc", "end")
 			st.sees("activities unknown", "AlarmHigh")
 			st.seesNot("desired count to")
 		})
@@ -48,4 +53,50 @@ func TestLiveTargets(t *testing.T) {
 			st.golden("live-targets")
 		})
 	}
+}
+
+// From 150 columns on the sections stand in two columns: the cursor goes through the first and
+// then the second, and across with the arrows; nothing moves by itself.
+func TestLiveInTwoColumns(t *testing.T) {
+	drive(t, tuitest.NewUp, 150, 40, tui.Options{Page: "live"}, func(st *driver) {
+		st.wait(2 * time.Second)
+		st.s.Autoscale(40, nil)
+		st.s.RollBack()
+		st.wait(2 * time.Second)
+		st.golden("live-columns")
+		cursor := func() string {
+			t.Helper()
+			for _, line := range strings.Split(st.screen(), "\n") {
+				if _, after, ok := strings.Cut(line, "▸"); ok {
+					return strings.TrimSpace(strings.Split(after, "│")[0])
+				}
+			}
+			t.Fatal("there is no cursor")
+			return ""
+		}
+		at := func(want string) {
+			t.Helper()
+			if got := cursor(); !strings.Contains(got, want) {
+				t.Errorf("the cursor is at %q, not at %q", got, want)
+			}
+		}
+		at("7f3a")
+		st.press("right")
+		at("target")
+		st.press("left")
+		at("7f3a")
+		st.press("end")
+		at("✓ rev 3")
+		st.press("left")
+		at("has started")
+		for range 3 {
+			st.wait(time.Second)
+			st.s.Crash() // what comes in the first column does not move the cursor
+			at("has started")
+		}
+		st.resize(100, 40)
+		at("has started")
+		st.resize(150, 40)
+		at("has started")
+	})
 }

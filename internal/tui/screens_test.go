@@ -802,7 +802,12 @@ func TestRollbackIsShown(t *testing.T) {
 			st.press("home")
 			st.press("w", "down", "down", "enter")
 			st.sees("bad", "TaskFailedToStart")
-			st.press("enter", "down", "enter")
+			st.press("enter")
+			if size[0] >= 150 {
+				st.press("right", "up", "enter") // the deployments stand beside the tasks
+			} else {
+				st.press("down", "enter")
+			}
 			st.sees("went back to revision 3", "ROLLBACK_SUCCESSFUL")
 			st.golden("live-deployment")
 		})

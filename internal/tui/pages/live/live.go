@@ -53,6 +53,8 @@ type Page struct {
 	chosen  item // under the cursor
 	open    map[item]bool
 	items   []item               // as they were last drawn, in their order
+	seconds []item               // the last of items: those in the second column
+	drawn   []row                // as they were last drawn
 	printed map[string]printed   // the last lines of opened tasks, by id
 	cpu     map[string][]float64 // the last measurements, by task id
 	scroll  widgets.Scroll
@@ -124,6 +126,7 @@ func (l *Page) table() keys.Table {
 			keys.OnCmd("l", "the logs", func() tea.Cmd { return l.Root.Open("logs") }).Hint("logs"),
 			keys.On("up k", "what is above", func() { l.choose(-1) }).If(func() bool { return l.at() > 0 }),
 			keys.On("down j", "what is below", func() { l.choose(1) }).If(func() bool { return l.at()+1 < len(l.items) }),
+			keys.On("left right", "the other column of a wide screen", l.across).If(func() bool { return len(l.seconds) > 0 }),
 			keys.On("home", "the first", func() { l.choose(-len(l.items)); l.scroll.Top = 0 }).If(chosen),
 			keys.On("end G", "the last", func() { l.choose(len(l.items)) }).If(chosen),
 			keys.On("esc", "close what enter opened", func() { clear(l.open) }).If(func() bool { return len(l.open) > 0 }),

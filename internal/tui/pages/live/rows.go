@@ -38,10 +38,13 @@ func stopsItem(g fargate.Stops) item {
 
 // row is one line of what scrolls.
 type row struct {
-	item item
-	text string
-	draw func() string // instead of text, for what there can be hundreds of
+	item   item
+	beside item // in the second column, where there is one
+	text   string
+	draw   func() string // instead of text, for what there can be hundreds of
 }
+
+func (r row) has(i item) bool { return r.item == i || r.beside == i }
 
 func (r row) line() string {
 	if r.draw != nil {
@@ -59,58 +62,98 @@ const (
 
 // rows draws what is below the head, and takes down the items that the cursor can be on.
 func (l *Page) rows(w int) []row {
-	t, s := l.Theme, l.Snapshot
-	d := drawing{Page: l, w: w}
+	s := l.Snapshot
 	groups := fargate.GroupStops(s.Tasks)
-	l.items = l.items[:0]
-	for _, x := range s.Tasks {
-		if x.Stopped == nil {
-			l.items = append(l.items, item{ofTask, x.ID})
-		}
-	}
-	for _, g := range groups {
-		l.items = append(l.items, stopsItem(g))
-		if l.open[stopsItem(g)] && len(g.Tasks) > 1 {
-			for _, x := range g.Tasks[:min(membersShown, len(g.Tasks))] {
-				l.items = append(l.items, item{ofTask, x.ID})
-			}
-		}
-	}
-	l.items = append(l.items, targetItems(s.Targets)...)
-	l.items = append(l.items, scalingItems(s.Scaling)...)
 	history := s.History[:min(deploymentsShown, len(s.History))]
-	for _, x := range history {
-		l.items = append(l.items, item{ofDeployment, x.ID})
-	}
 	events := foldEvents(s.Events, s.Service.Name)
 	events = events[:min(eventsShown, len(events))]
+
+	first := l.taskItems(groups)
+	first = append(first, targetItems(s.Targets)...)
+	second := scalingItems(s.Scaling)
+	for _, x := range history {
+		second = append(second, item{ofDeployment, x.ID})
+	}
+	var last []item
 	for _, e := range events {
-		l.items = append(l.items, item{ofEvent, e.key})
+		last = append(last, item{ofEvent, e.key})
+	}
+	left, right := split(w)
+	if right > 0 && len(second) == 0 && s.Scaling == nil {
+		left, right = w, 0 // there is nothing to put beside
+	}
+	if l.seconds = nil; right > 0 {
+		l.items, l.seconds = append(append(first, last...), second...), second
+	} else {
+		l.items = append(append(first, second...), last...)
 	}
 	if !slices.Contains(l.items, l.chosen) && len(l.items) > 0 {
 		l.chosen = l.items[0]
 	}
 
+	d := &drawing{Page: l, w: left}
 	if l.ill() && l.open[item{of: ofCause}] {
 		d.cause(s.Diagnosis)
 	}
 	d.tasks(groups)
 	d.targets()
-	d.scaling()
-	if len(history) > 0 {
-		d.heading("deployments", "Last deployments")
-		for _, x := range history {
-			d.deployment(x)
+	if right == 0 {
+		d.scaling()
+		d.deployments(history)
+		d.events(events)
+		l.drawn = d.out
+		return d.out
+	}
+	d.events(events)
+	e := &drawing{Page: l, w: right}
+	e.scaling()
+	e.deployments(history)
+	if len(e.out) > 0 && e.out[0].text == "" {
+		e.out = e.out[1:] // a column does not begin with an empty line
+	}
+	l.drawn = l.beside(d.out, e.out, left)
+	return l.drawn
+}
+
+// taskItems are what the cursor can be on in the table of the tasks.
+func (l *Page) taskItems(groups []fargate.Stops) []item {
+	var out []item
+	for _, x := range l.Snapshot.Tasks {
+		if x.Stopped == nil {
+			out = append(out, item{ofTask, x.ID})
 		}
 	}
+	for _, g := range groups {
+		out = append(out, stopsItem(g))
+		if l.open[stopsItem(g)] && len(g.Tasks) > 1 {
+			for _, x := range g.Tasks[:min(membersShown, len(g.Tasks))] {
+				out = append(out, item{ofTask, x.ID})
+			}
+		}
+	}
+	return out
+}
+
+// deployments draws the service's last deployments.
+func (d *drawing) deployments(history []fargate.ServiceDeployment) {
+	if len(history) == 0 {
+		return
+	}
+	d.heading("deployments", "Last deployments")
+	for _, x := range history {
+		d.deployment(x)
+	}
+}
+
+// events draws what the service said.
+func (d *drawing) events(events []eventFold) {
 	d.heading("events", "Events")
 	for _, e := range events {
 		d.event(e)
 	}
 	if len(events) == 0 {
-		d.add("   " + t.Dim.Render("none yet"))
+		d.add("   " + d.Theme.Dim.Render("none yet"))
 	}
-	return d.out
 }
 
 // drawing collects rows.

@@ -61,9 +61,13 @@ func (d *drawing) heading(id, title string) {
 // nameWidth is the room of the names in the sections beside the tasks.
 const nameWidth = 11
 
-// named draws a named text in one line.
+// named draws a named text, wrapped.
 func (d *drawing) named(name, text string) {
-	d.add(d.mark() + d.Theme.Dim.Render(draw.Fit(name, nameWidth, d.Theme)) + text)
+	lead := d.mark()
+	for _, s := range draw.Wrap(text, d.w-draw.Width(lead)-nameWidth) {
+		d.add(lead + d.Theme.Dim.Render(draw.Fit(name, nameWidth, d.Theme)) + s)
+		lead, name = strings.Repeat(" ", draw.Width(lead)), ""
+	}
 }
 
 // figure writes a number with its unit.
@@ -99,10 +103,14 @@ func (d *drawing) policy(i int, p fargate.ScalingPolicy) {
 			text += ", now " + st.Render(fmt.Sprintf("%.3g", *p.Value)+strings.TrimSuffix(" "+p.Unit(), " "))
 		}
 	}
-	if sum := d.wants(p); sum != "" {
-		text += t.Dim.Render("   " + sum)
+	sum := d.wants(p)
+	if sum != "" && draw.Width(text+sum) < d.w-nameWidth-6 {
+		text, sum = text+"   "+t.Dim.Render(sum), ""
 	}
 	d.named(name, text)
+	if sum != "" {
+		d.named("", t.Dim.Render(sum))
+	}
 	if !d.open[d.now] {
 		return
 	}

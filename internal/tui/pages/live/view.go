@@ -75,12 +75,12 @@ func (l *Page) settle(rows []row, room int) {
 	}
 	if l.moved {
 		l.moved = false
-		first := slices.IndexFunc(rows, func(r row) bool { return r.item == l.chosen })
+		first := slices.IndexFunc(rows, func(r row) bool { return r.has(l.chosen) })
 		if first < 0 {
 			return
 		}
 		last := first
-		for last+1 < len(rows) && rows[last+1].item == l.chosen {
+		for last+1 < len(rows) && rows[last+1].has(l.chosen) {
 			last++
 		}
 		l.scroll.Reveal(last, room)
