@@ -11,10 +11,12 @@ import (
 
 // Progress is the learner's place in the workshop.
 type Progress struct {
-	Step   string               // id of the current one
-	Done   []string             // ids of steps, in the course's order
-	Begun  map[string]time.Time // when a step was first opened
-	Places map[string][]byte    // scroll and folds by step: JSON that belongs to whoever shows the step
+	Step  string               // id of the current one
+	Done  []string             // ids of steps, in the course's order
+	Begun map[string]time.Time // when a step was first opened
+	// LiveBeside: the Live page stands beside the step on a screen that is wide enough.
+	LiveBeside bool
+	Places     map[string][]byte // scroll and folds by step: JSON that belongs to whoever shows the step
 
 	// What the session itself remembers; Save leaves it alone.
 	Outputs map[string]Output          // the last of each step
@@ -27,7 +29,7 @@ type Progress struct {
 type Output = workspace.Output
 
 func progressOf(p workspace.Progress, course *lesson.Course) Progress {
-	out := Progress{Step: p.Current, Begun: map[string]time.Time{}, Places: map[string][]byte{},
+	out := Progress{Step: p.Current, LiveBeside: p.LiveBeside, Begun: map[string]time.Time{}, Places: map[string][]byte{},
 		Passed: map[string]map[string]bool{}, Hints: map[string]int{}, Answers: map[string]map[int][]int{}}
 	for _, st := range course.Steps {
 		sp, ok := p.Steps[st.ID]
@@ -66,7 +68,7 @@ func (s *Session) Save(_ context.Context, p Progress) error {
 		ids[id] = true
 	}
 	return s.Workspace.UpdateProgress(func(kept *workspace.Progress) error {
-		kept.Current = p.Step
+		kept.Current, kept.LiveBeside = p.Step, p.LiveBeside
 		for id := range ids {
 			sp := kept.Steps[id]
 			if done[id] && !sp.Done {

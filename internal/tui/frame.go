@@ -158,6 +158,9 @@ func (m *model) hints() []keys.Hint {
 		return []keys.Hint{{Key: "esc", Does: "back"}}
 	}
 	of := m.pages[m.current].Keys().Hints()
+	if p, focused := m.companion(); focused {
+		of = append(m.beside.Hints(), p.Keys().Hints()...)
+	}
 	return append(slices.Clip(of[:min(len(of), hintsMost)]), m.keys.Hints()...)
 }
 
@@ -245,16 +248,16 @@ func (m *model) draw() string {
 	var body []string
 	fits := false
 	if m.help.open {
-		body = m.viewHelp(l.Body.W, l.Body.H)
+		body = m.viewHelp(l.W, l.Body.H)
 	} else if m.viewer != nil {
 		body = m.viewer.view(l.Body.W, l.Body.H)
 	} else {
 		_, fits = m.pages[m.current].(page.Fitter)
-		body = m.pages[m.current].View(l.Body.W, l.Body.H)
+		body = m.joinBeside(m.pages[m.current].View(l.Body.W, l.Body.H))
 	}
 	body = draw.Block(body, l.Body.H)
 	if m.Dialog != nil {
-		body = widgets.Over(body, m.Dialog.View(l.Body.W, l.Body.H, t), l.Body.W, t)
+		body = widgets.Over(body, m.Dialog.View(l.W, l.Body.H, t), l.W, t)
 	}
 	var b strings.Builder
 	b.Grow(l.W * l.H * 2)

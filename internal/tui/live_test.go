@@ -100,3 +100,41 @@ func TestLiveInTwoColumns(t *testing.T) {
 		at("has started")
 	})
 }
+
+// The Live page stands beside the step where there is room, and has the keys when it is given
+// them.
+func TestLiveBesideTheGuide(t *testing.T) {
+	for _, size := range [][2]int{{150, 40}, {200, 60}} {
+		drive(t, tuitest.NewUp, size[0], size[1], tui.Options{}, func(st *driver) {
+			st.wait(2 * time.Second)
+			st.seesNot("of 2 running")
+			st.press("v")
+			st.s.Autoscale(40, nil)
+			st.wait(2 * time.Second)
+			st.sees("Welcome", "2 of 2 running", "AlarmHigh", "done, next")
+			st.golden("guide-beside-live")
+			st.press("V", "down", "enter")
+			st.sees("Welcome", "spent on", "tab back to the step")
+			st.golden("guide-on-live")
+			st.press("s")
+			st.sees("How many tasks?")
+			st.press("esc", "esc")
+			st.seesNot("spent on")
+			st.press("tab", "n")
+			st.sees("Architecture", "2 of 2 running")
+			st.open("live")
+			st.open("guide")
+			st.sees("2 of 2 running")
+			if !st.s.Saved().LiveBeside {
+				t.Error("what stands beside the step is not kept")
+			}
+			st.resize(149, 40)
+			st.seesNot("of 2 running")
+			st.resize(150, 40)
+			st.press("?")
+			st.sees("beside the step")
+			st.press("esc", "v")
+			st.seesNot("of 2 running")
+		})
+	}
+}

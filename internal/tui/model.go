@@ -80,6 +80,7 @@ type model struct {
 	pages           []page.Page
 	current         int // index of the page on the screen
 	keys            keys.Table
+	beside          keys.Table // while the keys go to the page beside the current one
 	deploy, destroy *operation.View
 	help            help
 	viewer          *viewer // the picture that is shown alone, nil for none
@@ -132,6 +133,7 @@ func newModel(ctx context.Context, s Session, o Options) *model {
 	}
 	m.current, _ = m.specs.at(o.Page)
 	m.keys = m.table()
+	m.beside = m.besideKeys()
 	return m
 }
 
@@ -357,8 +359,12 @@ func (m *model) readLogs() {
 
 // readScaling has what scales the service read while the page on the screen shows it.
 func (m *model) readScaling() {
-	p, ok := m.pages[m.current].(page.ScalingShower)
-	if reads := ok && p.ShowsScaling(); reads != m.readsScaling {
+	shows := func(p page.Page) bool {
+		s, ok := p.(page.ScalingShower)
+		return ok && s.ShowsScaling()
+	}
+	p, _ := m.companion()
+	if reads := shows(m.pages[m.current]) || shows(p); reads != m.readsScaling {
 		m.readsScaling = reads
 		m.session.ReadScaling(reads)
 	}
@@ -455,7 +461,11 @@ func (m *model) Enlarge(images fs.FS, path, alt string) {
 	m.viewer = &viewer{Context: m.Context, images: images, path: path, alt: alt}
 }
 
-func (m *model) layOut(w, h int) { m.Layout = layOut(w, h, len(m.mistakes(w, h))) }
+func (m *model) layOut(w, h int) {
+	m.Layout.W = w // what is beside depends on it
+	p, _ := m.companion()
+	m.Layout = layOut(w, h, len(m.mistakes(w, h)), p != nil)
+}
 
 // Update handles a message and then lets the pages settle.
 func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -466,6 +476,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	}
 	if m.Snapshot != snapshot && m.Snapshot != nil {
 		cmds = append(cmds, m.rolledOut(snapshot, m.Snapshot))
+	}
+	if p, _ := m.companion(); (p != nil) != (m.Layout.Beside.W > 0) {
+		m.layOut(m.Layout.W, m.Layout.H)
 	}
 	each(m, func(p page.Settler) { cmds = append(cmds, p.Settle()) })
 	m.readScaling()
@@ -571,7 +584,7 @@ func (m *model) tick() tea.Cmd {
 	if m.ticking || m.Layout.W == 0 {
 		return nil
 	}
-	d := m.pages[m.current].Changes()
+	d := m.changes()
 	if left := m.Notices.Left(m.Now()); left > 0 && (d == 0 || left < d) {
 		d = left
 	}

@@ -73,6 +73,9 @@ func (m *model) press(k tea.KeyPressMsg) tea.Cmd {
 			return cmd
 		}
 	}
+	if cmd, handled := m.pressBeside(k); handled {
+		return cmd
+	}
 	cmd, handled := table.Press(k)
 	if !handled && key == "esc" {
 		return m.show(0)

@@ -18,6 +18,8 @@ const (
 type Progress struct {
 	Steps   map[string]StepProgress `json:"steps"`             // by the step's id
 	Current string                  `json:"current,omitempty"` // id of the step last shown
+	// LiveBeside: the Live page stands beside the step on a screen that is wide enough.
+	LiveBeside bool `json:"live_beside,omitempty"`
 }
 
 // StepProgress is how far the learner is in one step.
@@ -141,6 +143,8 @@ func parseProgress(data []byte) (p Progress, whole bool) {
 	var file struct {
 		Steps   map[string]json.RawMessage `json:"steps"`
 		Current string                     `json:"current"`
+
+		LiveBeside bool `json:"live_beside"`
 	}
 	err := json.Unmarshal(data, &file)
 	var other *json.UnmarshalTypeError // the rest of the file was read all the same
@@ -148,6 +152,7 @@ func parseProgress(data []byte) (p Progress, whole bool) {
 		return p, false
 	}
 	whole = err == nil
+	p.LiveBeside = file.LiveBeside
 	if p.Current = file.Current; len(p.Current) > maxStepID {
 		p.Current, whole = "", false
 	}

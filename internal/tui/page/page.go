@@ -55,6 +55,14 @@ type (
 	// ScalingShower reports whether it shows what scales the service, which is read while
 	// the page on the screen does.
 	ScalingShower interface{ ShowsScaling() bool }
+	// Companion has another page shown beside it, where there is room.
+	Companion interface {
+		// Beside returns the slug of that page, empty for none, and whether the keys go
+		// to it.
+		Beside() (slug string, focused bool)
+		// LeaveBeside takes the keys back.
+		LeaveBeside()
+	}
 	// StepOpener shows a step by its id and reports whether there is one.
 	StepOpener interface{ OpenStep(id string) bool }
 	// Rewriter shows the course that its author has changed; before is what it was.
@@ -132,6 +140,7 @@ type Layout struct {
 	TooSmall bool
 	Compact  bool // too narrow for a list of steps beside the text
 	Body     Rect // between the two rules
+	Beside   Rect // of the page beside the current one, at the right of Body; empty for none
 }
 
 // Rect is a part of the screen, in cells from the top left.

@@ -130,13 +130,13 @@ func TestSessionAnswers(t *testing.T) {
 		}
 
 		began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-		saved := session.Progress{Step: "deploy", Done: []string{"welcome"}, Begun: map[string]time.Time{"welcome": began}, Places: map[string][]byte{"welcome": []byte(`{"scroll":3}`)}}
+		saved := session.Progress{Step: "deploy", LiveBeside: true, Done: []string{"welcome"}, Begun: map[string]time.Time{"welcome": began}, Places: map[string][]byte{"welcome": []byte(`{"scroll":3}`)}}
 		works("Save", s.Save(ctx, saved))
 		out := session.Output{Command: "curl", Lines: "a", Code: 7, At: began, Elapsed: time.Second}
 		works("KeepOutput", s.KeepOutput(ctx, "deploy", out))
 		o, err = s.Open(ctx)
 		works("Open again", err)
-		if p := o.Progress; p.Step != "deploy" || !slices.Equal(p.Done, saved.Done) || !p.Begun["welcome"].Equal(began) ||
+		if p := o.Progress; p.Step != "deploy" || !p.LiveBeside || !slices.Equal(p.Done, saved.Done) || !p.Begun["welcome"].Equal(began) ||
 			len(p.Places["welcome"]) == 0 || !reflect.DeepEqual(p.Outputs["deploy"], out) {
 			t.Errorf("the progress is %+v", p)
 		}

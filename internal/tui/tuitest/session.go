@@ -182,6 +182,7 @@ func (s *Session) Save(_ context.Context, p session.Progress) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.saved = append(s.saved, p)
+	s.Progress.LiveBeside = p.LiveBeside
 	s.Progress.Step, s.Progress.Done, s.Progress.Begun, s.Progress.Places = p.Step, p.Done, p.Begun, p.Places
 	return nil
 }

@@ -78,6 +78,8 @@ type Page struct {
 	places   map[string][]byte
 	reader   *reader.Reader
 	onRail   bool
+	live     bool // the Live page stands beside the step
+	onLive   bool // and has the keys
 	rail     widgets.Scroll
 	output   *output            // in the pane below the text
 	outputs  map[string]*output // the last of each step
@@ -113,7 +115,7 @@ func New(c *page.Context, s Session, deploy, destroy *operation.View) *Page {
 // Opened takes the learner to where they were.
 func (g *Page) Opened(o session.Opening) {
 	p := o.Progress
-	g.faults, g.images = o.Faults, o.Images
+	g.faults, g.images, g.live = o.Faults, o.Images, p.LiveBeside
 	for _, id := range p.Done {
 		g.done[id] = true
 	}
@@ -212,6 +214,25 @@ func (g *Page) holds(when string) bool {
 	return ok || !known
 }
 
+// besideFrom is the width of the screen from which on there is room for another page.
+const besideFrom = 150
+
+// Beside returns the page that stands beside the step, and whether it has the keys.
+func (g *Page) Beside() (slug string, focused bool) {
+	if !g.live {
+		return "", false
+	}
+	return "live", g.onLive
+}
+
+// LeaveBeside takes the keys back to the step.
+func (g *Page) LeaveBeside() { g.onLive = false }
+
+func (g *Page) toggleLive() {
+	g.live, g.onLive = !g.live, false
+	g.save()
+}
+
 // Settle gives the reader its room, and returns the command for what it still
 // needs to draw its pictures.
 func (g *Page) Settle() tea.Cmd {
@@ -247,7 +268,7 @@ func (g *Page) Receive(msg tea.Msg) tea.Cmd {
 
 func (g *Page) progress() session.Progress {
 	g.keepPlace()
-	p := session.Progress{Begun: map[string]time.Time{}, Places: map[string][]byte{}}
+	p := session.Progress{LiveBeside: g.live, Begun: map[string]time.Time{}, Places: map[string][]byte{}}
 	if s := g.step(); s != nil {
 		p.Step = s.ID
 	}

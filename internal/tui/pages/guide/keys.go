@@ -76,6 +76,8 @@ func (g *Page) table() keys.Table {
 		{Name: "Finding a place", When: reading, Keys: []keys.Key{
 			keys.On("/", "search all steps", func() { g.leavePanes(); g.search.begin() }),
 			keys.On("t", "the headings of this step", func() { g.leavePanes(); g.contents.begin(g.reader) }),
+			keys.On("v", "show or hide the Live page beside the step, from 150 columns on", g.toggleLive).If(func() bool { return g.Layout.W >= besideFrom }),
+			keys.On("V", "give the keys to the Live page beside the step; tab brings them back", func() { g.leavePanes(); g.onLive = true }).If(func() bool { return g.Layout.Beside.W > 0 }),
 			keys.On("b backspace", "back to before a jump", func() { g.leavePanes(); g.goBack() }),
 		}},
 
