@@ -11,17 +11,20 @@ import (
 )
 
 // How often CloudWatch is asked, which has a point a minute and bills each metric that it
-// is asked for: $0.01 a thousand, so that six metrics are $0.0036 an hour, and four times
-// that while something changes.
+// is asked for by GetMetricData: $0.01 a thousand. The six of the service and its load
+// balancer and the two that look for figures of single tasks are 8 × 60 = 480 metrics, or
+// $0.0048, an hour; with figures of each of n tasks they are (6 + 2n) × 60, for two tasks
+// $0.006. While something changes it is twice that: there is no more than a point a minute,
+// and half a minute is how late it may be seen.
 const (
 	usageEvery   = time.Minute
-	usageClosely = 15 * time.Second // while something changes
+	usageClosely = 30 * time.Second // while something changes
 	usageRefused = 10 * time.Minute // after it refused: the right to ask may be missing
 
 	usageTimeout = 5 * time.Second
 	usageWindow  = 5 * time.Minute // older points say nothing about now
 	usageTasks   = 100             // asked for one by one at most
-	usageProbe   = 10              // of so many questions, one includes tasks that had no answer
+	usageProbe   = 2               // tasks that are asked for while none has figures
 )
 
 // ServiceUsage is what a service's tasks use on average, as a share of what they
@@ -35,8 +38,7 @@ type ServiceUsage struct {
 // usageReader asks CloudWatch what a service and its tasks use.
 type usageReader struct {
 	next    time.Time // when to ask again
-	asked   int
-	perTask bool // the last question about single tasks had an answer
+	perTask bool      // the last question about single tasks had an answer
 
 	balancer string // the load balancer's name for metrics; empty for none
 	found    bool   // AWS has answered the question for it
@@ -53,7 +55,9 @@ func (u *usageReader) due(now time.Time, changing bool) bool {
 
 // read asks, in one call. Figures of single tasks are only there where the
 // cluster has Container Insights with enhanced observability; elsewhere tasks is
-// empty, and what the service uses on average stands for none of them. A failure
+// empty, and what the service uses on average stands for none of them. Each question has
+// the CPU of two tasks, and when that has an answer the next one comes at once and has
+// everything of all of them. A failure
 // is not worth telling: the picture is complete without.
 func (u *usageReader) read(ctx context.Context, c *Clients, ref Ref, running []string, now time.Time, changing bool) (tasks map[string]Usage, service *ServiceUsage, metrics *Metrics) {
 	ctx, cancel := context.WithTimeout(ctx, usageTimeout)
@@ -72,13 +76,14 @@ func (u *usageReader) read(ctx context.Context, c *Clients, ref Ref, running []s
 	if len(running) > usageTasks {
 		running = running[:usageTasks]
 	}
-	single := u.perTask || u.asked%usageProbe < 2
-	u.asked++
-	if single {
-		for i, id := range running {
-			all = append(all,
-				query(fmt.Sprintf("cpu_%d", i), "ECS/ContainerInsights", "TaskCpuUtilization", ref, id),
-				query(fmt.Sprintf("memory_%d", i), "ECS/ContainerInsights", "MemoryUtilized", ref, id))
+	looking := !u.perTask
+	if looking {
+		running = running[:min(usageProbe, len(running))]
+	}
+	for i, id := range running {
+		all = append(all, query(fmt.Sprintf("cpu_%d", i), "ECS/ContainerInsights", "TaskCpuUtilization", ref, id))
+		if !looking {
+			all = append(all, query(fmt.Sprintf("memory_%d", i), "ECS/ContainerInsights", "MemoryUtilized", ref, id))
 		}
 	}
 	out, err := c.cloudwatch.GetMetricData(ctx, &cloudwatch.GetMetricDataInput{
@@ -102,16 +107,18 @@ func (u *usageReader) read(ctx context.Context, c *Clients, ref Ref, running []s
 	if cpu, ok := newest["cpu"]; ok {
 		service = &ServiceUsage{CPU: cpu.v, Memory: newest["memory"].v, At: cpu.at}
 	}
-	if single {
-		tasks = map[string]Usage{}
-		for i, id := range running {
-			cpu, ok := newest[fmt.Sprintf("cpu_%d", i)]
-			memory, ok2 := newest[fmt.Sprintf("memory_%d", i)]
-			if ok && ok2 {
-				tasks[id] = Usage{CPU: cpu.v, Memory: memory.v, At: cpu.at}
-			}
+	tasks = map[string]Usage{}
+	u.perTask = false
+	for i, id := range running {
+		cpu, ok := newest[fmt.Sprintf("cpu_%d", i)]
+		memory, ok2 := newest[fmt.Sprintf("memory_%d", i)]
+		if ok && ok2 {
+			tasks[id] = Usage{CPU: cpu.v, Memory: memory.v, At: cpu.at}
 		}
-		u.perTask = len(tasks) > 0
+		u.perTask = u.perTask || ok
+	}
+	if looking && u.perTask {
+		u.next = now
 	}
 	return tasks, service, metricsOf(out.MetricDataResults, now)
 }
