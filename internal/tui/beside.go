@@ -10,14 +10,11 @@ import (
 	"workshop/internal/tui/page"
 )
 
-// besideWidth is from which width on a page has room for another one beside it.
-const besideWidth = 150
-
 // companion returns the page that is shown beside the current one, and whether the keys go
 // to it; nil for none.
 func (m *model) companion() (p page.Page, focused bool) {
 	c, ok := m.pages[m.current].(page.Companion)
-	if !ok || m.Layout.W < besideWidth {
+	if !ok || m.Layout.W < page.WideWidth {
 		return nil, false
 	}
 	slug, focused := c.Beside()

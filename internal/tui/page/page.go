@@ -134,6 +134,9 @@ type Program struct {
 	Intro string // printed before the program starts
 }
 
+// WideWidth is from how many columns on two things stand side by side.
+const WideWidth = 150
+
 // Layout is the room of the screen.
 type Layout struct {
 	W, H     int

@@ -214,9 +214,6 @@ func (g *Page) holds(when string) bool {
 	return ok || !known
 }
 
-// besideFrom is the width of the screen from which on there is room for another page.
-const besideFrom = 150
-
 // Beside returns the page that stands beside the step, and whether it has the keys.
 func (g *Page) Beside() (slug string, focused bool) {
 	if !g.live {

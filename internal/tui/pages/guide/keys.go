@@ -6,6 +6,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"workshop/internal/tui/keys"
+	"workshop/internal/tui/page"
 	"workshop/internal/tui/reader"
 )
 
@@ -76,7 +77,7 @@ func (g *Page) table() keys.Table {
 		{Name: "Finding a place", When: reading, Keys: []keys.Key{
 			keys.On("/", "search all steps", func() { g.leavePanes(); g.search.begin() }),
 			keys.On("t", "the headings of this step", func() { g.leavePanes(); g.contents.begin(g.reader) }),
-			keys.On("v", "show or hide the Live page beside the step, from 150 columns on", g.toggleLive).If(func() bool { return g.Layout.W >= besideFrom }),
+			keys.On("v", "show or hide the Live page beside the step, from 150 columns on", g.toggleLive).If(func() bool { return g.Layout.W >= page.WideWidth }),
 			keys.On("V", "give the keys to the Live page beside the step; tab brings them back", func() { g.leavePanes(); g.onLive = true }).If(func() bool { return g.Layout.Beside.W > 0 }),
 			keys.On("b backspace", "back to before a jump", func() { g.leavePanes(); g.goBack() }),
 		}},
@@ -120,6 +121,12 @@ func (g *Page) table() keys.Table {
 			keys.Shown("tab", "focus"),
 			keys.On("p", "the step before", g.previous).If(func() bool { return g.at > 0 }),
 			keys.On("s", "choose a step", g.openRail),
+			keys.Shown("v", "").If(func() bool { return g.Layout.W >= page.WideWidth && g.Snapshot != nil }).HintFunc(func() string {
+				if g.live {
+					return "hide Live"
+				}
+				return "Live beside"
+			}),
 			keys.Shown("b", "back").If(func() bool { return len(g.trail) > 0 }),
 			keys.On("o", "the output of what was run", func() { g.onOutput = true }).If(func() bool { return g.output != nil }).Hint("output"),
 			keys.Shown("t", "contents").If(func() bool { return len(g.reader.Headings()) >= longStep }),

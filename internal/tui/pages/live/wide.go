@@ -4,15 +4,13 @@ import (
 	"strings"
 
 	"workshop/internal/tui/draw"
+	"workshop/internal/tui/page"
 )
-
-// wideWidth is from which width on the sections stand in two columns.
-const wideWidth = 150
 
 // split returns the widths of the two columns; the second is 0 where there is one. The tasks
 // need 100 columns for their figures, and what is beside them 46 for its sentences.
 func split(w int) (left, right int) {
-	if w < wideWidth {
+	if w < page.WideWidth {
 		return w, 0
 	}
 	right = max(46, min(75, w-104))
