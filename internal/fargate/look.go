@@ -311,6 +311,7 @@ func task(t *ecstypes.Task, targets []Target, of definition, first string) Task 
 		ContainerHealth: cmp.Or(string(t.HealthStatus), string(ecstypes.HealthStatusUnknown)),
 		Zone:            aws.ToString(t.AvailabilityZone),
 		Revision:        last(aws.ToString(t.TaskDefinitionArn)),
+		Platform:        clean.Line(aws.ToString(t.PlatformVersion)),
 		Created:         aws.ToTime(t.CreatedAt),
 		PullStarted:     t.PullStartedAt,
 		PullStopped:     t.PullStoppedAt,
@@ -335,6 +336,7 @@ func task(t *ecstypes.Task, targets []Target, of definition, first string) Task 
 		container := Container{
 			Name:   clean.Line(aws.ToString(c.Name)),
 			Image:  clean.Line(aws.ToString(c.Image)),
+			Digest: clean.Line(aws.ToString(c.ImageDigest)),
 			Status: aws.ToString(c.LastStatus),
 			Reason: clean.Line(aws.ToString(c.Reason)),
 

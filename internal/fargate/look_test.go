@@ -52,7 +52,7 @@ func TestUnhealthyTaskIsExplained(t *testing.T) {
 		got := task(&ecstypes.Task{
 			TaskArn: aws.String("a/b/c"), LastStatus: aws.String("RUNNING"), HealthStatus: c.container,
 			Containers: []ecstypes.Container{{NetworkInterfaces: []ecstypes.NetworkInterface{{PrivateIpv4Address: aws.String("10.0.0.1")}}}},
-		}, map[string]elbtypes.TargetHealth{"10.0.0.1": c.target}, of, "")
+		}, []Target{newTarget("10.0.0.1", 9898, "", c.target)}, of, "")
 		id := ""
 		if got.Answer != nil {
 			id = got.Answer.ID

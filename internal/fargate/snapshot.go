@@ -92,6 +92,7 @@ type Task struct {
 	Zone            string      `json:"zone"`
 	Address         string      `json:"address"` // private IPv4
 	Revision        string      `json:"revision"`
+	Platform        string      `json:"platform,omitempty"` // Fargate's platform version, such as 1.4.0
 	Created         time.Time   `json:"created"`
 	PullStarted     *time.Time  `json:"pull_started,omitempty"` // of the images
 	PullStopped     *time.Time  `json:"pull_stopped,omitempty"`
@@ -114,6 +115,7 @@ const (
 type Container struct {
 	Name     string `json:"name"`
 	Image    string `json:"image"`
+	Digest   string `json:"image_digest,omitempty"` // sha256:…; empty until the image is pulled
 	Status   string `json:"status"`
 	ExitCode *int   `json:"exit_code,omitempty"`
 	Reason   string `json:"reason,omitempty"`

@@ -43,14 +43,7 @@ func (c *Clients) targets(ctx context.Context, ref Ref) ([]Target, error) {
 		if d.Target == nil || d.TargetHealth == nil {
 			continue
 		}
-		x := Target{
-			Address: clean.Line(aws.ToString(d.Target.Id)), Port: int(aws.ToInt32(d.Target.Port)), Zone: clean.Line(aws.ToString(d.Target.AvailabilityZone)),
-			State: string(d.TargetHealth.State), Reason: string(d.TargetHealth.Reason), Description: clean.Line(aws.ToString(d.TargetHealth.Description)),
-		}
-		if a, ok := diagnose.Target(x.State, x.Reason, x.Description); ok {
-			x.Answer = &a
-		}
-		targets = append(targets, x)
+		targets = append(targets, newTarget(aws.ToString(d.Target.Id), aws.ToInt32(d.Target.Port), aws.ToString(d.Target.AvailabilityZone), *d.TargetHealth))
 	}
 	slices.SortStableFunc(targets, func(a, b Target) int {
 		healthy := func(x Target) int {
@@ -62,6 +55,17 @@ func (c *Clients) targets(ctx context.Context, ref Ref) ([]Target, error) {
 		return cmp.Or(healthy(a)-healthy(b), strings.Compare(a.Address, b.Address), a.Port-b.Port)
 	})
 	return targets, nil
+}
+
+func newTarget(address string, port int32, zone string, h elbtypes.TargetHealth) Target {
+	x := Target{
+		Address: clean.Line(address), Port: int(port), Zone: clean.Line(zone),
+		State: string(h.State), Reason: string(h.Reason), Description: clean.Line(aws.ToString(h.Description)),
+	}
+	if a, ok := diagnose.Target(x.State, x.Reason, x.Description); ok {
+		x.Answer = &a
+	}
+	return x
 }
 
 // withTasks names the tasks that run at the targets.

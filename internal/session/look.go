@@ -125,6 +125,16 @@ func (s *Session) addLastLines(ctx context.Context, chain []fargate.Link, tasks 
 	}
 }
 
+// Changes compares a revision of the task definition with the one numbered before it, which
+// it names.
+func (s *Session) Changes(ctx context.Context, revision string) (before string, changes []fargate.Change, err error) {
+	t, err := s.Target(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	return fargate.NewClientsWith(t.Config, &s.calls).Changes(ctx, revision)
+}
+
 // Diagnose says whether what was deployed runs as it was asked to, and if not, why. How the
 // last operation of Terraform failed is part of the answer.
 func (s *Session) Diagnose(ctx context.Context) (fargate.Diagnosis, error) {

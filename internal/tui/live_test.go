@@ -101,6 +101,29 @@ func TestLiveInTwoColumns(t *testing.T) {
 	})
 }
 
+// A deployment says what is different in its revision, without secret values.
+func TestLiveRevisionChanges(t *testing.T) {
+	for _, size := range sizes {
+		drive(t, tuitest.NewUp, size[0], size[1], tui.Options{Page: "live"}, func(st *driver) {
+			st.wait(2 * time.Second)
+			st.s.RollBack()
+			st.wait(2 * time.Second)
+			if size[0] >= 150 {
+				st.press("right", "enter")
+			} else {
+				st.press("down", "down", "down", "enter")
+			}
+			st.wait(time.Second)
+			st.press("pgdown")
+			st.sees("since web:8", "podinfo:6.9.x", "environment PODINFO_UI_MESSAGE", "(hidden)")
+			st.golden("live-changes")
+			st.press("enter", "enter")
+			st.wait(time.Second)
+			st.called("changes of web:9")
+		})
+	}
+}
+
 // The Live page stands beside the step where there is room, and has the keys when it is given
 // them.
 func TestLiveBesideTheGuide(t *testing.T) {

@@ -241,6 +241,16 @@ func (s *Session) LastLines(_ context.Context, t fargate.Task) ([]fargate.Line, 
 	}, nil
 }
 
+// Changes is a method of the session that the screens want.
+func (s *Session) Changes(_ context.Context, revision string) (string, []fargate.Change, error) {
+	s.call("changes of %s", revision)
+	return "web:8", []fargate.Change{
+		{Field: "web: image", Old: "ghcr.io/stefanprodan/podinfo:6.9.2", New: "ghcr.io/stefanprodan/podinfo:6.9.x"},
+		{Field: "web: environment PODINFO_UI_MESSAGE", Old: "hello"},
+		{Field: "web: environment API_TOKEN", New: "(hidden)"},
+	}, nil
+}
+
 // Explain is a method of the session that the screens want.
 func (s *Session) Explain(e fargate.ServiceEvent) (fargate.Answer, bool) {
 	return diagnose.Event(e.Message)

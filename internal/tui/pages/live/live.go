@@ -37,6 +37,9 @@ type Session interface {
 	ExecProgram(task string) (*exec.Cmd, error)
 	// LastLines returns what a task printed last, oldest first.
 	LastLines(ctx context.Context, task fargate.Task) ([]fargate.Line, error)
+	// Changes compares a revision of the task definition with the one before it, which it
+	// names.
+	Changes(ctx context.Context, revision string) (before string, changes []fargate.Change, err error)
 	// Explain says what an event means. It asks nobody.
 	Explain(fargate.ServiceEvent) (fargate.Answer, bool)
 }
@@ -56,6 +59,7 @@ type Page struct {
 	seconds []item               // the last of items: those in the second column
 	drawn   []row                // as they were last drawn
 	printed map[string]printed   // the last lines of opened tasks, by id
+	changes map[string]changes   // of the revisions of opened deployments
 	cpu     map[string][]float64 // the last measurements, by task id
 	scroll  widgets.Scroll
 	moved   bool // the cursor was moved by a key and is to be in sight
@@ -71,7 +75,7 @@ type anchor struct {
 
 // New returns the page.
 func New(c *page.Context, s Session, d *architecture.Diagram) *Page {
-	p := &Page{Context: c, session: s, diagram: d, open: map[item]bool{}, printed: map[string]printed{}, cpu: map[string][]float64{}}
+	p := &Page{Context: c, session: s, diagram: d, open: map[item]bool{}, printed: map[string]printed{}, changes: map[string]changes{}, cpu: map[string][]float64{}}
 	p.keys = p.table()
 	return p
 }
@@ -104,6 +108,7 @@ func (l *Page) table() keys.Table {
 				l.toggle(l.chosen)
 				l.moved = true
 				l.askPrinted()
+				l.askChanges()
 			}).If(chosen).HintFunc(func() string {
 				switch l.chosen.of {
 				case ofStops:

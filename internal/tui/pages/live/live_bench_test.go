@@ -28,7 +28,7 @@ func BenchmarkView(b *testing.B) {
 	for i := range 100 {
 		s.Events = append(s.Events, fargate.ServiceEvent{ID: fmt.Sprint(i), Time: now, Message: fmt.Sprintf("(service app) has started %d tasks: (task %032x).", i, i)})
 	}
-	p := &Page{Context: &page.Context{Theme: style.New(true, true), Now: func() time.Time { return now }, Snapshot: s}, open: map[item]bool{}, printed: map[string]printed{}, cpu: map[string][]float64{}}
+	p := &Page{Context: &page.Context{Theme: style.New(true, true), Now: func() time.Time { return now }, Snapshot: s}, open: map[item]bool{}, printed: map[string]printed{}, changes: map[string]changes{}, cpu: map[string][]float64{}}
 	b.Run("rows", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

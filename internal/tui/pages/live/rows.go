@@ -345,7 +345,7 @@ func (d *drawing) task(x fargate.Task) {
 		if c.Reason != "" {
 			s += ", " + clean.Line(c.Reason)
 		}
-		d.details("container", s+t.Dim.Render("  "+clean.Line(c.Image)))
+		d.details("container", s+t.Dim.Render("  "+clean.Line(c.Image)), "digest", t.Dim.Render(clean.Line(c.Digest)))
 	}
 	if x.Stopped == nil && x.ContainerHealth != "" && (x.ContainerHealth != "UNKNOWN" || strings.Contains(x.HealthBy, fargate.ByContainer)) {
 		d.details("check", "the containers' own health check says "+strings.ToLower(clean.Line(x.ContainerHealth)))
@@ -371,6 +371,9 @@ func (d *drawing) task(x fargate.Task) {
 			s += " so far"
 		}
 		phases = append(phases, s)
+	}
+	if x.Platform != "" {
+		d.details("platform", "FARGATE "+clean.Line(x.Platform))
 	}
 	d.details("task", t.Dim.Render(clean.Line(x.ID)), "times", t.Dim.Render(times), "spent on", strings.Join(phases, t.Signs.Sep))
 }
@@ -439,6 +442,7 @@ func (d *drawing) deployment(x fargate.ServiceDeployment) {
 		times += ", ended " + draw.Clock(*x.Finished)
 	}
 	d.details("AWS says", clean.Line(x.Reason), "status", clean.Line(x.Status), "revision", clean.Line(x.Revision), "times", times, "id", t.Dim.Render(clean.Line(x.ID)))
+	d.changesOf(x.Revision)
 }
 
 // eventFold is a line of the service's events, with those that say the same.
