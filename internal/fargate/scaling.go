@@ -239,6 +239,7 @@ func (s *Scaling) with(u *ServiceUsage) *Scaling {
 const (
 	scalingEvery   = time.Minute
 	scalingClosely = 15 * time.Second // while something changes, for everything
+	scalingFreely  = 3 * time.Second  // where nobody counts the requests, for everything
 	scalingRefused = 10 * time.Minute // after a refusal: the right to ask may be missing
 
 	scalingTimeout    = 5 * time.Second
@@ -263,36 +264,48 @@ type scalingReader struct {
 	asked   bool                 // known is an answer
 	next    time.Time            // when to ask again
 	turn    int                  // of the parts that take turns
+	desired int                  // tasks of the service, when it was asked last
 	refused map[string]time.Time // by part, until when it is not asked for
 	alarms  map[string]ScalingAlarm
 }
 
-// due reports whether it is time to ask. A change brings the next question forward.
-func (r *scalingReader) due(now time.Time, changing bool) bool {
-	if !r.wanted.Load() {
-		return false
+// due reports whether it is time to ask, and how soon after the last time: 0 for a steady
+// service. A change brings the next question forward, and one of the number of tasks has an
+// alarm or an activity behind it that is asked for at once.
+func (r *scalingReader) due(now time.Time, desired int, changing, free bool) (yes bool, every time.Duration) {
+	switch {
+	case !r.wanted.Load():
+		return false, 0
+	case free:
+		every = scalingFreely
+	case changing || r.asked && desired != r.desired:
+		every = scalingClosely
 	}
-	if changing && r.known.Scalable && r.next.Sub(now) > scalingClosely {
-		r.next = now.Add(scalingClosely)
+	if r.known.Scalable && every > 0 && r.next.Sub(now) > every {
+		r.next = now.Add(every)
 	}
-	return !now.Before(r.next)
+	if r.known.Scalable && desired != r.desired {
+		r.next = now
+	}
+	r.desired = desired
+	return !now.Before(r.next), every
 }
 
-// read asks: one call for a service that nothing scales, four at first and while something
-// changes, else two. It returns what is known then; failures are part of that.
-func (r *scalingReader) read(ctx context.Context, c *Clients, ref Ref, now time.Time, changing bool) *Scaling {
+// read asks: one call for a service that nothing scales, four at first and where every says
+// how soon it asks again, else two. It returns what is known then; failures are part of that.
+func (r *scalingReader) read(ctx context.Context, c *Clients, ref Ref, now time.Time, every time.Duration) *Scaling {
 	ctx, cancel := context.WithTimeout(ctx, scalingTimeout)
 	defer cancel()
 	r.next = now.Add(scalingEvery)
-	if changing && r.known.Scalable {
-		r.next = now.Add(scalingClosely)
+	if every > 0 && r.known.Scalable {
+		r.next = now.Add(every)
 	}
 	if r.refused == nil {
 		r.refused = map[string]time.Time{}
 	}
 	turns := []string{partLimits, partPolicies, partActivities}
 	hidden := now.Before(r.refused[partLimits])
-	all := changing || !r.asked || !r.known.Scalable && !hidden
+	all := every > 0 || !r.asked || !r.known.Scalable && !hidden
 	part := func(name string, ask func() error) {
 		if !all && name != partAlarms && turns[r.turn%len(turns)] != name || now.Before(r.refused[name]) {
 			return
@@ -463,7 +476,7 @@ func (r *scalingReader) readActivities(ctx context.Context, c *Clients, id strin
 func ReadScaling(ctx context.Context, c *Clients, ref Ref) *Scaling {
 	var r scalingReader
 	now := time.Now().UTC()
-	s := r.read(ctx, c, ref, now, false)
+	s := r.read(ctx, c, ref, now, 0)
 	if s.CPUTarget() == 0 && s.MemoryTarget() == 0 {
 		return s
 	}

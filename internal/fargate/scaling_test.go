@@ -117,6 +117,16 @@ func TestScalingStaysInTheBudget(t *testing.T) {
 		if age := time.Since(got.TasksAsOf); age > wholeEvery+2*scaledEvery {
 			t.Errorf("the tasks are %s old", age)
 		}
+		// What changes the number of tasks is known with the number.
+		s.with(func() {
+			s.service["desiredCount"] = 3
+			s.scaling["DescribeScalingActivities"] = map[string]any{"ScalingActivities": []any{map[string]any{
+				"ActivityId": "a2", "Description": "Setting desired count to 3.", "StatusCode": "InProgress", "StartTime": 1.5e9}}}
+		})
+		time.Sleep(scaledEvery)
+		if got, _ = w.Latest(); got.Service.Desired != 3 || got.Scaling.Activities[0].To() != "3" {
+			t.Errorf("%d tasks are asked for, and the last activity asked for %s", got.Service.Desired, got.Scaling.Activities[0].To())
+		}
 		w.ReadScaling(false)
 		synctest.Wait()
 		n := s.count("DescribeAlarms")

@@ -219,8 +219,12 @@ func (w *Watcher) run(ctx context.Context) {
 			w.publish(picture)
 		}
 		readScaling := func() {
-			if now := time.Now(); err == nil && picture.Service.Status == "ACTIVE" && w.scaling.due(now, !changing.IsZero()) {
-				picture.Scaling = w.scaling.read(ctx, w.clients, w.ref, now, !changing.IsZero()).with(picture.ServiceUsage)
+			if err != nil || picture.Service.Status != "ACTIVE" {
+				return
+			}
+			now := time.Now()
+			if yes, every := w.scaling.due(now, picture.Service.Desired, !changing.IsZero(), w.opts.Unmetered); yes {
+				picture.Scaling = w.scaling.read(ctx, w.clients, w.ref, now, every).with(picture.ServiceUsage)
 				picture.Calls.LastMinute = w.clients.calls.LastMinute()
 				w.publish(picture)
 			}
