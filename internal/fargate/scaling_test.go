@@ -123,7 +123,7 @@ func TestScalingStaysInTheBudget(t *testing.T) {
 			s.scaling["DescribeScalingActivities"] = map[string]any{"ScalingActivities": []any{map[string]any{
 				"ActivityId": "a2", "Description": "Setting desired count to 3.", "StatusCode": "InProgress", "StartTime": 1.5e9}}}
 		})
-		time.Sleep(scaledEvery)
+		time.Sleep(scaledEvery + time.Second)
 		if got, _ = w.Latest(); got.Service.Desired != 3 || got.Scaling.Activities[0].To() != "3" {
 			t.Errorf("%d tasks are asked for, and the last activity asked for %s", got.Service.Desired, got.Scaling.Activities[0].To())
 		}
