@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,16 +17,30 @@ import (
 
 func (c *commandLine) logsCommand() *cobra.Command {
 	var follow bool
-	var since, filter, task, container string
+	var since, until, filter, task, container string
 	var last int
 	cmd := &cobra.Command{
 		Use:   "logs",
 		Short: "Print what the tasks print, all of them merged in order of time",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			from, err := sinceTime(since, time.Now())
+			now := time.Now()
+			from, err := session.LogTime(since, now)
 			if err != nil {
-				return usagef("%w", err)
+				return usagef("--since: %w", err)
+			}
+			var to time.Time
+			switch {
+			case until == "":
+			case follow:
+				return usagef("--until and --follow do not go together: --follow goes on until interrupted")
+			default:
+				if to, err = session.LogTime(until, now); err != nil {
+					return usagef("--until: %w", err)
+				}
+				if !to.After(from) {
+					return usagef("--until %s is not after --since %s", to.Local().Format(time.DateTime), from.Local().Format(time.DateTime))
+				}
 			}
 			if last < 0 {
 				return usagef("--tail is a number of lines, not %d", last)
@@ -56,7 +69,7 @@ func (c *commandLine) logsCommand() *cobra.Command {
 				}
 			}
 			n, err := c.logs(ctx, last, fargate.Tail(ctx, cfg, fargate.TailOptions{
-				Group: ref.LogGroup, Since: from, Follow: follow, Filter: filter, Task: task, Container: container,
+				Group: ref.LogGroup, Since: from, Until: to, Follow: follow, Filter: filter, Task: task, Container: container,
 			}))
 			if err != nil || n > 0 {
 				return err
@@ -74,6 +87,9 @@ func (c *commandLine) logsCommand() *cobra.Command {
 			}
 			// A task or container that is not there must not look like a silent one.
 			began := from.Local().Format(time.DateTime)
+			if !to.IsZero() {
+				began += " until " + to.Local().Format(time.DateTime)
+			}
 			switch {
 			case task != "" && container != "":
 				return fmt.Errorf("no line of the container %s of a task whose id begins with %s since %s", clean.Line(container), clean.Line(task), began)
@@ -88,7 +104,8 @@ func (c *commandLine) logsCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&follow, "follow", "f", false, "go on with new lines until interrupted")
-	f.StringVar(&since, "since", "1h", "how far back to begin, for example 10m or 2d, or a time such as 2026-11-27T10:00:00Z")
+	f.StringVar(&since, "since", "1h", "where to begin: how long ago, such as 10m or 2d, a time of day such as 14:05, or a date such as 2026-11-27T10:00:00Z")
+	f.StringVar(&until, "until", "", "where to end, in the same words (default: now)")
 	f.IntVarP(&last, "tail", "n", 0, "only the last so many lines (default: all)")
 	f.StringVar(&filter, "filter", "", "a CloudWatch filter pattern: lines that have it")
 	f.StringVar(&task, "task", "", "only the task whose id begins so")
@@ -115,25 +132,6 @@ func unknownSource(tasks []fargate.Task, task, container string) string {
 		found = "No container with the name " + clean.Line(container)
 	}
 	return found
-}
-
-// sinceTime reads where to begin: a length of time before now, which may count days and
-// weeks, or a point in time. One without a zone is in the local one.
-func sinceTime(s string, now time.Time) (time.Time, error) {
-	for suffix, unit := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
-		if n, err := strconv.ParseFloat(strings.TrimSuffix(s, suffix), 64); err == nil && strings.HasSuffix(s, suffix) && n > 0 && n < 10_000 {
-			return now.Add(-time.Duration(n * float64(unit))), nil
-		}
-	}
-	if d, err := time.ParseDuration(s); err == nil && d > 0 {
-		return now.Add(-d), nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, "2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly} {
-		if at, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-			return at, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("--since is a length of time such as 10m or 2d, or a time such as 2026-11-27T10:00:00Z, not %q", s)
 }
 
 // logs prints lines, all of them or the last so many, and returns how many there were.

@@ -10,50 +10,6 @@ import (
 	"workshop/internal/fargate"
 )
 
-func TestSinceTime(t *testing.T) {
-	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
-	at := func(s string) time.Time {
-		v, err := time.ParseInLocation(time.DateTime, s, time.Local)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	for in, want := range map[string]time.Time{
-		"10m":                       now.Add(-10 * time.Minute),
-		"48h":                       now.Add(-48 * time.Hour),
-		"1d":                        now.Add(-24 * time.Hour),
-		"1.5d":                      now.Add(-36 * time.Hour),
-		"2w":                        now.Add(-14 * 24 * time.Hour),
-		"2026-11-27T10:00:00Z":      now.Add(-2 * time.Hour),
-		"2026-11-27T10:00:00+02:00": now.Add(-4 * time.Hour),
-		"2026-11-27T10:00:00":       at("2026-11-27 10:00:00"),
-		"2026-11-27 10:00":          at("2026-11-27 10:00:00"),
-		"2026-11-27":                at("2026-11-27 00:00:00"),
-	} {
-		if got, err := sinceTime(in, now); err != nil || !got.Equal(want) {
-			t.Errorf("sinceTime(%q) = %s, %v; not %s", in, got, err, want)
-		}
-	}
-	for _, in := range []string{"", "0", "-3m", "-1d", "0d", "d", "soon", "1 day", "NaNd", "Infd", "1e9d", "27.11.2026"} {
-		if got, err := sinceTime(in, now); err == nil {
-			t.Errorf("sinceTime(%q) = %s", in, got)
-		}
-	}
-}
-
-func FuzzSinceTime(f *testing.F) {
-	for _, s := range []string{"10m", "1d", "2026-11-27T10:00:00Z", "1e300d"} {
-		f.Add(s)
-	}
-	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
-	f.Fuzz(func(t *testing.T, s string) {
-		if at, err := sinceTime(s, now); err == nil && at.IsZero() {
-			t.Errorf("sinceTime(%q) = %s", s, at)
-		}
-	})
-}
-
 func some(n int, message func(i int) string) iter.Seq2[fargate.Line, error] {
 	return func(yield func(fargate.Line, error) bool) {
 		for i := range n {

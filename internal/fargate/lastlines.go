@@ -3,15 +3,11 @@ package fargate
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
-	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"workshop/internal/diagnose"
 )
@@ -38,22 +34,14 @@ const checksBetween = 20
 func (c *Clients) LastLines(ctx context.Context, t Task, most int) ([]Line, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	out, err := c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(t.Revision)})
+	streams, err := c.streams(ctx, t)
 	if err != nil {
-		return nil, diagnose.Explain("describe the task definition "+t.Revision, err)
+		return nil, err
 	}
 	var lines []Line
-	for _, d := range out.TaskDefinition.ContainerDefinitions {
-		l := d.LogConfiguration
-		if l == nil || l.LogDriver != ecstypes.LogDriverAwslogs {
-			continue
-		}
-		// The stream's name is prefix/container/task ("awslogs log driver options" in the
-		// ECS Developer Guide).
-		name := aws.ToString(d.Name)
-		stream := l.Options["awslogs-stream-prefix"] + "/" + name + "/" + t.ID
+	for _, s := range streams {
 		events, err := c.logs.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{
-			LogGroupName: aws.String(l.Options["awslogs-group"]), LogStreamName: &stream,
+			LogGroupName: &s.group, LogStreamName: &s.name,
 			Limit: aws.Int32(int32(min(most*checksBetween, 10_000))), StartFromHead: aws.Bool(false), //nolint:gosec // in bounds
 		})
 		var missing *logtypes.ResourceNotFoundException
@@ -65,13 +53,12 @@ func (c *Clients) LastLines(ctx context.Context, t Task, most int) ([]Line, erro
 		}
 		var own []Line
 		for _, e := range events.Events {
-			l := Line{Time: time.UnixMilli(aws.ToInt64(e.Timestamp)).UTC(), Task: t.ID, Container: name, Message: aws.ToString(e.Message)}
-			if !l.HealthCheck() {
+			if l := lineOf(e.Timestamp, s.source, e.Message); !l.HealthCheck() {
 				own = append(own, l)
 			}
 		}
 		lines = append(lines, own[max(0, len(own)-most):]...)
 	}
-	slices.SortStableFunc(lines, func(a, b Line) int { return a.Time.Compare(b.Time) })
+	sortLines(lines)
 	return lines, nil
 }

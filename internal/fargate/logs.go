@@ -45,6 +45,9 @@ type TailOptions struct {
 	Group string
 	// Since is the time of the earliest line; the zero value is the group's beginning.
 	Since time.Time
+	// Until is the time before which the last line is, where Follow is off; the zero
+	// value is none.
+	Until time.Time
 	// Follow goes on for new lines until the context ends.
 	Follow bool
 	// Filter is a CloudWatch filter pattern, matched by the server; empty for all.
@@ -247,6 +250,9 @@ func (t *tail) poll(ctx context.Context, yield func(Line, error) bool) (n int, s
 	if start > 0 {
 		in.StartTime = &start
 	}
+	if !t.opts.Follow && !t.opts.Until.IsZero() {
+		in.EndTime = aws.Int64(t.opts.Until.UnixMilli() - 1) // which FilterLogEvents takes in
+	}
 	if t.opts.Filter != "" {
 		in.FilterPattern = &t.opts.Filter
 	}
@@ -322,7 +328,7 @@ func (t *tail) line(e *types.FilteredLogEvent) (Line, bool) {
 		Time:      time.UnixMilli(at).UTC(),
 		Task:      from.task,
 		Container: from.container,
-		Message:   strings.TrimRight(aws.ToString(e.Message), "\r\n"),
+		Message:   aws.ToString(e.Message),
 		ID:        aws.ToString(e.EventId),
 	}, true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -54,11 +55,15 @@ func (g *group) reply(op string, in request) (int, any) {
 	if s, ok := in["startTime"].(float64); ok {
 		start = int64(s)
 	}
+	end := int64(math.MaxInt64)
+	if e, ok := in["endTime"].(float64); ok {
+		end = int64(e)
+	}
 	_, pattern := in["filterPattern"]
 	now := time.Now().UnixMilli()
 	var visible []event
 	for _, e := range g.events {
-		if e.at >= start && e.arrives <= now && (!pattern || !e.filtered) {
+		if e.at >= start && e.at <= end && e.arrives <= now && (!pattern || !e.filtered) {
 			visible = append(visible, e)
 		}
 	}
@@ -106,7 +111,7 @@ func TestTailOnce(t *testing.T) {
 			got = append(got, line.Task+" "+line.Container+" "+line.Message)
 		}
 		// As it came: whoever shows it cleans it.
-		if len(got) != 15 || got[0] != "bbb app \x1b[31mline 5\x1b[0m" || got[14] != "bbb app \x1b[31mline 19\x1b[0m" {
+		if len(got) != 15 || got[0] != "bbb app \x1b[31mline 5\x1b[0m\n" || got[14] != "bbb app \x1b[31mline 19\x1b[0m\n" {
 			t.Errorf("got %q", got)
 		}
 		got = nil
@@ -118,6 +123,13 @@ func TestTailOnce(t *testing.T) {
 		}
 		if len(got) != 10 || slices.Contains(got, "bbb") {
 			t.Errorf("got %q", got)
+		}
+		got = nil
+		for line := range Tail(t.Context(), g.config(), TailOptions{Group: "g", Until: time.Now().Add(-10 * time.Second)}) {
+			got = append(got, line.Message)
+		}
+		if len(got) != 10 || !strings.Contains(got[9], "line 9") {
+			t.Errorf("until ten seconds ago: %q", got)
 		}
 		n := 0
 		for range Tail(t.Context(), g.config(), TailOptions{Group: "g"}) {

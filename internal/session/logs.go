@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -104,6 +105,47 @@ func batches(lines <-chan fargate.Line, more func([]fargate.Line)) {
 		}
 		more(batch)
 	}
+}
+
+// LogPage reads the log lines next to a time: those from then on, or with after false those
+// up to then, of one task or of all where task is nil.
+func (s *Session) LogPage(ctx context.Context, at time.Time, after bool, task *fargate.Task) (fargate.LogPage, error) {
+	cfg, ref, err := s.Watched(ctx)
+	if err != nil {
+		return fargate.LogPage{}, err
+	}
+	return fargate.NewClientsWith(cfg, &s.calls).LogPage(ctx, fargate.LogPageOptions{Group: ref.LogGroup, At: at, After: after, Task: task})
+}
+
+// LogTime reads a time as people type it: a length of time before now, which may count
+// days and weeks (10m, 2h, 1.5d), a time of day that is past (14:05), or a date with a time.
+// What has no zone is in the local one.
+func LogTime(s string, now time.Time) (time.Time, error) {
+	s = strings.TrimSpace(s)
+	for suffix, unit := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
+		if n, err := strconv.ParseFloat(strings.TrimSuffix(s, suffix), 64); err == nil && strings.HasSuffix(s, suffix) && n > 0 && n < 10_000 {
+			return now.Add(-time.Duration(n * float64(unit))), nil
+		}
+	}
+	if d, err := time.ParseDuration(s); err == nil && d > 0 {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{"15:04", time.TimeOnly} {
+		if at, err := time.Parse(layout, s); err == nil {
+			y, m, d := now.Local().Date()
+			today := func(d int) time.Time { return time.Date(y, m, d, at.Hour(), at.Minute(), at.Second(), 0, time.Local) }
+			if today(d).After(now) {
+				return today(d - 1), nil
+			}
+			return today(d), nil
+		}
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, "2006-01-02 15:04", "2006-01-02T15:04", time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no time: give a length of time such as 10m or 2d, a time of day such as 14:05, or a date such as 2026-11-27T10:00:00Z", s)
 }
 
 // SaveLogs writes log lines to a file in the workspace that only its owner can read, and
