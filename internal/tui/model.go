@@ -437,6 +437,16 @@ func (m *model) OpenStep(id string) tea.Cmd {
 	return nil
 }
 
+// OpenTask shows what a stopped task printed last.
+func (m *model) OpenTask(t fargate.Task) tea.Cmd {
+	for i, p := range m.pages {
+		if p, ok := p.(page.TaskOpener); ok {
+			return tea.Batch(m.show(i), p.OpenTask(t))
+		}
+	}
+	return nil
+}
+
 // Pages lists the pages in the order of their keys.
 func (m *model) Pages() []lesson.Screen { return m.screens }
 

@@ -65,6 +65,8 @@ type (
 	}
 	// StepOpener shows a step by its id and reports whether there is one.
 	StepOpener interface{ OpenStep(id string) bool }
+	// TaskOpener shows what a stopped task printed last.
+	TaskOpener interface{ OpenTask(fargate.Task) tea.Cmd }
 	// Rewriter shows the course that its author has changed; before is what it was.
 	Rewriter interface {
 		Rewritten(before *lesson.Course, images fs.FS)
@@ -104,6 +106,8 @@ type Root interface {
 	Open(slug string) tea.Cmd
 	// OpenStep shows a step of the guide by its id.
 	OpenStep(id string) tea.Cmd
+	// OpenTask shows what a stopped task printed last.
+	OpenTask(fargate.Task) tea.Cmd
 	// Pages lists the pages in the order of their keys.
 	Pages() []lesson.Screen
 	// Key returns the key that opens the page of that slug, empty for none.

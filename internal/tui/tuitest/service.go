@@ -336,6 +336,33 @@ func (s *Session) scalingNow(now time.Time, m *fargate.Metrics) *fargate.Scaling
 	return &out
 }
 
+// LogPage reads Log.
+func (s *Session) LogPage(_ context.Context, at time.Time, after bool, task *fargate.Task) (fargate.LogPage, error) {
+	s.call("log page after=%v task=%v", after, task != nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.LogPageError != nil {
+		return fargate.LogPage{}, s.LogPageError
+	}
+	p := fargate.LogPage{End: true}
+	for _, l := range s.Log {
+		if (task == nil || l.Task == task.ID) && (after && !l.Time.Before(at) || !after && !l.Time.After(at)) {
+			p.Lines = append(p.Lines, l)
+		}
+	}
+	if over := len(p.Lines) - logPageMost; over > 0 {
+		p.End = false
+		if after {
+			over = 0
+		}
+		p.Lines = p.Lines[over:][:logPageMost]
+	}
+	return p, nil
+}
+
+// logPageMost is how many lines LogPage reads.
+const logPageMost = 500
+
 func (s *Session) SaveLogs(_ context.Context, lines []fargate.Line) (string, error) {
 	s.call("save %d lines", len(lines))
 	return "/home/me/workshop/logs/20261123-104200.log", s.SaveError

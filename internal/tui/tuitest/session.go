@@ -59,6 +59,9 @@ type Session struct {
 	Last      *session.LastRun   // how the operation before ended
 	Fix       string             // question of the repair for every failure; empty for none
 	Problem   string             // what keeps the target from working
+	Log       []fargate.Line     // what LogPage reads, oldest first
+	// LogPageError is the error of LogPage.
+	LogPageError error
 	// Unconfirmed is the error of Apply until the account is confirmed.
 	Unconfirmed error
 	Hints       []string      // beside the price of a plan

@@ -128,7 +128,12 @@ func (l *Page) table() keys.Table {
 			keys.OnCmd("e", "a shell in the chosen task", l.exec).If(l.mayExec),
 			keys.Shown("g", "graph").If(func() bool { return l.Chosen == nil }),
 			act("f", "a new deployment; asks first", l.confirmRedeploy).Hint("new deployment"),
-			keys.OnCmd("l", "the logs", func() tea.Cmd { return l.Root.Open("logs") }).Hint("logs"),
+			keys.OnCmd("l", "the logs; of a stopped task its last lines", l.openLogs).HintFunc(func() string {
+				if t, ok := l.task(); ok && t.Stopped != nil {
+					return "last lines"
+				}
+				return "logs"
+			}),
 			keys.On("up k", "what is above", func() { l.choose(-1) }).If(func() bool { return l.at() > 0 }),
 			keys.On("down j", "what is below", func() { l.choose(1) }).If(func() bool { return l.at()+1 < len(l.items) }),
 			keys.On("left right", "the other column of a wide screen", l.across).If(func() bool { return len(l.seconds) > 0 }),
@@ -210,6 +215,14 @@ func (l *Page) task() (fargate.Task, bool) {
 		}
 	}
 	return fargate.Task{}, false
+}
+
+// openLogs shows the last lines of the chosen task if it has stopped, else all logs.
+func (l *Page) openLogs() tea.Cmd {
+	if t, ok := l.task(); ok && t.Stopped != nil {
+		return l.Root.OpenTask(t)
+	}
+	return l.Root.Open("logs")
 }
 
 // printed are the last lines of a task.

@@ -34,6 +34,9 @@ const fresh = 30 * time.Second
 type Session interface {
 	// SaveLogs writes lines to a file and returns its path.
 	SaveLogs(ctx context.Context, lines []fargate.Line) (path string, err error)
+	// LogPage reads the lines next to a time: those from then on, or up to then, of one
+	// task or of all where task is nil.
+	LogPage(ctx context.Context, at time.Time, after bool, task *fargate.Task) (fargate.LogPage, error)
 }
 
 // Page is the page. It belongs to the event loop.
@@ -41,9 +44,11 @@ type Page struct {
 	*page.Context
 	session Session
 	keys    keys.Table
-	ring    *fargate.Ring
-	checks  checks
-	traces  traces
+	*buffer         // that is shown: the live one, or the past's
+	live    *buffer // the newest lines
+	past    *past   // that is shown; nil for the newest lines
+	reading *past   // for which lines are read; nil for none
+	onward  int     // lines to go once that has been done and they were looked through
 	all     bool    // health checks are shown too
 	found   matches // of the filter, without the health checks unless all
 
@@ -98,7 +103,8 @@ const rowsKept = 2_000
 
 // New returns the page.
 func New(c *page.Context, s Session) *Page {
-	l := &Page{Context: c, session: s, ring: fargate.NewRing(logsHeld, bytesHeld), traces: traces{streams: map[stream]*streamEnd{}}, follow: true, at: -1, colours: map[string]int{}, ids: map[string]string{}, rows: map[int][]string{}}
+	l := &Page{Context: c, session: s, live: newBuffer(logsHeld, bytesHeld), follow: true, at: -1, colours: map[string]int{}, ids: map[string]string{}, rows: map[int][]string{}}
+	l.buffer = l.live
 	l.keys = l.table()
 	l.find()
 	return l
@@ -106,21 +112,9 @@ func New(c *page.Context, s Session) *Page {
 
 // Append takes in lines; lost more were dropped on the way.
 func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
-	first, next := l.ring.First(), l.ring.Next()
-	for _, x := range lines {
-		l.ring.Append(x)
-		l.checks.forget(first, min(l.ring.First(), next))
-		first = l.ring.First()
-		l.checks.set(next, x.HealthCheck())
-		l.traces.add(next, &x)
-		next++
-		if _, known := l.colours[x.Task]; !known {
-			l.colours[x.Task] = len(l.colours)
-			l.tasks = append(l.tasks, x.Task)
-		}
-		if x.Container != "" && !slices.Contains(l.containers, x.Container) {
-			l.containers = append(l.containers, x.Container)
-		}
+	for i := range lines {
+		l.live.add(&lines[i])
+		l.meet(&lines[i])
 	}
 	l.lost += lost
 	now := l.Now()
@@ -143,6 +137,17 @@ func (l *Page) Append(lines []fargate.Line, lost int) tea.Cmd {
 	return nil
 }
 
+// meet gives a task that is new a colour, and remembers the container.
+func (l *Page) meet(x *fargate.Line) {
+	if _, known := l.colours[x.Task]; !known {
+		l.colours[x.Task] = len(l.colours)
+		l.tasks = append(l.tasks, x.Task)
+	}
+	if x.Container != "" && !slices.Contains(l.containers, x.Container) {
+		l.containers = append(l.containers, x.Container)
+	}
+}
+
 // scan goes on looking for the matches of the filter and of the search, and reports
 // whether something is left.
 func (l *Page) scan() bool {
@@ -157,6 +162,11 @@ func (l *Page) scan() bool {
 	}
 	if l.saving && !left {
 		l.save()
+	}
+	if by := l.onward; by != 0 && !left && l.reading == nil {
+		if l.onward = 0; by < 0 && l.last() > l.least() || by > 0 && l.last() < l.len()-1 {
+			l.move(by)
+		}
 	}
 	return left
 }
@@ -179,6 +189,15 @@ func (l *Page) number(i int) int {
 		return l.found.number(i)
 	}
 	return l.ring.First() + i
+}
+
+// shownSince counts the lines that are shown from a number on, as far as they were looked
+// through.
+func (l *Page) shownSince(n int) int {
+	if l.choosing() {
+		return l.found.len() - l.found.index(n)
+	}
+	return l.ring.Next() - max(n, l.ring.First())
 }
 
 // last is the index of the last line on the screen.
@@ -207,17 +226,28 @@ func (l *Page) rowsOf(i int) int {
 	return len(l.draw(l.number(i)))
 }
 
-func (l *Page) move(by int) {
-	n := l.len()
-	if n == 0 {
-		return
+// move goes so many lines down, or up for less than 0. What is beyond the lines that are
+// held is read.
+func (l *Page) move(by int) tea.Cmd {
+	n, last, least := l.len(), l.last(), l.least()
+	switch {
+	case by < 0 && last <= least:
+		l.older(by)
+		return nil
+	case by > 0 && last == n-1:
+		if l.past != nil {
+			return l.newer(by)
+		}
+		l.follow = true
+		return nil
 	}
-	to := min(max(l.last()+by, l.least()), n-1)
+	to := min(max(last+by, least), n-1)
 	if l.follow && to < n-1 {
 		l.paused = l.ring.Next()
 	}
-	l.follow = to == n-1
+	l.follow = to == n-1 && l.past == nil
 	l.bottom = l.number(to)
+	return nil
 }
 
 // Keys returns the page's keys.
@@ -226,7 +256,7 @@ func (l *Page) Keys() keys.Table { return l.keys }
 func (l *Page) table() keys.Table {
 	screen := func() int { return max(1, l.height-1) }
 	move := func(b key.Binding, by func() int) keys.Key {
-		return keys.Key{Binding: b}.Do(func() tea.Cmd { l.move(by()); return nil })
+		return keys.Key{Binding: b}.Do(func() tea.Cmd { return l.move(by()) })
 	}
 	toggle := func(flag *bool) func() { return func() { *flag = !*flag } }
 	words := func(flag *bool, on, off string) func() string {
@@ -261,8 +291,16 @@ func (l *Page) table() keys.Table {
 			keys.OnCmd("esc", "find nothing", func() tea.Cmd { l.finding = false; return l.setSearch("") }).Hint("nothing"),
 		}, Rest: typed(&l.search, &l.finding)},
 		{Name: "The lines", Keys: []keys.Key{
-			keys.On("G end", "follow new lines again", func() { l.follow = true }).HintFunc(words(&l.follow, "", "follow")),
-			keys.On("a", "ask for new lines at once", func() { l.Root.RetryLogs() }).Hint("try again").If(func() bool { return l.stream.Err != nil }),
+			keys.OnCmd("G end", "follow new lines again", l.toNewest).HintFunc(words(&l.follow, "", "follow")),
+			keys.On("a", "ask for lines at once that did not come", l.again).Hint("try again").If(func() bool { return l.failed() != nil }),
+			keys.OnCmd("esc", "end the search", func() tea.Cmd { return l.setSearch("") }).If(searching),
+			keys.OnCmd("esc", "show all lines again", func() tea.Cmd { l.showAll(); return l.find() }).If(l.filtering),
+			keys.OnCmd("esc", "follow new lines of all tasks again", l.toNewest).If(func() bool { return !l.follow }).HintFunc(func() string {
+				if l.past != nil && l.past.task != nil {
+					return "all tasks"
+				}
+				return ""
+			}),
 			keys.On("n", "the next line that has the text, below", func() { l.step(1) }).Hint("next below").If(searching),
 			keys.On("N", "the line before that has the text, above", func() { l.step(-1) }).Hint("next above").If(searching),
 			keys.On("/", "show only lines that have a text; ~ begins a regular expression", func() { l.editing = true }).Hint("filter"),
@@ -276,6 +314,7 @@ func (l *Page) table() keys.Table {
 				l.oneContainer.next(l.containers, l.inView().Container)
 				return l.find()
 			}).If(func() bool { return len(l.containers) > 1 && (l.last() >= 0 || l.oneContainer.name != "") }),
+			keys.On("T", "lines from a time on; going up beyond the first line reads older ones too", l.askSince).Hint("since").If(func() bool { return l.Stack.Exists }),
 			keys.OnCmd("h", "show or hide health checks", func() tea.Cmd { l.all = !l.all; return l.find() }).HintFunc(words(&l.all, "hide health checks", "health checks")),
 			keys.On("w", "wrap or cut long lines", toggle(&l.wrapped)).HintFunc(words(&l.wrapped, "cut long lines", "wrap")),
 			keys.On("r", "JSON as it came, or made readable", toggle(&l.raw)).HintFunc(words(&l.raw, "pretty", "raw")),
@@ -285,12 +324,6 @@ func (l *Page) table() keys.Table {
 				return l.Copy(x.Message, "The last line on the screen")
 			}).If(func() bool { return l.last() >= 0 }),
 			keys.On("s", "save the lines that are shown in a file", l.askSave),
-			keys.OnCmd("esc", "end the search", func() tea.Cmd { return l.setSearch("") }).If(searching),
-			keys.OnCmd("esc", "show all lines again", func() tea.Cmd {
-				l.gravity, l.oneTask, l.oneContainer = logline.Unknown, only{}, only{}
-				return l.setFilter("")
-			}).If(l.filtering),
-			keys.On("esc", "follow new lines again", func() { l.follow = true }).If(func() bool { return !l.follow }),
 			move(widgets.LineUp, func() int { return -1 }),
 			move(widgets.LineDown, func() int { return 1 }),
 			move(widgets.PageUp, func() int { return -screen() }),
@@ -473,6 +506,12 @@ func (l *Page) reveal(n int) {
 	l.follow, l.bottom = false, l.number(to)
 }
 
+// showAll takes every filter off, and the search.
+func (l *Page) showAll() {
+	l.gravity, l.oneTask, l.oneContainer = logline.Unknown, only{}, only{}
+	l.filter.Value, l.search.Value, l.editing, l.finding = "", "", false, false
+}
+
 func (l *Page) setFilter(s string) tea.Cmd {
 	l.filter.Value = s
 	return l.find()
@@ -586,6 +625,9 @@ func (l *Page) View(w, h int) []string {
 		if !l.filtering() {
 			message, hint = " "+t.Dim.Render(t.Signs.Working+" So far nobody but the load balancer has asked anything. Open the URL, and the request appears here."), ""
 		}
+		if l.past != nil && !l.filtering() {
+			message, hint = " "+t.Dim.Render("These are all health checks."), " "+t.Key.Render("h")+t.Dim.Render(" shows them")
+		}
 		if l.found.down > l.ring.First() {
 			message = " " + t.Dim.Render("Looking through "+draw.Thousands(l.ring.Len())+" lines")
 		}
@@ -610,7 +652,7 @@ func (l *Page) viewHead(w int) []string {
 	t := l.Theme
 	left := " " + t.Strong.Render("Logs of "+l.whose())
 	lines := draw.Count(l.ring.Len(), "line")
-	if l.ring.First() > 0 {
+	if l.past == nil && l.ring.First() > 0 {
 		lines = "the last " + lines
 	}
 	if l.editing || l.filter.Value != "" {
@@ -632,15 +674,24 @@ func (l *Page) viewHead(w int) []string {
 	if l.finding || l.search.Value != "" {
 		left += "   " + l.viewSearch()
 	}
+	if span := l.span(); span != "" {
+		lines += " " + span
+	}
 	left += t.Dim.Render("   " + lines)
 	right := t.Good.Render(t.Signs.Running + " following ")
 	switch {
+	case l.reading != nil:
+		right = t.Dim.Render(t.Signs.Working + " reading ")
+	case l.past != nil && l.past.err != nil:
+		right = t.Attention.Render(t.Signs.Warn+" not read") + t.Dim.Render(t.Signs.Sep) + t.Key.Render("a") + t.Dim.Render(" again ")
+	case l.past != nil:
+		right = t.Attention.Render("paused") + t.Dim.Render(t.Signs.Sep) + t.Key.Render("G") + t.Dim.Render(" follows ")
 	case l.stream.Err != nil:
 		right = t.Attention.Render(t.Signs.Warn + " " + l.stale())
 		right += t.Dim.Render(t.Signs.Sep) + t.Key.Render("a") + t.Dim.Render(" now ")
 	case !l.follow:
 		right = t.Attention.Render("paused")
-		if n := l.ring.Next() - l.paused; n > 0 {
+		if n := l.shownSince(l.paused); n > 0 {
 			right += t.Attention.Render(fmt.Sprintf(", %s new", draw.Thousands(n)))
 		}
 		right += t.Dim.Render(t.Signs.Sep) + t.Key.Render("G") + t.Dim.Render(" follows ")
@@ -653,6 +704,10 @@ func (l *Page) viewHead(w int) []string {
 		second = "   " + t.Dim.Render(draw.Count(l.checks.held, "health check")+" among them"+t.Signs.Sep) + t.Key.Render("h") + t.Dim.Render(" hides them")
 	}
 	switch {
+	case l.past != nil:
+		if about := l.viewPast(); about != "" {
+			second = about
+		}
 	case l.stream.Err != nil:
 		second = " " + t.Dim.Render(clean.Line(l.stream.Err.Error()))
 	case l.lost > 0:
@@ -674,6 +729,9 @@ func (l *Page) viewHead(w int) []string {
 // whose names the tasks and containers whose lines are shown.
 func (l *Page) whose() string {
 	text := "all tasks"
+	if l.past != nil && l.past.task != nil {
+		text = "task " + page.ShortID(clean.Line(l.past.task.ID))
+	}
 	if l.oneTask.name != "" {
 		text = "task " + page.ShortID(clean.Line(l.oneTask.name))
 	}
@@ -722,6 +780,12 @@ func (l *Page) stale() string {
 
 func (l *Page) viewNothing() []string {
 	t := l.Theme
+	if l.past != nil {
+		if l.past.err != nil {
+			return nil // the head says why
+		}
+		return []string{" " + t.Dim.Render(l.viewReading())}
+	}
 	if l.Chosen != nil && l.Chosen.Service == "" {
 		return l.ChooseFirst()
 	}
