@@ -16,13 +16,17 @@ import (
 )
 
 func (c *commandLine) logsCommand() *cobra.Command {
-	var follow bool
+	var follow, colour bool
 	var since, until, filter, task, container string
 	var last int
 	cmd := &cobra.Command{
 		Use:   "logs",
 		Short: "Print what the tasks print, all of them merged in order of time",
-		Args:  noArgs,
+		Long: "Print what the tasks print, all of them merged in order of time: the lines of the last hour,\n" +
+			"or those of --since until --until. With --json each line is the event as it was, control\n" +
+			"characters escaped. A --task or --container that has no line in that time is an error\n" +
+			"(exit code 1): its name may be wrong. Without them no line is no error.",
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			now := time.Now()
 			from, err := session.LogTime(since, now)
@@ -68,7 +72,7 @@ func (c *commandLine) logsCommand() *cobra.Command {
 					}
 				}
 			}
-			n, err := c.logs(ctx, last, fargate.Tail(ctx, cfg, fargate.TailOptions{
+			n, err := c.logs(ctx, last, c.line(colour), fargate.Tail(ctx, cfg, fargate.TailOptions{
 				Group: ref.LogGroup, Since: from, Until: to, Follow: follow, Filter: filter, Task: task, Container: container,
 			}))
 			if err != nil || n > 0 {
@@ -78,7 +82,7 @@ func (c *commandLine) logsCommand() *cobra.Command {
 				if kept := s.KeptLinesOf(task); len(kept) > 0 {
 					c.note("CloudWatch has no line of it since %s; these are the last ones that were kept.", from.Local().Format(time.DateTime))
 					for _, l := range kept {
-						if err := c.line(l); err != nil {
+						if err := c.line(colour)(l); err != nil {
 							return err
 						}
 					}
@@ -109,6 +113,7 @@ func (c *commandLine) logsCommand() *cobra.Command {
 	f.IntVarP(&last, "tail", "n", 0, "only the last so many lines (default: all)")
 	f.StringVar(&filter, "filter", "", "a CloudWatch filter pattern: lines that have it")
 	f.StringVar(&task, "task", "", "only the task whose id begins so")
+	f.BoolVar(&colour, "color", false, "keep the colours that the tasks print, and show every other control character as text")
 	f.StringVar(&container, "container", "", "only the container of that name")
 	return cmd
 }
@@ -135,7 +140,7 @@ func unknownSource(tasks []fargate.Task, task, container string) string {
 }
 
 // logs prints lines, all of them or the last so many, and returns how many there were.
-func (c *commandLine) logs(ctx context.Context, last int, lines func(func(fargate.Line, error) bool)) (n int, err error) {
+func (c *commandLine) logs(ctx context.Context, last int, print func(fargate.Line) error, lines func(func(fargate.Line, error) bool)) (n int, err error) {
 	var kept []fargate.Line // a ring
 	for l, err := range lines {
 		var again *fargate.Retrying
@@ -149,7 +154,7 @@ func (c *commandLine) logs(ctx context.Context, last int, lines func(func(fargat
 		n++
 		switch {
 		case last == 0:
-			if err := c.line(l); err != nil {
+			if err := print(l); err != nil {
 				return n, err
 			}
 		case len(kept) < last:
@@ -159,7 +164,7 @@ func (c *commandLine) logs(ctx context.Context, last int, lines func(func(fargat
 		}
 	}
 	for i := range kept {
-		if err := c.line(kept[(n+i)%len(kept)]); err != nil {
+		if err := print(kept[(n+i)%len(kept)]); err != nil {
 			return n, err
 		}
 	}
@@ -169,11 +174,17 @@ func (c *commandLine) logs(ctx context.Context, last int, lines func(func(fargat
 	return n, nil
 }
 
-// line prints one line.
-func (c *commandLine) line(l fargate.Line) error {
-	if c.json {
-		return c.emit(l)
+// line returns what prints a line: as JSON, or as text, with the program's own colours or
+// without.
+func (c *commandLine) line(colour bool) func(fargate.Line) error {
+	switch {
+	case c.json:
+		return func(l fargate.Line) error { return c.emit(l) }
+	case colour:
+		return func(l fargate.Line) error { return clean.WriteFrame(c.out, session.LogText(l, clean.Colours)) }
 	}
-	c.printf("%s", session.LogText(l))
-	return nil
+	return func(l fargate.Line) error {
+		c.printf("%s", session.LogText(l, clean.Text))
+		return nil
+	}
 }

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"iter"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
+	"workshop/internal/clean"
 	"workshop/internal/fargate"
 )
 
@@ -23,7 +26,7 @@ func some(n int, message func(i int) string) iter.Seq2[fargate.Line, error] {
 func TestLogLines(t *testing.T) {
 	var out bytes.Buffer
 	c := &commandLine{out: &out}
-	if _, err := c.logs(t.Context(), 0, some(1, func(int) string { return "panic: x\n\tmain.go:1\x1b[2J\r50%" })); err != nil {
+	if _, err := c.logs(t.Context(), 0, c.line(false), some(1, func(int) string { return "panic: x\n\tmain.go:1\x1b[2J\r50%" })); err != nil {
 		t.Fatal(err)
 	}
 	rows := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
@@ -34,15 +37,41 @@ func TestLogLines(t *testing.T) {
 	}
 }
 
-// As JSON the event is as it was, and still no terminal obeys it.
+// As JSON the event is as it was, to its last byte, and still no terminal obeys it.
 func TestLogLinesAsJSON(t *testing.T) {
+	for _, message := range []string{
+		"a\x1b[31mb\nc\u009b", "tab\there", "10%\r20%\r100% done\r\n", "trailing\n\n", "unterminated \x1b]0;title and more", "\x1bP device control", "\x1b[31",
+		"\x00\x07\b\x7f", "\u202eright to left", "<&>\u2028", `{"level":"info","msg":"\u001b[31mred"}`, "", strings.Repeat("é", 128<<10),
+	} {
+		var out bytes.Buffer
+		c := &commandLine{out: clean.NewWriter(&out), json: true}
+		if _, err := c.logs(t.Context(), 0, c.line(false), some(1, func(int) string { return message })); err != nil {
+			t.Fatal(err)
+		}
+		var got fargate.Line
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil || got.Message != message || got.Container != "app" {
+			t.Errorf("%.80q was printed as %.80q, %v", message, got.Message, err)
+		}
+		if printed := strings.TrimSuffix(out.String(), "\n"); strings.ContainsFunc(printed, unicode.IsControl) {
+			t.Errorf("%.80q was printed with control characters: %.80q", message, printed)
+		}
+	}
+}
+
+// The program's colours get through where they are wanted, and nothing else does.
+func TestLogLinesInColour(t *testing.T) {
 	var out bytes.Buffer
-	c := &commandLine{out: &out, json: true}
-	if _, err := c.logs(t.Context(), 0, some(1, func(int) string { return "a\x1b[31mb\nc\u009b" })); err != nil {
+	c := &commandLine{out: clean.NewWriter(&out)}
+	const message = "\x1b[31mred\nstill\x1b[0m\x1b[2J\x1b]0;x\a"
+	if _, err := c.logs(t.Context(), 0, c.line(true), some(1, func(int) string { return message })); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); !strings.Contains(got, `"container":"app"`) || !strings.Contains(got, `"message":"a\u001b[31mb\nc\u009b"`) {
-		t.Errorf("printed %s", got)
+	if got := out.String(); !strings.Contains(got, "app  \x1b[31mred\x1b[m\n ") || !strings.HasSuffix(got, " \x1b[31mstill\x1b[0m^[[2J^[]0;x^G\n") {
+		t.Errorf("printed %q", got)
+	}
+	out.Reset()
+	if _, err := c.logs(t.Context(), 0, c.line(false), some(1, func(int) string { return message })); err != nil || strings.Contains(out.String(), "\x1b") {
+		t.Errorf("printed %q, %v", out.String(), err)
 	}
 }
 
@@ -50,7 +79,7 @@ func TestLastLines(t *testing.T) {
 	for _, c := range []struct{ all, last, first int }{{10, 3, 7}, {3, 3, 0}, {2, 3, 0}, {0, 3, 0}, {7, 1, 6}} {
 		var out bytes.Buffer
 		l := &commandLine{out: &out}
-		n, err := l.logs(t.Context(), c.last, some(c.all, func(i int) string { return "line " + strings.Repeat("i", i) + "." }))
+		n, err := l.logs(t.Context(), c.last, l.line(false), some(c.all, func(i int) string { return "line " + strings.Repeat("i", i) + "." }))
 		if err != nil || n != c.all {
 			t.Errorf("%d lines, %v", n, err)
 		}

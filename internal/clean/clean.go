@@ -7,6 +7,8 @@
 package clean
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -119,4 +121,109 @@ func plain(s string) bool {
 // they can make one thing look like another (CVE-2021-42574).
 func bidi(r rune) bool {
 	return r >= 0x061c && unicode.Is(unicode.Bidi_Control, r)
+}
+
+// Colours is Text for somebody who wants to see a program's own colours. It keeps SGR
+// sequences, except those that hide text or let it blink; each line ends its style, and the
+// next one begins with it again. Every other control is shown, as `less` does: ^[ for an
+// escape, <U+009B> for one outside ASCII. It is safe for concurrent use.
+func Colours(s string) string {
+	if plain(s) {
+		return s
+	}
+	s = strings.ToValidUTF8(s, "\ufffd")
+	s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+	var b strings.Builder
+	b.Grow(len(s))
+	var on []string // the sequences in force
+	later := false  // they are still to be written on this line
+	off := func() {
+		if len(on) > 0 && !later {
+			b.WriteString(noStyle)
+		}
+	}
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == '\n' {
+			off()
+			b.WriteByte('\n')
+			later = true
+			i += n
+			continue
+		}
+		if later {
+			b.WriteString(strings.Join(on, ""))
+			later = false
+		}
+		if end := sgr(s[i:]); end > 0 {
+			sequence, resets := shown(s[i : i+end])
+			if b.WriteString(sequence); resets {
+				on = on[:0]
+			}
+			if sequence != "" && sequence != noStyle && sequence != "\x1b[0m" {
+				on = append(on[max(0, len(on)+1-stylesMost):], sequence)
+			}
+			i += end
+			continue
+		}
+		switch i += n; {
+		case r == '\t':
+			b.WriteString(strings.Repeat(" ", tabWidth))
+		case r < 0x20, r == 0x7f:
+			b.WriteByte('^')
+			b.WriteRune(r ^ 0x40)
+		case unicode.IsControl(r), bidi(r):
+			fmt.Fprintf(&b, "<U+%04X>", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	off()
+	return b.String()
+}
+
+// noStyle is the SGR sequence that ends all styles.
+const noStyle = "\x1b[m"
+
+// stylesMost is how many sequences of a style a line begins with at most, styleBytes how
+// long one may be: a line must not become many times as long.
+const (
+	stylesMost = 4
+	styleBytes = 40
+)
+
+// sgr measures the SGR sequence that s begins with; 0 where there is none.
+func sgr(s string) int {
+	if !strings.HasPrefix(s, "\x1b[") {
+		return 0
+	}
+	return styling(s[:min(len(s), styleBytes)])
+}
+
+// shown returns an SGR sequence without what hides text or lets it blink, and whether it
+// ends the styles before it.
+func shown(sequence string) (kept string, resets bool) {
+	params := strings.Split(sequence[2:len(sequence)-1], ";")
+	var keep []string
+	for i := 0; i < len(params); i++ {
+		n, _ := strconv.Atoi(params[i]) // 0 for none
+		end := i + 1
+		switch n {
+		case 0:
+			resets = resets || !strings.Contains(params[i], ":")
+		case 5, 6, 8: // blink, fast blink, conceal
+			continue
+		case 38, 48, 58: // a colour with its own numbers: 5;index or 2;red;green;blue
+			if end < len(params) {
+				end += map[string]int{"5": 2, "2": 4}[params[end]]
+			}
+		}
+		end = min(end, len(params))
+		keep = append(keep, params[i:end]...)
+		i = end - 1
+	}
+	if len(keep) == 0 {
+		return "", resets
+	}
+	return "\x1b[" + strings.Join(keep, ";") + "m", resets
 }

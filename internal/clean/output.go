@@ -147,3 +147,15 @@ func (w *Writer) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// WriteFrame writes s as Frame makes it, with its styles, also where out is a Writer. It is
+// as safe for concurrent use as out.
+func WriteFrame(out io.Writer, s string) error {
+	if w, ok := out.(*Writer); ok {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		out = w.out
+	}
+	_, err := io.WriteString(out, Frame(s))
+	return err
+}

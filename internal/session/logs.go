@@ -153,18 +153,19 @@ func LogTime(s string, now time.Time) (time.Time, error) {
 func (s *Session) SaveLogs(_ context.Context, lines []fargate.Line) (path string, err error) {
 	var text bytes.Buffer
 	for _, l := range lines {
-		text.WriteString(LogText(l))
+		text.WriteString(LogText(l, clean.Text))
 	}
 	return s.Workspace.SaveLog(time.Now().Format("20060102-150405")+".log", text.Bytes())
 }
 
 // LogText returns a log line as text for a terminal or a file, with its newline. What a
-// task printed in several lines is indented below.
-func LogText(l fargate.Line) string {
+// task printed in several lines is indented below. Its text is made safe by a function of
+// package clean: Text, or Colours.
+func LogText(l fargate.Line, safe func(string) string) string {
 	lead := fmt.Sprintf("%s  %.8s  ", l.Time.Local().Format("2006-01-02 15:04:05.000 -07:00"), clean.Line(l.Task))
 	if l.Container != "" {
 		lead += clean.Line(l.Container) + "  "
 	}
 	below := "\n" + strings.Repeat(" ", len(lead))
-	return lead + strings.Join(clean.Lines(l.Message), below) + "\n"
+	return lead + strings.ReplaceAll(strings.TrimRight(safe(l.Message), "\n"), "\n", below) + "\n"
 }

@@ -1,7 +1,14 @@
 package logs
 
-// Pretty is pretty, for tests.
-var Pretty = pretty
+import (
+	"workshop/internal/clean"
+	"workshop/internal/tui/style"
+)
+
+// Pretty is pretty without colours, for tests.
+func Pretty(s string, columns []string, t style.Theme) []string {
+	return pretty(s, columns, clean.Text, t)
+}
 
 // Held is how many log lines are held.
 func (l *Page) Held() int { return l.ring.Len() }

@@ -71,6 +71,7 @@ type Page struct {
 	oneTask, oneContainer only
 	wrapped               bool
 	raw                   bool     // JSON as it came
+	coloured              bool     // in the program's own colours
 	columns               []string // fields of structured events that are shown as columns
 
 	lost   int       // lines that never got here
@@ -91,6 +92,7 @@ type Page struct {
 type drawnFor struct {
 	w            int
 	wrapped, raw bool
+	coloured     bool
 	dark, ascii  bool
 	containers   bool // there is more than one
 	filter       string
@@ -306,7 +308,7 @@ func (l *Page) table() keys.Table {
 			keys.On("/", "show only lines that have a text; ~ begins a regular expression", func() { l.editing = true }).Hint("filter"),
 			keys.On("f", "find a text among the lines that are shown, and hide none; ~ begins a regular expression", func() { l.finding = true }).Hint("find"),
 			keys.OnCmd("l", "all lines, warnings and errors, errors only", l.nextGravity).HintFunc(func() string { return "level" }),
-			keys.OnCmd("t", "only the task of the marked or last line on the screen, then each other one, then all", func() tea.Cmd {
+			keys.OnCmd("t", "only the task of the chosen or last line on the screen, then each other one, then all", func() tea.Cmd {
 				l.oneTask.next(l.tasks, l.inView().Task)
 				return l.find()
 			}).If(func() bool { return len(l.tasks) > 1 && (l.last() >= 0 || l.oneTask.name != "") }),
@@ -319,6 +321,11 @@ func (l *Page) table() keys.Table {
 			keys.On("w", "wrap or cut long lines", toggle(&l.wrapped)).HintFunc(words(&l.wrapped, "cut long lines", "wrap")),
 			keys.On("r", "JSON as it came, or made readable", toggle(&l.raw)).HintFunc(words(&l.raw, "pretty", "raw")),
 			keys.On("F", "fields of JSON and logfmt lines as columns", l.askColumns),
+			keys.On("m", "mark that line, or take its mark away", l.mark).If(func() bool { return l.last() >= 0 }),
+			keys.On("M", "mark this moment, below the last line", l.markNow).If(func() bool { return l.last() >= 0 && l.past == nil }),
+			keys.OnCmd("]", "the next mark, below", func() tea.Cmd { return l.toMark(1) }).If(func() bool { return len(l.marks) > 0 }),
+			keys.OnCmd("[", "the mark before, above", func() tea.Cmd { return l.toMark(-1) }).If(func() bool { return len(l.marks) > 0 }),
+			keys.On("C", "the program's own colours, and every other control character as text; or neither", toggle(&l.coloured)),
 			keys.OnCmd("y", "copy the last line on the screen", func() tea.Cmd {
 				x, _ := l.ring.At(l.number(l.last()))
 				return l.Copy(x.Message, "The last line on the screen")
@@ -351,14 +358,29 @@ func (l *Page) setSearch(s string) tea.Cmd {
 	return l.find()
 }
 
-// inView is the line that is marked, or else the last one on the screen; empty for none.
-func (l *Page) inView() fargate.Line {
+// chosen is the number of the line that a search or a mark led to, or else of the last one
+// on the screen; -1 for none.
+func (l *Page) chosen() int {
 	n := l.at
 	if last := l.last(); !l.inSight(n) && last >= 0 {
 		n = l.number(last)
 	}
-	x, _ := l.ring.At(n)
+	return n
+}
+
+// inView is the chosen line; empty for none.
+func (l *Page) inView() fargate.Line {
+	x, _ := l.ring.At(l.chosen())
 	return x
+}
+
+// shown reports whether the line with a number is shown, on the screen or beyond.
+func (l *Page) shown(n int) bool {
+	i := n - l.ring.First()
+	if l.choosing() {
+		i = l.found.index(n)
+	}
+	return i >= 0 && i < l.len() && l.number(i) == n
 }
 
 // askColumns asks which fields are shown as columns.
@@ -599,7 +621,7 @@ func (l *Page) Tick() {
 // View draws the page.
 func (l *Page) View(w, h int) []string {
 	t := l.Theme
-	want := drawnFor{w, l.wrapped, l.raw, t.Dark, !t.Unicode, len(l.containers) > 1, l.filter.Value, l.search.Value, strings.Join(l.columns, " ")}
+	want := drawnFor{w, l.wrapped, l.raw, l.coloured, t.Dark, !t.Unicode, len(l.containers) > 1, l.filter.Value, l.search.Value, strings.Join(l.columns, " ")}
 	if want != l.drawn || len(l.rows) > rowsKept {
 		l.drawn = want
 		clear(l.rows)
@@ -638,8 +660,12 @@ func (l *Page) View(w, h int) []string {
 		drawn := l.draw(l.number(i))
 		for j := len(drawn) - 1; j >= 0 && len(rows) < l.height; j-- {
 			row := drawn[j]
-			if j == 0 && l.number(i) == l.at {
+			switch n := l.number(i); {
+			case j > 0:
+			case n == l.at:
 				row = t.Key.Render(t.Signs.Current) + row[1:] // in the place of its first space
+			case l.marked(n):
+				row = t.Attention.Render(t.Signs.Bullet) + row[1:]
 			}
 			rows = append(rows, row)
 		}
@@ -836,7 +862,7 @@ func (l *Page) draw(n int) []string {
 	}
 	var rows []string
 	for _, s := range text {
-		s = l.marked().mark(s, t)
+		s = l.wanted().mark(s, t)
 		parts := []string{s}
 		if l.wrapped {
 			parts = draw.Wrap(s, room)
@@ -849,13 +875,17 @@ func (l *Page) draw(n int) []string {
 			rows = append(rows, before+draw.Cut(part, room, t))
 		}
 	}
+	if at := l.marks[n]; !at.IsZero() {
+		rule := strings.Repeat(t.Signs.Rule, 2)
+		rows = append(rows, " "+t.Attention.Render(draw.Cut(rule+" "+l.clock(at)+" "+strings.Repeat(t.Signs.Rule, max(w-len(l.clock(at))-8, 0)), w-2, t)))
+	}
 	l.rows[n] = rows
 	return rows
 }
 
-// marked is the text that is marked in the lines: the one that is searched, or else the
+// wanted is the text that is marked in the lines: the one that is searched, or else the
 // one that is filtered.
-func (l *Page) marked() *wanted {
+func (l *Page) wanted() *wanted {
 	if l.search.Value != "" {
 		return &l.sought.search
 	}
@@ -885,19 +915,26 @@ const rowsMost = 12
 
 // text draws what a task printed, in one row or several.
 func (l *Page) text(message string) []string {
-	if l.raw {
-		return clean.Lines(message)
+	safe := clean.Text
+	if l.coloured {
+		safe = clean.Colours
 	}
-	return pretty(message, l.columns, l.Theme)
+	if l.raw {
+		return split(safe(message))
+	}
+	return pretty(message, l.columns, safe, l.Theme)
 }
+
+// split returns the lines of a text; there is one at least.
+func split(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") }
 
 // pretty draws a structured event as level, columns, message and the rest, and what has
 // several lines below; any other is returned as it is. An event that has none of the
-// fields is drawn without columns.
-func pretty(s string, columns []string, t style.Theme) []string {
+// fields is drawn without columns. The text is made safe by a function of package clean.
+func pretty(s string, columns []string, safe func(string) string, t style.Theme) []string {
 	e, ok := logline.Parse(s)
 	if !ok {
-		return clean.Lines(s)
+		return split(safe(s))
 	}
 	st := t.Dim
 	switch {
@@ -907,7 +944,7 @@ func pretty(s string, columns []string, t style.Theme) []string {
 		st = t.Attention
 	}
 	cells := takeColumns(&e, columns, t)
-	first, below := shown(e)
+	first, below := shown(e, safe)
 	out := []string{st.Render(draw.Fit(clean.Line(e.LevelText), levelWidth, t)) + "  " + cells + first.message}
 	if first.fields != "" {
 		out[0] += "  " + t.Dim.Render(first.fields)
@@ -950,8 +987,8 @@ type firstRow struct{ message, fields string }
 
 // shown is what is shown of a structured event; values of several lines, such as stack
 // traces, stand below it.
-func shown(e logline.Entry) (first firstRow, below []string) {
-	message := clean.Lines(e.Message)
+func shown(e logline.Entry, safe func(string) string) (first firstRow, below []string) {
+	message := split(safe(e.Message))
 	first.message, below = message[0], message[1:]
 	var fields []string
 	for _, f := range e.Fields {
@@ -973,6 +1010,6 @@ func words(s string) string {
 	if !ok {
 		return clean.Line(s)
 	}
-	first, below := shown(e)
+	first, below := shown(e, clean.Text)
 	return strings.Join(append([]string{clean.Line(e.LevelText) + "  " + first.message + "  " + first.fields}, below...), " ")
 }

@@ -91,7 +91,9 @@ func (l *Page) turnTo(p *past) {
 func (l *Page) toNewest() tea.Cmd {
 	l.reading = nil
 	if l.past == nil {
-		l.follow = true
+		if l.follow = true; l.search.Value == "" {
+			l.at = -1
+		}
 		return nil
 	}
 	l.turnTo(nil)
