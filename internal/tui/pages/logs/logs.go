@@ -209,6 +209,9 @@ func (l *Page) last() int {
 		return n - 1
 	}
 	i := sort.Search(n, func(i int) bool { return l.number(i) > l.bottom }) - 1
+	if i+1 >= l.height { // so many lines fill the screen, however few rows each has
+		return i
+	}
 	return max(i, l.least())
 }
 
@@ -335,7 +338,7 @@ func (l *Page) table() keys.Table {
 			move(widgets.LineDown, func() int { return 1 }),
 			move(widgets.PageUp, func() int { return -screen() }),
 			move(widgets.PageDown, screen),
-			move(widgets.First, func() int { return -l.len() }),
+			move(widgets.First, func() int { return -l.len() - 1 }),
 		}},
 	}
 }

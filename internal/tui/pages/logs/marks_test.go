@@ -131,3 +131,18 @@ func TestLargestEvents(t *testing.T) {
 		})
 	}
 }
+
+// No key needs a line.
+func TestKeysWithoutLines(t *testing.T) {
+	for name, lines := range map[string][]fargate.Line{"none": nil, "hidden": {{Time: time.Unix(0, 0), Task: "aaaa", Message: `{"user-agent":"ELB-HealthChecker/2.0","uri":"/healthz"}`}}} {
+		t.Run(name, func(t *testing.T) {
+			m := newScreen(80, 24, lines)
+			for range 2 {
+				for _, k := range strings.Fields("g up pgup down pgdown G m M ] [ n N t c h h l l l w r C y F / esc f esc esc") {
+					m.press(k)
+					m.frame()
+				}
+			}
+		})
+	}
+}
