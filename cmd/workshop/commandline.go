@@ -256,13 +256,16 @@ func (c *commandLine) printNotes(notes []string) {
 func (c *commandLine) printf(format string, args ...any) { fmt.Fprintf(c.out, format, args...) }
 
 // emit prints one JSON object on a line.
-func (c *commandLine) emit(v any) error {
+func (c *commandLine) emit(v any) error { return encode(c.out, v) }
+
+// encode writes one JSON object on a line, in which a terminal finds nothing to obey.
+func encode(w io.Writer, v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(v)
 	if err == nil {
-		_, err = c.out.Write(clean.JSON(b.Bytes()))
+		_, err = w.Write(clean.JSON(b.Bytes()))
 	}
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)

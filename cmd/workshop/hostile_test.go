@@ -154,7 +154,7 @@ func TestHostileAnswers(t *testing.T) {
 					return nil
 				},
 				"logs": func(c *commandLine) error {
-					_, err := c.logs(t.Context(), 0, c.line(false), fargate.Tail(t.Context(), cfg, fargate.TailOptions{Group: ref.LogGroup, Since: time.Now().Add(-time.Hour)}))
+					_, err := c.logs(t.Context(), 0, &lineWriter{out: c.out, json: c.json}, fargate.Tail(t.Context(), cfg, fargate.TailOptions{Group: ref.LogGroup, Since: time.Now().Add(-time.Hour)}))
 					return err
 				},
 				"receipt": func(c *commandLine) error {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -72,8 +75,10 @@ func (c *commandLine) logsCommand() *cobra.Command {
 					}
 				}
 			}
-			n, err := c.logs(ctx, last, c.line(colour), fargate.Tail(ctx, cfg, fargate.TailOptions{
+			out := &lineWriter{out: c.out, json: c.json, colour: colour}
+			n, err := c.logs(ctx, last, out, fargate.Tail(ctx, cfg, fargate.TailOptions{
 				Group: ref.LogGroup, Since: from, Until: to, Follow: follow, Filter: filter, Task: task, Container: container,
+				Report: func(fargate.Stream) { out.flush() },
 			}))
 			if err != nil || n > 0 {
 				return err
@@ -82,11 +87,11 @@ func (c *commandLine) logsCommand() *cobra.Command {
 				if kept := s.KeptLinesOf(task); len(kept) > 0 {
 					c.note("CloudWatch has no line of it since %s; these are the last ones that were kept.", from.Local().Format(time.DateTime))
 					for _, l := range kept {
-						if err := c.line(colour)(l); err != nil {
+						if err := out.print(l); err != nil {
 							return err
 						}
 					}
-					return nil
+					return out.flush()
 				}
 			}
 			// A task or container that is not there must not look like a silent one.
@@ -140,7 +145,8 @@ func unknownSource(tasks []fargate.Task, task, container string) string {
 }
 
 // logs prints lines, all of them or the last so many, and returns how many there were.
-func (c *commandLine) logs(ctx context.Context, last int, print func(fargate.Line) error, lines func(func(fargate.Line, error) bool)) (n int, err error) {
+func (c *commandLine) logs(ctx context.Context, last int, out *lineWriter, lines func(func(fargate.Line, error) bool)) (n int, err error) {
+	defer func() { err = cmp.Or(out.flush(), err) }()
 	var kept []fargate.Line // a ring
 	for l, err := range lines {
 		var again *fargate.Retrying
@@ -154,7 +160,7 @@ func (c *commandLine) logs(ctx context.Context, last int, print func(fargate.Lin
 		n++
 		switch {
 		case last == 0:
-			if err := print(l); err != nil {
+			if err := out.print(l); err != nil {
 				return n, err
 			}
 		case len(kept) < last:
@@ -164,7 +170,7 @@ func (c *commandLine) logs(ctx context.Context, last int, print func(fargate.Lin
 		}
 	}
 	for i := range kept {
-		if err := print(kept[(n+i)%len(kept)]); err != nil {
+		if err := out.print(kept[(n+i)%len(kept)]); err != nil {
 			return n, err
 		}
 	}
@@ -174,17 +180,43 @@ func (c *commandLine) logs(ctx context.Context, last int, print func(fargate.Lin
 	return n, nil
 }
 
-// line returns what prints a line: as JSON, or as text, with the program's own colours or
-// without.
-func (c *commandLine) line(colour bool) func(fargate.Line) error {
+// lineWriter prints log lines: as JSON, or as text, with the program's own colours or
+// without. It keeps them until flush, or until they are many.
+type lineWriter struct {
+	out          io.Writer
+	json, colour bool
+	kept         bytes.Buffer
+	err          error // of the first write that failed
+}
+
+// keptMost is how many bytes of lines are kept.
+const keptMost = 32 << 10
+
+func (w *lineWriter) print(l fargate.Line) error {
 	switch {
-	case c.json:
-		return func(l fargate.Line) error { return c.emit(l) }
-	case colour:
-		return func(l fargate.Line) error { return clean.WriteFrame(c.out, session.LogText(l, clean.Colours)) }
+	case w.json:
+		if err := encode(&w.kept, l); err != nil {
+			return err
+		}
+	case w.colour:
+		w.kept.WriteString(session.LogText(l, clean.Colours))
+	default:
+		w.kept.WriteString(session.LogText(l, clean.Text))
 	}
-	return func(l fargate.Line) error {
-		c.printf("%s", session.LogText(l, clean.Text))
-		return nil
+	if w.kept.Len() >= keptMost {
+		return w.flush()
 	}
+	return w.err
+}
+
+func (w *lineWriter) flush() error {
+	if w.kept.Len() > 0 && w.err == nil {
+		if w.colour && !w.json {
+			w.err = clean.WriteFrame(w.out, w.kept.String())
+		} else {
+			_, w.err = w.out.Write(w.kept.Bytes())
+		}
+	}
+	w.kept.Reset()
+	return w.err
 }

@@ -25,8 +25,8 @@ func some(n int, message func(i int) string) iter.Seq2[fargate.Line, error] {
 
 func TestLogLines(t *testing.T) {
 	var out bytes.Buffer
-	c := &commandLine{out: &out}
-	if _, err := c.logs(t.Context(), 0, c.line(false), some(1, func(int) string { return "panic: x\n\tmain.go:1\x1b[2J\r50%" })); err != nil {
+	c := &commandLine{}
+	if _, err := c.logs(t.Context(), 0, &lineWriter{out: clean.NewWriter(&out)}, some(1, func(int) string { return "panic: x\n\tmain.go:1\x1b[2J\r50%" })); err != nil {
 		t.Fatal(err)
 	}
 	rows := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
@@ -44,8 +44,9 @@ func TestLogLinesAsJSON(t *testing.T) {
 		"\x00\x07\b\x7f", "\u202eright to left", "<&>\u2028", `{"level":"info","msg":"\u001b[31mred"}`, "", strings.Repeat("é", 128<<10),
 	} {
 		var out bytes.Buffer
-		c := &commandLine{out: clean.NewWriter(&out), json: true}
-		if _, err := c.logs(t.Context(), 0, c.line(false), some(1, func(int) string { return message })); err != nil {
+		c := &commandLine{}
+		w := &lineWriter{out: clean.NewWriter(&out), json: true}
+		if _, err := c.logs(t.Context(), 0, w, some(1, func(int) string { return message })); err != nil {
 			t.Fatal(err)
 		}
 		var got fargate.Line
@@ -61,16 +62,16 @@ func TestLogLinesAsJSON(t *testing.T) {
 // The program's colours get through where they are wanted, and nothing else does.
 func TestLogLinesInColour(t *testing.T) {
 	var out bytes.Buffer
-	c := &commandLine{out: clean.NewWriter(&out)}
+	c := &commandLine{}
 	const message = "\x1b[31mred\nstill\x1b[0m\x1b[2J\x1b]0;x\a"
-	if _, err := c.logs(t.Context(), 0, c.line(true), some(1, func(int) string { return message })); err != nil {
+	if _, err := c.logs(t.Context(), 0, &lineWriter{out: clean.NewWriter(&out), colour: true}, some(1, func(int) string { return message })); err != nil {
 		t.Fatal(err)
 	}
 	if got := out.String(); !strings.Contains(got, "app  \x1b[31mred\x1b[m\n ") || !strings.HasSuffix(got, " \x1b[31mstill\x1b[0m^[[2J^[]0;x^G\n") {
 		t.Errorf("printed %q", got)
 	}
 	out.Reset()
-	if _, err := c.logs(t.Context(), 0, c.line(false), some(1, func(int) string { return message })); err != nil || strings.Contains(out.String(), "\x1b") {
+	if _, err := c.logs(t.Context(), 0, &lineWriter{out: clean.NewWriter(&out)}, some(1, func(int) string { return message })); err != nil || strings.Contains(out.String(), "\x1b") {
 		t.Errorf("printed %q, %v", out.String(), err)
 	}
 }
@@ -78,8 +79,8 @@ func TestLogLinesInColour(t *testing.T) {
 func TestLastLines(t *testing.T) {
 	for _, c := range []struct{ all, last, first int }{{10, 3, 7}, {3, 3, 0}, {2, 3, 0}, {0, 3, 0}, {7, 1, 6}} {
 		var out bytes.Buffer
-		l := &commandLine{out: &out}
-		n, err := l.logs(t.Context(), c.last, l.line(false), some(c.all, func(i int) string { return "line " + strings.Repeat("i", i) + "." }))
+		l := &commandLine{}
+		n, err := l.logs(t.Context(), c.last, &lineWriter{out: &out}, some(c.all, func(i int) string { return "line " + strings.Repeat("i", i) + "." }))
 		if err != nil || n != c.all {
 			t.Errorf("%d lines, %v", n, err)
 		}

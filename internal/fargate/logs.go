@@ -88,6 +88,12 @@ const (
 	// follows the delay that was seen.
 	overlapLeast = 30 * time.Second
 	overlapMost  = 5 * time.Minute
+	// Where the overlap has more than denseLines, most polls read again only twice the
+	// longest delay seen, denseOverlap at least, and one every denseEvery all of it: at
+	// 2,000 lines a second it has ten pages, which is more than the quota of calls.
+	denseLines   = 2_000
+	denseOverlap = 500 * time.Millisecond
+	denseEvery   = 30 * time.Second
 	// lateMost is how late a line may come to be found while following: every lateEvery the
 	// window reaches back so far, while that has at most lateLines. It costs no call
 	// more, or one or two: a page has up to 10,000 lines or 1 MB.
@@ -103,7 +109,7 @@ const (
 // CloudWatch has when it is asked come in the order of their times; one that
 // reaches CloudWatch later comes late, with its own time: at once as long as its
 // delay stays below the overlap (30 s, or twice the longest delay seen, up to
-// 5 min), and within a minute up to a delay of 15 min, where no more than 5,000
+// 5 min), within half a minute where that has more than 2,000 lines, and within a minute up to a delay of 15 min, where no more than 5,000
 // lines came in that time. One that comes later still is not followed; it is there
 // when the lines are read anew.
 //
@@ -141,6 +147,8 @@ type tail struct {
 	start   int64     // of the window that the next poll reads
 	known   int64     // every line given out from this time on is in seen
 	looked  time.Time // when the lines from known on were last read again
+	whole   time.Time // when the overlap was last read again as a whole
+	dense   bool      // it had many lines then
 	newest  int64     // time of the newest event
 	lag     int64     // longest delay seen between an event and its arrival
 	hash    maphash.Seed
@@ -243,9 +251,16 @@ func passing(err error) bool {
 // that the receiver wants no more.
 func (t *tail) poll(ctx context.Context, yield func(Line, error) bool) (n int, stopped bool, err error) {
 	in := &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &t.opts.Group}
-	start := t.start
-	if t.opts.Follow && time.Since(t.looked) >= lateEvery {
+	start, whole, read := t.start, true, 0
+	switch {
+	case t.opts.Follow && time.Since(t.looked) >= lateEvery:
 		t.looked, start = time.Now(), t.known
+	case t.dense && time.Since(t.whole) < denseEvery:
+		start, whole = max(start, t.newest-max(denseOverlap.Milliseconds(), 2*t.lag)), false
+	}
+	if whole {
+		t.whole = time.Now()
+		defer func() { t.dense = read > denseLines }()
 	}
 	if start > 0 {
 		in.StartTime = &start
@@ -265,6 +280,7 @@ func (t *tail) poll(ctx context.Context, yield func(Line, error) bool) (n int, s
 		slices.SortStableFunc(page.Events, func(a, b types.FilteredLogEvent) int {
 			return cmp.Compare(aws.ToInt64(a.Timestamp), aws.ToInt64(b.Timestamp))
 		})
+		read += len(page.Events)
 		for i := range page.Events {
 			line, ok := t.line(&page.Events[i])
 			if !ok {
