@@ -89,8 +89,9 @@ const (
 	overlapLeast = 30 * time.Second
 	overlapMost  = 5 * time.Minute
 	// Where the overlap has more than denseLines, most polls read again only twice the
-	// longest delay seen, denseOverlap at least, and one every denseEvery all of it: at
-	// 2,000 lines a second it has ten pages, which is more than the quota of calls.
+	// usual delay, denseOverlap at least, and one every denseEvery all of it and of the
+	// time since: at 2,000 lines a second it has ten pages, which is more than the quota
+	// of calls.
 	denseLines   = 2_000
 	denseOverlap = 500 * time.Millisecond
 	denseEvery   = 30 * time.Second
@@ -151,6 +152,8 @@ type tail struct {
 	dense   bool      // it had many lines then
 	newest  int64     // time of the newest event
 	lag     int64     // longest delay seen between an event and its arrival
+	lags    []int64   // delays of this poll's events
+	usual   int64     // delay below which nearly all events of a poll lately were
 	hash    maphash.Seed
 	seen    map[uint64]int64  // hashed event ids of the window, with their times
 	sources map[string]source // by stream name, so that lines share their texts
@@ -256,7 +259,7 @@ func (t *tail) poll(ctx context.Context, yield func(Line, error) bool) (n int, s
 	case t.opts.Follow && time.Since(t.looked) >= lateEvery:
 		t.looked, start = time.Now(), t.known
 	case t.dense && time.Since(t.whole) < denseEvery:
-		start, whole = max(start, t.newest-max(denseOverlap.Milliseconds(), 2*t.lag)), false
+		start, whole = max(start, t.newest-max(denseOverlap.Milliseconds(), 2*t.usual)), false
 	}
 	if whole {
 		t.whole = time.Now()
@@ -324,6 +327,7 @@ func (t *tail) line(e *types.FilteredLogEvent) (Line, bool) {
 		arrived := aws.ToInt64(e.IngestionTime)
 		if arrived > at {
 			t.lag = max(t.lag, arrived-at)
+			t.lags = append(t.lags, arrived-at)
 		}
 		// An event may lie up to two hours ahead; the window must not follow it there.
 		if arrived == 0 || arrived > at {
@@ -353,6 +357,14 @@ func (t *tail) line(e *types.FilteredLogEvent) (Line, bool) {
 // what lies before the time from which they are looked for.
 func (t *tail) slide() {
 	overlap := min(max(overlapLeast.Milliseconds(), 2*t.lag), overlapMost.Milliseconds())
+	if t.dense {
+		overlap += denseEvery.Milliseconds()
+	}
+	t.usual = t.usual * 3 / 4
+	if n := len(t.lags); n > 0 {
+		slices.Sort(t.lags)
+		t.usual, t.lags = max(t.usual, t.lags[n*95/100]), t.lags[:0]
+	}
 	start := max(t.start, t.newest-overlap)
 	known := max(t.known, t.newest-lateMost.Milliseconds())
 	if len(t.seen) > lateLines {

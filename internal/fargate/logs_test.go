@@ -23,6 +23,8 @@ type group struct {
 	events  []event
 	perPage int
 	missing bool
+	empty   bool // every other page has no events
+	served  int  // events that were read
 	err     func() (int, any)
 }
 
@@ -68,11 +70,13 @@ func (g *group) reply(op string, in request) (int, any) {
 		}
 	}
 	slices.SortStableFunc(visible, func(a, b event) int { return int(a.at - b.at) })
-	from := 0
-	if token, ok := in["nextToken"].(string); ok {
-		from, _ = strconv.Atoi(token)
+	token, _ := in["nextToken"].(string)
+	if g.empty && !strings.HasSuffix(token, "e") {
+		return 200, map[string]any{"events": []any{}, "nextToken": token + "e"}
 	}
+	from, _ := strconv.Atoi(strings.TrimSuffix(token, "e"))
 	to := min(from+g.perPage, len(visible))
+	g.served += to - from
 	out := []map[string]any{}
 	for _, e := range visible[from:to] {
 		out = append(out, map[string]any{
@@ -480,6 +484,77 @@ func FuzzSourceOf(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream string) {
 		if got := sourceOf(stream); strings.ContainsAny(got.task+got.container, "\x1b\n\x07") {
 			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// Late lines of a busy group come too, and none is repeated, while most polls read little.
+func TestTailOfABusyGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(5, 6))
+		g := newGroup()
+		g.perPage = 10_000
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+		defer cancel()
+		const rate, seconds = 400, 90
+		go func() {
+			for i := range rate * seconds {
+				delay := time.Duration(random.IntN(200)) * time.Millisecond
+				if i%1_000 == 7 {
+					delay = 25 * time.Second
+				}
+				g.add("ecs/app/"+strconv.Itoa(i%4), "x", delay)
+				time.Sleep(time.Second / rate)
+			}
+		}()
+		got := map[string]int{}
+		for line, err := range Tail(ctx, g.config(), TailOptions{Group: "g", Follow: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[line.ID]++
+		}
+		for id, n := range got {
+			if n != 1 {
+				t.Errorf("%s came %d times", id, n)
+			}
+		}
+		if len(got) != rate*seconds {
+			t.Errorf("%d of %d lines came", len(got), rate*seconds)
+		}
+		if g.served > 18*rate*seconds { // with all of the overlap in each poll it is three times that
+			t.Errorf("%d events were read for %d lines", g.served, len(got))
+		}
+	})
+}
+
+// A group with as many streams as there may be, pages without events, events without a
+// text and clocks that go wrong lose no line and repeat none.
+func TestTailOfOddGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup()
+		g.perPage, g.empty = 1_000, true
+		for i := range 10_000 {
+			g.add(fmt.Sprintf("ecs/c%d/%032x", i%10, i), []string{"x", "", "\ufffd\xff", strings.Repeat("y", 1_000)}[i%4], 0)
+		}
+		g.events[4_000].at -= (50 * time.Minute).Milliseconds() // an hour has 10,000 of them
+		g.events[4_001].at += (90 * time.Minute).Milliseconds()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		time.AfterFunc(time.Minute, func() { g.add("ecs/c0/new", "after one from the future", 0) })
+		tasks, seen := map[string]bool{}, map[string]bool{}
+		for line, err := range Tail(ctx, g.config(), TailOptions{Group: "g", Since: time.Now().Add(-time.Hour), Follow: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seen[line.ID] {
+				t.Fatalf("%s comes twice", line.ID)
+			}
+			seen[line.ID] = true
+			tasks[line.Task] = true
+		}
+		if len(seen) != 10_001 || len(tasks) != 10_001 {
+			t.Errorf("%d lines of %d tasks", len(seen), len(tasks))
 		}
 	})
 }

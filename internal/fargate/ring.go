@@ -3,6 +3,7 @@ package fargate
 import (
 	"iter"
 	"strings"
+	"time"
 )
 
 // What a Ring holds unless told otherwise.
@@ -11,19 +12,31 @@ const (
 	DefaultBytes = 24 << 20
 )
 
-// perLine is what a line costs in memory besides its text, in bytes.
-const perLine = 80
+// perLine is about what a line costs in memory besides its text, in bytes.
+const perLine = 40
+
+// held is a line as a Ring keeps it, in a third of a Line's size.
+type held struct {
+	at      int64 // Unix microseconds
+	from    *source
+	message string
+}
+
+func (h *held) line() Line {
+	return Line{Time: time.UnixMicro(h.at).UTC(), Task: h.from.task, Container: h.from.container, Message: h.message}
+}
 
 // Ring keeps the latest log lines within bounds of number and size. Lines have
 // numbers that never change: the first ever appended is 0. Appending costs what
 // was appended, reading is by number.
 //
 // It belongs to one goroutine; nothing here is safe for concurrent use. It does
-// not keep Line.ID.
+// not keep Line.ID, and times to the microsecond, in UTC.
 type Ring struct {
-	lines    []Line // a ring once it has grown to its full length
-	first    int    // number of the oldest line that is held
-	next     int    // number that the next line gets
+	lines    []held             // a ring once it has grown to its full length
+	sources  map[source]*source // that lines share
+	first    int                // number of the oldest line that is held
+	next     int                // number that the next line gets
 	bytes    int
 	maxLines int
 	maxBytes int
@@ -38,7 +51,7 @@ func NewRing(lines, bytes int) *Ring {
 	if bytes <= 0 {
 		bytes = DefaultBytes
 	}
-	return &Ring{maxLines: lines, maxBytes: bytes}
+	return &Ring{sources: map[source]*source{}, maxLines: lines, maxBytes: bytes}
 }
 
 // Append adds lines, dropping the oldest where a bound is reached. The last
@@ -48,19 +61,22 @@ func (r *Ring) Append(lines ...Line) {
 		size := perLine + len(lines[i].Message)
 		for r.Len() > 0 && (r.Len() >= r.maxLines || r.bytes+size > r.maxBytes) {
 			old := &r.lines[r.first%len(r.lines)]
-			r.bytes -= perLine + len(old.Message)
-			*old = Line{}
+			r.bytes -= perLine + len(old.message)
+			*old = held{}
 			r.first++
 		}
 		if r.Len() == len(r.lines) {
 			r.grow()
 		}
-		slot := &r.lines[r.next%len(r.lines)]
-		*slot = lines[i]
-		slot.ID = ""
+		from := source{lines[i].Task, lines[i].Container}
+		shared := r.sources[from]
+		if shared == nil {
+			shared = &from
+			r.sources[from] = shared
+		}
 		// A message is a part of the whole answer that brought it, which it must
 		// not keep in memory.
-		slot.Message = strings.Clone(slot.Message)
+		r.lines[r.next%len(r.lines)] = held{lines[i].Time.UnixMicro(), shared, strings.Clone(lines[i].Message)}
 		r.bytes += size
 		r.next++
 	}
@@ -68,7 +84,7 @@ func (r *Ring) Append(lines ...Line) {
 
 // grow doubles the room, up to the bound.
 func (r *Ring) grow() {
-	bigger := make([]Line, min(max(2*len(r.lines), 256), r.maxLines))
+	bigger := make([]held, min(max(2*len(r.lines), 256), r.maxLines))
 	for n := r.first; n < r.next; n++ {
 		bigger[n%len(bigger)] = r.lines[n%len(r.lines)]
 	}
@@ -94,14 +110,14 @@ func (r *Ring) At(number int) (Line, bool) {
 	if number < r.first || number >= r.next {
 		return Line{}, false
 	}
-	return r.lines[number%len(r.lines)], true
+	return r.lines[number%len(r.lines)].line(), true
 }
 
 // All yields the lines held with their numbers, oldest first.
 func (r *Ring) All() iter.Seq2[int, Line] {
 	return func(yield func(int, Line) bool) {
 		for n := r.first; n < r.next; n++ {
-			if !yield(n, r.lines[n%len(r.lines)]) {
+			if !yield(n, r.lines[n%len(r.lines)].line()) {
 				return
 			}
 		}
@@ -129,7 +145,7 @@ type View struct {
 func (v *View) Update() {
 	r := v.ring
 	for n := max(v.next, r.first); n < r.next; n++ {
-		if v.match(&r.lines[n%len(r.lines)]) {
+		if l := r.lines[n%len(r.lines)].line(); v.match(&l) {
 			v.numbers = append(v.numbers, n)
 		}
 	}
