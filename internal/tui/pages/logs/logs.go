@@ -94,7 +94,7 @@ type drawnFor struct {
 	wrapped, raw bool
 	coloured     bool
 	dark, ascii  bool
-	containers   bool // there is more than one
+	containers   int // width of their column; 0 for none
 	filter       string
 	search       string
 	columns      string
@@ -624,7 +624,7 @@ func (l *Page) Tick() {
 // View draws the page.
 func (l *Page) View(w, h int) []string {
 	t := l.Theme
-	want := drawnFor{w, l.wrapped, l.raw, l.coloured, t.Dark, !t.Unicode, len(l.containers) > 1, l.filter.Value, l.search.Value, strings.Join(l.columns, " ")}
+	want := drawnFor{w, l.wrapped, l.raw, l.coloured, t.Dark, !t.Unicode, l.containerWidth(w), l.filter.Value, l.search.Value, strings.Join(l.columns, " ")}
 	if want != l.drawn || len(l.rows) > rowsKept {
 		l.drawn = want
 		clear(l.rows)
@@ -835,10 +835,22 @@ func (l *Page) stamp() string {
 // leadWidth is how wide the time, the task and the container before a line are.
 func (l *Page) leadWidth() int {
 	w := 1 + len(l.stamp()) + 1 + taskWidth + 2
-	if l.drawn.containers {
-		w += containerWidth + 2
+	if l.drawn.containers > 0 {
+		w += l.drawn.containers + 2
 	}
 	return w
+}
+
+// containerWidth is how wide a container's name is drawn; 0 where there is only one.
+func (l *Page) containerWidth(w int) int {
+	longest := 0
+	for _, name := range l.containers {
+		longest = max(longest, draw.Width(name))
+	}
+	if len(l.containers) < 2 {
+		return 0
+	}
+	return min(longest, max(w/6, containerLeast))
 }
 
 // draw returns the rows of a line, at least one.
@@ -854,8 +866,8 @@ func (l *Page) draw(n int) []string {
 		at = strings.Repeat(" ", len(l.stamp())) // of the line that this one belongs to
 	}
 	lead := " " + t.Dim.Render(at) + " " + id + "  "
-	if l.drawn.containers {
-		lead += t.Dim.Render(draw.Fit(x.Container, containerWidth, t)) + "  "
+	if l.drawn.containers > 0 {
+		lead += t.Dim.Render(draw.Fit(x.Container, l.drawn.containers, t)) + "  "
 	}
 	leadWidth := l.leadWidth()
 	room := max(w-leadWidth, 10)
@@ -895,10 +907,11 @@ func (l *Page) wanted() *wanted {
 	return &l.found.filter.text
 }
 
-// taskWidth is how much of a task's id is shown, containerWidth of a container's name.
+// taskWidth is how much of a task's id is shown, containerLeast of a container's name where
+// there is little room.
 const (
 	taskWidth      = 4
-	containerWidth = 8
+	containerLeast = 8
 )
 
 // task draws a task's id, in a colour of its own.

@@ -146,3 +146,34 @@ func TestKeysWithoutLines(t *testing.T) {
 		})
 	}
 }
+
+// The ten containers that a task may have are told apart and gone through one by one.
+func TestTenContainers(t *testing.T) {
+	var lines []fargate.Line
+	for i := range 20 {
+		lines = append(lines, fargate.Line{Time: time.Unix(int64(i), 0), Task: "aaaa", Container: fmt.Sprintf("sidecar-with-a-long-name-%d", i%10), Message: fmt.Sprintf("number=%d ", i)})
+	}
+	m := newScreen(200, 40, lines)
+	for i := range 10 {
+		if s := ansi.Strip(m.frame()); strings.Count(s, fmt.Sprintf("  sidecar-with-a-long-name-%d  ", i)) != 2 {
+			t.Errorf("container %d cannot be told from others:\n%s", i, s)
+		}
+	}
+	seen := map[string]bool{}
+	for range 10 {
+		m.press("c")
+		s := ansi.Strip(m.frame())
+		_, name, _ := strings.Cut(s, "container ")
+		name, _, _ = strings.Cut(name, " ")
+		if !strings.Contains(s, "2 of 20 lines") {
+			t.Errorf("%q:\n%s", name, s)
+		}
+		seen[name] = true
+	}
+	if len(seen) != 10 {
+		t.Errorf("%d containers: %v", len(seen), seen)
+	}
+	if m.press("c"); !strings.Contains(ansi.Strip(m.frame()), "Logs of all tasks") {
+		t.Error("after the last container not all are shown")
+	}
+}
