@@ -82,7 +82,7 @@ func (c *commandLine) logsCommand() *cobra.Command {
 			out := &lineWriter{out: c.out, json: c.json, colour: colour}
 			n, err := c.logs(ctx, last, out, fargate.Tail(ctx, cfg, fargate.TailOptions{
 				Group: ref.LogGroup, Since: from, Until: to, Follow: follow, Filter: filter, Task: task, Container: container,
-				Report: func(fargate.Stream) { out.flush() },
+				Report: func(fargate.Stream) { _ = out.flush() }, // the next line has its error
 			}))
 			if err != nil || n > 0 {
 				return err

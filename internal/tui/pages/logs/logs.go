@@ -319,7 +319,7 @@ func (l *Page) table() keys.Table {
 				l.oneContainer.next(l.containers, l.inView().Container)
 				return l.find()
 			}).If(func() bool { return len(l.containers) > 1 && (l.last() >= 0 || l.oneContainer.name != "") }),
-			keys.On("T", "lines from a time on; going up beyond the first line reads older ones too", l.askSince).Hint("since").If(func() bool { return l.Stack.Exists }),
+			keys.On("T", "lines from a time on; going up beyond the first line reads older ones too", l.askSince).Hint("since").If(l.some),
 			keys.OnCmd("h", "show or hide health checks", func() tea.Cmd { l.all = !l.all; return l.find() }).HintFunc(words(&l.all, "hide health checks", "health checks")),
 			keys.On("w", "wrap or cut long lines", toggle(&l.wrapped)).HintFunc(words(&l.wrapped, "cut long lines", "wrap")),
 			keys.On("r", "JSON as it came, or made readable", toggle(&l.raw)).HintFunc(words(&l.raw, "pretty", "raw")),

@@ -104,7 +104,7 @@ func (l *Page) toNewest() tea.Cmd {
 func (l *Page) older(by int) {
 	p := l.past
 	switch {
-	case l.reading != nil, l.choosing() && l.found.left(l.ring), !l.Stack.Exists:
+	case l.reading != nil, l.choosing() && l.found.left(l.ring), !l.some():
 		return
 	case p == nil:
 		p = &past{buffer: l.live}
@@ -222,6 +222,9 @@ func (l *Page) prepend(p *past, read fargate.LogPage) {
 		clear(l.rows)
 	}
 }
+
+// some reports whether there is a service whose lines can be read.
+func (l *Page) some() bool { return l.Stack.Exists || l.Chosen != nil && l.Chosen.Service != "" }
 
 // again tries again what failed: to read more of the past, or new lines.
 func (l *Page) again() {
