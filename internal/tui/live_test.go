@@ -161,3 +161,17 @@ func TestLiveBesideTheGuide(t *testing.T) {
 		})
 	}
 }
+
+// What scales, targets and the chart's target line can be told apart on dark and light
+// terminals.
+func TestLiveScalingColours(t *testing.T) {
+	for name, light := range map[string]bool{"dark": false, "light": true} {
+		drive(t, tuitest.NewUp, 120, 40, tui.Options{Page: "live", Light: light}, func(st *driver) {
+			st.wait(2 * time.Second)
+			st.s.Autoscale(40, nil)
+			st.s.Target(fargate.Target{Address: "10.0.0.9", Port: 9898, Zone: "eu-west-1a", State: "draining", Reason: "Target.DeregistrationInProgress", Description: "Target deregistration is in progress"})
+			st.wait(2 * time.Second)
+			st.coloured("live-scaling-" + name)
+		})
+	}
+}
