@@ -63,8 +63,8 @@ func (c *commandLine) costOf(s *session.Session, now time.Time) *costStatus {
 }
 
 // show prints the lines of a status in text.
-func (st costStatus) show(c *commandLine) {
-	if st.sentence == "" {
+func (st *costStatus) show(c *commandLine) {
+	if st == nil || st.sentence == "" {
 		return
 	}
 	rate := st.rate

@@ -65,6 +65,31 @@ func (m *model) KeyGroups() (titles []string, groups [][]keys.Group) {
 	return titles, groups
 }
 
+// Shadowed are the keys of pages that never reach them, because the root model acts on them.
+func (m *model) Shadowed() []string {
+	everywhere := map[string]bool{}
+	for _, c := range m.keys {
+		for _, k := range c.Keys {
+			for _, name := range k.Keys() {
+				everywhere[name] = everywhere[name] || k.Acts()
+			}
+		}
+	}
+	var out []string
+	for i, p := range m.pages {
+		for _, c := range p.Keys() {
+			for _, k := range c.Keys {
+				for _, name := range k.Keys() {
+					if everywhere[name] && !c.Text && k.Help().Desc != "" {
+						out = append(out, m.specs[i].title+": "+name+" "+k.Help().Desc)
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
 // Guide returns the guide.
 func (m *model) Guide() *guide.Page { return m.pages[0].(*guide.Page) }
 

@@ -45,6 +45,17 @@ func TestKeysDocument(t *testing.T) {
 	(&driver{t: t}).compare("../../../docs/keys.md", out.String())
 }
 
+// No key of a page means something else on every page.
+func TestKeysReachTheirPages(t *testing.T) {
+	for _, o := range []tui.Options{{}, viewer(fargate.Place{})} {
+		drive(t, tuitest.NewUp, 120, 40, o, func(st *driver) {
+			for _, key := range st.m.Shadowed() {
+				t.Error(key)
+			}
+		})
+	}
+}
+
 // merged joins the groups of one name: what works now does not matter in a document.
 func merged(groups []keys.Group) (out []keys.Group) {
 	for _, g := range groups {

@@ -57,6 +57,9 @@ func (k Key) HintFunc(text func() string) Key { k.hint = text; return k }
 
 func (k Key) on() bool { return k.when == nil || k.when() }
 
+// Acts reports whether the key does something whenever it is pressed.
+func (k Key) Acts() bool { return k.do != nil && k.when == nil }
+
 // Context is a state of a page with the keys that it adds.
 type Context struct {
 	// Name is the heading in the help; empty adds the keys to the context before.

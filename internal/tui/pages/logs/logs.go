@@ -325,7 +325,7 @@ func (l *Page) table() keys.Table {
 			keys.On("r", "JSON as it came, or made readable", toggle(&l.raw)).HintFunc(words(&l.raw, "pretty", "raw")),
 			keys.On("F", "fields of JSON and logfmt lines as columns", l.askColumns),
 			keys.On("m", "mark that line, or take its mark away", l.mark).If(func() bool { return l.last() >= 0 }),
-			keys.On("M", "mark this moment, below the last line", l.markNow).If(func() bool { return l.last() >= 0 && l.past == nil }),
+			keys.On(".", "mark this moment, below the last line", l.markNow).If(func() bool { return l.last() >= 0 && l.past == nil }),
 			keys.OnCmd("]", "the next mark, below", func() tea.Cmd { return l.toMark(1) }).If(func() bool { return len(l.marks) > 0 }),
 			keys.OnCmd("[", "the mark before, above", func() tea.Cmd { return l.toMark(-1) }).If(func() bool { return len(l.marks) > 0 }),
 			keys.On("C", "the program's own colours, and every other control character as text; or neither", toggle(&l.coloured)),

@@ -60,7 +60,7 @@ func TestMarks(t *testing.T) {
 func TestMarkNow(t *testing.T) {
 	m := newScreen(120, 40, manyLines(20))
 	m.press("h")
-	m.press("M")
+	m.press(".")
 	m.Append(manyLines(22)[20:])
 	rows := strings.Split(ansi.Strip(m.frame()), "\n")
 	for i, r := range rows {
