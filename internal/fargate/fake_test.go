@@ -350,16 +350,3 @@ func marshal(tb testing.TB, v any) string {
 	}
 	return string(b)
 }
-
-// count is how often an operation was asked for.
-func (f *fake) count(op string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	n := 0
-	for _, c := range f.calls {
-		if c.op == op {
-			n++
-		}
-	}
-	return n
-}

@@ -155,7 +155,7 @@ func (s *Session) snapshot(now time.Time) fargate.Snapshot {
 			out.Targets = append(out.Targets, fargate.Target{Address: t.Address, Port: 9898, Zone: t.Zone, State: t.Target, Description: t.TargetReason, Task: t.ID})
 		}
 	}
-	out.Scaling = s.scalingNow(now, out.Metrics)
+	out.Scaling = s.scalingNow(out.Metrics)
 	out.History = slices.Clone(s.history)
 	d := fargate.Diagnose(out, func(a diagnose.Answer) diagnose.Answer { return a.On(tui.Face) })
 	out.Diagnosis = &d
@@ -323,7 +323,7 @@ func (s *Session) Target(x fargate.Target) {
 }
 
 // scalingNow is what scales the service, with the value of what is tracked.
-func (s *Session) scalingNow(now time.Time, m *fargate.Metrics) *fargate.Scaling {
+func (s *Session) scalingNow(m *fargate.Metrics) *fargate.Scaling {
 	if s.scaling == nil || !s.readsScaling {
 		return nil
 	}

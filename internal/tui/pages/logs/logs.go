@@ -3,6 +3,7 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -16,6 +17,7 @@ import (
 	"workshop/internal/clean"
 	"workshop/internal/fargate"
 	"workshop/internal/logline"
+	"workshop/internal/session"
 	"workshop/internal/tui/draw"
 	"workshop/internal/tui/jobs"
 	"workshop/internal/tui/keys"
@@ -817,6 +819,9 @@ func (l *Page) viewNothing() []string {
 	}
 	if l.Chosen != nil && l.Chosen.Service == "" {
 		return l.ChooseFirst()
+	}
+	if errors.Is(l.stream.Err, session.ErrNoLogs) {
+		return nil // the head says why
 	}
 	if l.Stack.Exists || l.Chosen != nil {
 		return []string{" " + t.Dim.Render(t.Signs.Working+" No line yet. What the tasks print appears here within seconds.")}
