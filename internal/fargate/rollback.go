@@ -87,6 +87,6 @@ func again(of *ecs.DescribeTaskDefinitionOutput) *ecs.RegisterTaskDefinitionInpu
 		NetworkMode: d.NetworkMode, RequiresCompatibilities: d.RequiresCompatibilities, RuntimePlatform: d.RuntimePlatform,
 		ExecutionRoleArn: d.ExecutionRoleArn, TaskRoleArn: d.TaskRoleArn, Volumes: d.Volumes, EphemeralStorage: d.EphemeralStorage,
 		PlacementConstraints: d.PlacementConstraints, ProxyConfiguration: d.ProxyConfiguration, PidMode: d.PidMode, IpcMode: d.IpcMode,
-		InferenceAccelerators: d.InferenceAccelerators, EnableFaultInjection: d.EnableFaultInjection, Tags: tags,
+		EnableFaultInjection: d.EnableFaultInjection, Tags: tags,
 	}
 }
