@@ -47,7 +47,7 @@ func TestLiveTargets(t *testing.T) {
 			st.s.Target(fargate.Target{Address: "10.0.0.9", Port: 9898, Zone: "eu-west-1a", State: "draining", Reason: "Target.DeregistrationInProgress", Description: "Target deregistration is in progress"})
 			st.s.Target(fargate.Target{Address: "10.0.1.7", Port: 9898, Zone: "eu-west-1b", State: "unhealthy", Reason: "Target.ResponseCodeMismatch", Description: "Health checks failed with these codes: [503]", Task: "aa"})
 			st.wait(2 * time.Second)
-			st.sees("1 draining, 1 unhealthy, 2 healthy", "10.0.0.9:9898", "no task runs there")
+			st.sees("1 draining, 1 unhealthy, 2 healthy", "10.0.0.9:9898", "The task is leaving; no task")
 			st.press("down", "down", "down", "enter")
 			st.sees("another status", "with these codes: [503]")
 			st.golden("live-targets")

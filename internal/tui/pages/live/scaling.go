@@ -26,7 +26,7 @@ func (d *drawing) scaling() {
 	t := d.Theme
 	d.heading("scaling", "Scaling")
 	if !s.Scalable && len(s.Unknown) == 0 {
-		d.add("   " + t.Dim.Render("nothing scales this service: its number of tasks stays as it was asked for"))
+		d.add("   " + t.Dim.Render("nothing scales this service: the number of tasks stays as set"))
 		return
 	}
 	for i, p := range s.Policies {

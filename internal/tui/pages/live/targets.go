@@ -80,10 +80,10 @@ func (d *drawing) target(x fargate.Target) {
 			said = x.Answer.Title()
 		}
 		if x.Task == "" {
-			said = "no task runs there; " + said
+			said = strings.TrimPrefix(said+"; no task runs there any more", "; ")
 		}
 	}
-	d.add(d.mark() + text + " " + t.Dim.Render(strings.TrimSuffix(clean.Line(said), "; ")))
+	d.add(d.mark() + text + " " + t.Dim.Render(clean.Line(said)))
 	if !d.open[d.now] {
 		return
 	}
