@@ -52,8 +52,32 @@ func (c *Clients) Changes(ctx context.Context, revision string) (before string, 
 	return before, changesOf(fields[0], fields[1]), nil
 }
 
+// Field is a field of a task definition.
+type Field struct {
+	Name  string // as the API names it, with the container's name before: "app: image"
+	Value string
+}
+
+// Definition returns the fields of a revision, "family:number", that decide on what runs, in
+// the order of their names: one call. Values of the environment whose names sound secret are
+// hidden, and of secrets it says where they come from. Errors are *diagnose.Error.
+func (c *Clients) Definition(ctx context.Context, revision string) ([]Field, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &revision})
+	if err != nil {
+		return nil, diagnose.Explain("read the task definition "+revision, err)
+	}
+	var fields []Field
+	for _, added := range changesOf(nil, fieldsOf(out.TaskDefinition)) {
+		fields = append(fields, Field{added.Field, added.New})
+	}
+	return fields, nil
+}
+
 func changesOf(before, after map[string]string) []Change {
-	all := maps.Clone(before)
+	all := map[string]string{}
+	maps.Copy(all, before)
 	maps.Copy(all, after)
 	var changes []Change
 	for _, name := range slices.Sorted(maps.Keys(all)) {

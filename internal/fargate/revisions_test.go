@@ -48,4 +48,16 @@ func TestChanges(t *testing.T) {
 	if _, _, err := c.Changes(t.Context(), "shop:9"); err == nil {
 		t.Error("a revision that does not exist has changes")
 	}
+	fields, err := c.Definition(t.Context(), "shop:3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []Field{{"memory", "1024"}, {"app: image", "podinfo:6.9.2"}, {"app: environment DB_PASSWORD", "(hidden)"}, {"app: environment COLOR", "green"}, {"app: secret API", "from arn:two"}} {
+		if !slices.Contains(fields, want) {
+			t.Errorf("no %+v in %+v", want, fields)
+		}
+	}
+	if _, err := c.Definition(t.Context(), "shop:9"); err == nil {
+		t.Error("a revision that does not exist says something")
+	}
 }

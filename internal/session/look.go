@@ -128,11 +128,20 @@ func (s *Session) addLastLines(ctx context.Context, chain []fargate.Link, tasks 
 // Changes compares a revision of the task definition with the one numbered before it, which
 // it names.
 func (s *Session) Changes(ctx context.Context, revision string) (before string, changes []fargate.Change, err error) {
-	t, err := s.Target(ctx)
+	cfg, _, err := s.Watched(ctx)
 	if err != nil {
 		return "", nil, err
 	}
-	return fargate.NewClientsWith(t.Config, &s.calls).Changes(ctx, revision)
+	return fargate.NewClientsWith(cfg, &s.calls).Changes(ctx, revision)
+}
+
+// Definition returns what a revision of the task definition says, without secret values.
+func (s *Session) Definition(ctx context.Context, revision string) ([]fargate.Field, error) {
+	cfg, _, err := s.Watched(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return fargate.NewClientsWith(cfg, &s.calls).Definition(ctx, revision)
 }
 
 // Diagnose says whether what was deployed runs as it was asked to, and if not, why. How the

@@ -251,6 +251,11 @@ func (s *Session) Changes(_ context.Context, revision string) (string, []fargate
 	}, nil
 }
 
+// Definition is a method of the session that the screens want.
+func (s *Session) Definition(_ context.Context, revision string) ([]fargate.Field, error) {
+	return []fargate.Field{{Name: "cpu", Value: "256"}, {Name: "memory", Value: "512"}, {Name: "web: environment API_TOKEN", Value: "(hidden)"}, {Name: "web: environment PODINFO_UI_MESSAGE", Value: "hello"}, {Name: "web: image", Value: "ghcr.io/stefanprodan/podinfo:6.9.2"}}, nil
+}
+
 // Explain is a method of the session that the screens want.
 func (s *Session) Explain(e fargate.ServiceEvent) (fargate.Answer, bool) {
 	return diagnose.Event(e.Message)

@@ -40,6 +40,8 @@ type Session interface {
 	// Changes compares a revision of the task definition with the one before it, which it
 	// names.
 	Changes(ctx context.Context, revision string) (before string, changes []fargate.Change, err error)
+	// Definition returns what a revision of the task definition says.
+	Definition(ctx context.Context, revision string) ([]fargate.Field, error)
 	// Explain says what an event means. It asks nobody.
 	Explain(fargate.ServiceEvent) (fargate.Answer, bool)
 }
@@ -50,20 +52,21 @@ const sparkLen = 6
 // Page is the page. It belongs to the event loop.
 type Page struct {
 	*page.Context
-	session Session
-	diagram *architecture.Diagram
-	keys    keys.Table
-	chosen  item // under the cursor
-	open    map[item]bool
-	items   []item               // as they were last drawn, in their order
-	seconds []item               // the last of items: those in the second column
-	drawn   []row                // as they were last drawn
-	printed map[string]printed   // the last lines of opened tasks, by id
-	changes map[string]changes   // of the revisions of opened deployments
-	cpu     map[string][]float64 // the last measurements, by task id
-	scroll  widgets.Scroll
-	moved   bool // the cursor was moved by a key and is to be in sight
-	anchor  anchor
+	session     Session
+	diagram     *architecture.Diagram
+	keys        keys.Table
+	chosen      item // under the cursor
+	open        map[item]bool
+	items       []item                // as they were last drawn, in their order
+	seconds     []item                // the last of items: those in the second column
+	drawn       []row                 // as they were last drawn
+	printed     map[string]printed    // the last lines of opened tasks, by id
+	changes     map[string]changes    // of the revisions of opened deployments
+	definitions map[string]definition // by revision
+	cpu         map[string][]float64  // the last measurements, by task id
+	scroll      widgets.Scroll
+	moved       bool // the cursor was moved by a key and is to be in sight
+	anchor      anchor
 }
 
 // anchor is the row at the top of the window: what is drawn stays where it is while
@@ -75,7 +78,7 @@ type anchor struct {
 
 // New returns the page.
 func New(c *page.Context, s Session, d *architecture.Diagram) *Page {
-	p := &Page{Context: c, session: s, diagram: d, open: map[item]bool{}, printed: map[string]printed{}, changes: map[string]changes{}, cpu: map[string][]float64{}}
+	p := &Page{Context: c, session: s, diagram: d, open: map[item]bool{}, printed: map[string]printed{}, changes: map[string]changes{}, definitions: map[string]definition{}, cpu: map[string][]float64{}}
 	p.keys = p.table()
 	return p
 }
@@ -109,6 +112,7 @@ func (l *Page) table() keys.Table {
 				l.moved = true
 				l.askPrinted()
 				l.askChanges()
+				l.askDefinition()
 			}).If(chosen).HintFunc(func() string {
 				switch l.chosen.of {
 				case ofStops:

@@ -376,6 +376,7 @@ func (d *drawing) task(x fargate.Task) {
 		d.details("platform", "FARGATE "+clean.Line(x.Platform))
 	}
 	d.details("task", t.Dim.Render(clean.Line(x.ID)), "times", t.Dim.Render(times), "spent on", strings.Join(phases, t.Signs.Sep))
+	d.defined(x.Revision)
 }
 
 // lastLines draws what a task printed last, once it was asked for.
