@@ -60,8 +60,8 @@ type WatchOptions struct {
 
 // Watcher keeps a picture of one service up to date until its context ends or
 // Stop is called. It looks every second while something changes and less often
-// when not: at most 20 calls a minute for a steady service. It is safe for
-// concurrent use.
+// when not: at most 20 calls a minute for a steady service, unless WatchOptions.Unmetered.
+// It is safe for concurrent use.
 type Watcher struct {
 	clients *Clients
 	ref     Ref
