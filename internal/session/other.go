@@ -29,10 +29,8 @@ func About(p fargate.Place) string {
 }
 
 // LookAt chooses which service the session is about that was opened with Options.Other. A
-// Watch or Tail that runs goes on with the one before.
+// Watch or Tail that runs goes on with the one before. It does not block.
 func (s *Session) LookAt(p fargate.Place) {
-	s.opening.Lock() // no target of the profile before is on its way
-	defer s.opening.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.other == nil || s.other.place.Profile != p.Profile {

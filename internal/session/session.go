@@ -176,15 +176,24 @@ func (s *Session) Target(ctx context.Context) (*target.Target, error) {
 	if was != nil && was.Kind != target.Sandbox {
 		return was, nil
 	}
-	t, err := target.Open(ctx, target.Options{
-		Kind: s.opts.Kind, Dir: s.Workspace.Dir(), Region: s.opts.Region, Profile: s.profile(),
-		Fast: s.opts.Fast, NoStart: s.opts.NoSandbox, InUse: s.lockedByAnother,
-		MFACode: s.opts.MFACode,
-	})
-	if err != nil {
-		return nil, err
+	var t *target.Target
+	for profile := s.profile(); ; profile = s.profile() {
+		var err error
+		t, err = target.Open(ctx, target.Options{
+			Kind: s.opts.Kind, Dir: s.Workspace.Dir(), Region: s.opts.Region, Profile: profile,
+			Fast: s.opts.Fast, NoStart: s.opts.NoSandbox, InUse: s.lockedByAnother,
+			MFACode: s.opts.MFACode,
+		})
+		s.mu.Lock()
+		if profile == s.wanted() {
+			if err != nil {
+				s.mu.Unlock()
+				return nil, err
+			}
+			break
+		}
+		s.mu.Unlock() // another was chosen meanwhile
 	}
-	s.mu.Lock()
 	defer s.mu.Unlock()
 	if was != nil && was.Endpoint == t.Endpoint && !t.Started() {
 		return was, nil
@@ -221,6 +230,11 @@ func (s *Session) opened() *target.Target {
 func (s *Session) profile() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.wanted()
+}
+
+// wanted is profile, with s.mu held.
+func (s *Session) wanted() string {
 	if s.other != nil && s.other.place.Profile != "" {
 		return s.other.place.Profile
 	}

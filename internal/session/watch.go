@@ -45,14 +45,11 @@ func (s *Session) Watch(ctx context.Context, changed func(fargate.Snapshot)) err
 	if err != nil {
 		return err
 	}
-	var known []string
+	o := fargate.WatchOptions{Meter: &s.calls, Unmetered: t.Kind == target.Sandbox}
 	if !s.Other() {
 		for _, k := range s.StoppedTasks() {
-			known = append(known, k.ID)
+			o.Known = append(o.Known, k.ID)
 		}
-	}
-	o := fargate.WatchOptions{Known: known, Meter: &s.calls, Unmetered: t.Kind == target.Sandbox}
-	if !s.Other() {
 		keeping, stop := context.WithCancel(ctx)
 		lines := newLinesKeeper()
 		var wg sync.WaitGroup
