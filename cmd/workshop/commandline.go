@@ -113,7 +113,7 @@ With --target aws it does the same in your own AWS account.`,
 
 	root.AddCommand(
 		c.planCommand(), deploy, c.destroyCommand(), c.sweepCommand(),
-		c.doctorCommand(),
+		c.doctorCommand(), c.prefetchCommand(),
 		c.ofAnyService(c.statusCommand()), c.ofAnyService(c.diagnoseCommand()), c.ofAnyService(c.logsCommand()), c.liveCommand(),
 		c.outputCommand(), c.openCommand(), c.backendCommand(),
 		c.ofAnyService(c.scaleCommand()), c.ofAnyService(c.redeployCommand()), c.ofAnyService(c.rollbackCommand()), c.ofAnyService(c.stopTaskCommand()), c.ofAnyService(c.execCommand()),

@@ -16,6 +16,7 @@ import (
 	"github.com/google/renameio/v2/maybe"
 
 	"workshop/internal/clean"
+	"workshop/internal/mirror"
 )
 
 // mirrorVariable names a folder, or several in the manner of PATH, laid out as
@@ -36,7 +37,7 @@ type cliConfig struct {
 
 // settle decides whose CLI configuration is in force, and writes ours where it
 // is ours. A configuration that the user has is never touched.
-func settle(t *Terraform, wanted map[string]string, dataDir, plugins string) (cliConfig, error) {
+func settle(t *Terraform, wanted map[string]string, folders []string, dataDir, plugins string) (cliConfig, error) {
 	var out cliConfig
 	named := os.Getenv("TF_CLI_CONFIG_FILE")
 	if named != "" {
@@ -49,7 +50,7 @@ func settle(t *Terraform, wanted map[string]string, dataDir, plugins string) (cl
 	if userConfig(t) {
 		return out, nil
 	}
-	mirrors := findMirrors(wanted, mirrorFolders())
+	mirrors := findMirrors(wanted, folders)
 	out.local = len(mirrors.direct) == 0
 	if !out.local && plugins != "" {
 		out.cache = plugins
@@ -108,7 +109,17 @@ func userConfig(t *Terraform) bool {
 	})
 }
 
-// mirrorFolders are the folders that may hold providers, best first: the one
+// mirrorFolders are the folders that may hold providers, best first: those of the machine
+// and what was prefetched.
+func (s *Stack) mirrorFolders() []string {
+	folders := mirrorFolders()
+	if s.opts.CacheDir != "" {
+		folders = append(folders, mirror.Providers(s.opts.CacheDir))
+	}
+	return folders
+}
+
+// mirrorFolders are the machine's folders that may hold providers, best first: the one
 // that the user named, those that Terraform and OpenTofu look into by themselves, and
 // those of the system.
 // https://developer.hashicorp.com/terraform/cli/config/config-file#implied-local-mirror-directories
@@ -164,29 +175,15 @@ func findMirrors(wanted map[string]string, folders []string) mirrors {
 	return m
 }
 
-// mirrorHas looks for HOST/NAMESPACE/TYPE/VERSION/OS_ARCH/ and for
-// HOST/NAMESPACE/TYPE/terraform-provider-TYPE_VERSION_OS_ARCH.zip.
-func mirrorHas(dir, source, constraint string) bool {
-	folder := filepath.Join(dir, filepath.FromSlash(source))
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return false
-	}
-	prefix, suffix := "terraform-provider-"+filepath.Base(folder)+"_", "_"+platform()+".zip"
-	for _, e := range entries {
-		name, packed := strings.CutSuffix(e.Name(), suffix)
-		name = strings.TrimPrefix(name, prefix)
-		if !fits(name, constraint) {
-			continue
-		}
-		if packed {
-			return true
-		}
-		if info, err := os.Stat(filepath.Join(folder, e.Name(), platform())); err == nil && info.IsDir() {
-			return true
-		}
-	}
-	return false
+// mirrorHas reports whether a folder has a version of a provider for this platform.
+func mirrorHas(dir, address, constraint string) bool {
+	return mirrorHasFor(dir, address, constraint, platform())
+}
+
+func mirrorHasFor(dir, address, constraint, platform string) bool {
+	return slices.ContainsFunc(mirror.Packages(dir, address), func(p mirror.Package) bool {
+		return p.Platform == platform && mirror.Fits(p.Version, constraint)
+	})
 }
 
 // cliConfigHead begins the files that config writes.

@@ -19,6 +19,16 @@ func watchDownload(emit func(Event)) (dir string, end func(), err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("make a folder for the download: %w", err)
 	}
+	end = watchSize(func() int64 { return sizeOf(dir) }, emit)
+	return dir, func() {
+		end()
+		_ = os.RemoveAll(dir) // in the system's temporary folder, which is cleaned anyway
+	}, nil
+}
+
+// watchSize tells of the growth of what size measures until the function that it returns
+// is called.
+func watchSize(size func() int64, emit func(Event)) (end func()) {
 	quit := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -31,17 +41,16 @@ func watchDownload(emit func(Event)) (dir string, end func(), err error) {
 				return
 			case <-tick.C:
 			}
-			if done := sizeOf(dir); done > told {
+			if done := size(); done > told {
 				told = done
 				send(emit, Event{Type: EventDownload, Op: OpInit, Message: "Terraform's provider", Progress: &Progress{Done: done}})
 			}
 		}
 	})
-	return dir, func() {
+	return func() {
 		close(quit)
 		wg.Wait()
-		_ = os.RemoveAll(dir) // in the system's temporary folder, which is cleaned anyway
-	}, nil
+	}
 }
 
 // sizeOf is the size of the files in a folder, in bytes.

@@ -49,7 +49,7 @@ func (s *Stack) ProviderSource() ProviderSource {
 		out.OwnConfig = true
 		return out
 	}
-	for _, folder := range append(mirrorFolders(), filepath.Join(s.opts.CacheDir, "plugins")) {
+	for _, folder := range append(s.mirrorFolders(), filepath.Join(s.opts.CacheDir, "plugins")) {
 		if len(findMirrors(wanted, []string{folder}).direct) == 0 {
 			out.Folder = folder
 			return out

@@ -11,11 +11,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"workshop/internal/clean"
+	"workshop/internal/mirror"
 )
 
 const (
@@ -65,22 +65,11 @@ func (s *Stack) wanted(c *configuration) map[string]string {
 	delete(out, builtin)
 	locked, _ := lockedProviders(s.opts.Dir) // init reports a file that cannot be read
 	for address, v := range locked {
-		if constraint, ok := out[address]; ok && fits(v, constraint) {
+		if constraint, ok := out[address]; ok && mirror.Fits(v, constraint) {
 			out[address] = v
 		}
 	}
 	return out
-}
-
-// fits reports whether a version fulfils a constraint, as they are written in a
-// configuration. The empty constraint takes every version.
-func fits(text, constraint string) bool {
-	v, err := version.NewVersion(text)
-	if err != nil || constraint == "" {
-		return err == nil
-	}
-	constraints, err := version.NewConstraint(constraint)
-	return err == nil && constraints.Check(v)
 }
 
 // lockFile is Terraform's dependency lock file.
@@ -88,8 +77,21 @@ const lockFile = ".terraform.lock.hcl"
 
 // lockedProviders reads the versions that the dependency lock file has selected, by the
 // providers' addresses; none where there is no file.
-// https://developer.hashicorp.com/terraform/language/files/dependency-lock
 func lockedProviders(dir string) (map[string]string, error) {
+	packages, err := lockedPackages(dir)
+	if packages == nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for address, p := range packages {
+		out[address] = p.Version
+	}
+	return out, nil
+}
+
+// lockedPackages is lockedProviders with the checksums.
+// https://developer.hashicorp.com/terraform/language/files/dependency-lock
+func lockedPackages(dir string) (map[string]mirror.Locked, error) {
 	name := filepath.Join(dir, lockFile)
 	src, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -102,17 +104,24 @@ func lockedProviders(dir string) (map[string]string, error) {
 	if diags.HasErrors() {
 		return nil, fmt.Errorf("read the dependency lock file: %w", diags)
 	}
-	out := map[string]string{}
+	out := map[string]mirror.Locked{}
 	for _, b := range parsed.Body.(*hclsyntax.Body).Blocks { // documented so
-		attribute := b.Body.Attributes["version"]
-		if b.Type != "provider" || len(b.Labels) != 1 || attribute == nil {
+		if b.Type != "provider" || len(b.Labels) != 1 || b.Body.Attributes["version"] == nil {
 			return nil, fmt.Errorf("read the dependency lock file: %s has a block of another kind", clean.Line(name))
 		}
-		v, diags := attribute.Expr.Value(nil)
-		if diags.HasErrors() || v.IsNull() || v.Type().FriendlyName() != "string" {
+		attribute := values(b.Body, nil)
+		v, ok := attribute["version"].(string)
+		if !ok {
 			return nil, fmt.Errorf("read the dependency lock file: %s has no version for %s", clean.Line(name), clean.Line(b.Labels[0]))
 		}
-		out[b.Labels[0]] = v.AsString()
+		locked := mirror.Locked{Version: v}
+		hashes, _ := attribute["hashes"].([]any)
+		for _, h := range hashes {
+			if h, ok := h.(string); ok {
+				locked.Hashes = append(locked.Hashes, h)
+			}
+		}
+		out[b.Labels[0]] = locked
 	}
 	return out, nil
 }
@@ -128,7 +137,7 @@ func (s *Stack) mirrorsOfTheOther(wanted map[string]string) []Diagnostic {
 		if !ok {
 			continue
 		}
-		theirs, folders := other.registry()+"/"+rest, mirrorFolders()
+		theirs, folders := other.registry()+"/"+rest, s.mirrorFolders()
 		has := func(address, constraint string) int {
 			return slices.IndexFunc(folders, func(dir string) bool { return mirrorHas(dir, address, constraint) })
 		}
@@ -192,7 +201,7 @@ func (s *Stack) relock(ctx context.Context, o *operation, env []string, problems
 		}
 		has := func(dir string) bool { return mirrorHas(dir, address, locked[address]) }
 		var sources []string // empty is the registry
-		if folders := mirrorFolders(); slices.ContainsFunc(folders, has) {
+		if folders := s.mirrorFolders(); slices.ContainsFunc(folders, has) {
 			sources = folders[slices.IndexFunc(folders, has):][:1]
 		} else if cache := s.pluginCache(); cache != "" && has(cache) {
 			sources = []string{"", cache}

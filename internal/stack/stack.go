@@ -18,6 +18,7 @@ import (
 	"github.com/google/renameio/v2/maybe"
 
 	"workshop/internal/clean"
+	"workshop/internal/mirror"
 )
 
 // Options say which configuration is run with what.
@@ -115,7 +116,7 @@ func (s *Stack) configuration() *configuration {
 }
 
 func (s *Stack) settle(c *configuration) (cliConfig, error) {
-	return settle(s.opts.Terraform, s.wanted(c), s.opts.DataDir, s.pluginCache())
+	return settle(s.opts.Terraform, s.wanted(c), s.mirrorFolders(), s.opts.DataDir, s.pluginCache())
 }
 
 func (s *Stack) environ(cli cliConfig) []string {
@@ -350,7 +351,7 @@ func (s *Stack) initialised(conf *configuration, stamp string) bool {
 		return false
 	}
 	for address, constraint := range s.wanted(conf) {
-		if !fits(locked[address], constraint) {
+		if !mirror.Fits(locked[address], constraint) {
 			return false
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/hashicorp/terraform-exec/tfexec"
 
 	"workshop/internal/clean"
+	"workshop/internal/mirror"
 )
 
 const (
@@ -107,7 +109,7 @@ func Find(ctx context.Context, opts FindOptions, emit func(Event)) (*Terraform, 
 		slices.Reverse(candidates)
 	}
 	if opts.CacheDir != "" {
-		candidates = append(candidates, fetched(opts.CacheDir))
+		candidates = append(candidates, allFetched(opts.CacheDir)...)
 	}
 	var seen error
 	for _, name := range candidates {
@@ -222,8 +224,25 @@ func (s *Stack) PathFolder() (string, error) {
 }
 
 func fetched(cacheDir string) string {
-	name := product.Terraform.BinaryName()
-	return filepath.Join(cacheDir, "terraform", pinned, name)
+	return filepath.Join(cacheDir, "terraform", pinned, mirror.ProgramName())
+}
+
+// allFetched are the programs in the cache: the pinned release, then those of rooms and
+// bundles, newest first.
+func allFetched(cacheDir string) []string {
+	out := []string{fetched(cacheDir)}
+	entries, _ := os.ReadDir(filepath.Join(cacheDir, "terraform"))
+	var versions version.Collection
+	for _, e := range entries {
+		if v, err := version.NewVersion(e.Name()); err == nil && e.IsDir() && e.Name() != pinned {
+			versions = append(versions, v)
+		}
+	}
+	sort.Sort(sort.Reverse(versions))
+	for _, v := range versions {
+		out = append(out, filepath.Join(cacheDir, "terraform", v.Original(), mirror.ProgramName()))
+	}
+	return out
 }
 
 // fetch downloads, verifies and unpacks the pinned release beside its place, and

@@ -464,7 +464,7 @@ func TestSettle(t *testing.T) {
 	t.Setenv("HOME", home)
 	t.Setenv("APPDATA", home)
 	t.Setenv("TF_CLI_CONFIG_FILE", "")
-	cli, err := settle(tf, wanted, data, "")
+	cli, err := settle(tf, wanted, nil, data, "")
 	if err != nil || !cli.ours || cli.note != "" {
 		t.Errorf("with nothing of the user's: %+v, %v", cli, err)
 	}
@@ -473,19 +473,19 @@ func TestSettle(t *testing.T) {
 	}
 
 	t.Setenv("TF_CLI_CONFIG_FILE", filepath.Join(home, "missing"))
-	if cli, err := settle(tf, wanted, data, ""); err != nil || !cli.ours || !strings.Contains(cli.note, "missing") {
+	if cli, err := settle(tf, wanted, nil, data, ""); err != nil || !cli.ours || !strings.Contains(cli.note, "missing") {
 		t.Errorf("with a variable that names nothing: %+v, %v", cli, err)
 	}
 	mine := filepath.Join(home, "mine")
 	put(t, mine, "")
 	t.Setenv("TF_CLI_CONFIG_FILE", mine)
-	if cli, err := settle(tf, wanted, data, ""); err != nil || cli.ours || cli.file != mine {
+	if cli, err := settle(tf, wanted, nil, data, ""); err != nil || cli.ours || cli.file != mine {
 		t.Errorf("with a variable that names a file: %+v, %v", cli, err)
 	}
 	t.Setenv("TF_CLI_CONFIG_FILE", "")
 	put(t, filepath.Join(home, ".terraformrc"), "")
 	put(t, filepath.Join(home, "terraform.rc"), "")
-	if cli, err := settle(tf, wanted, data, ""); err != nil || cli.ours || cli.file != "" {
+	if cli, err := settle(tf, wanted, nil, data, ""); err != nil || cli.ours || cli.file != "" {
 		t.Errorf("with a file in the home folder: %+v, %v", cli, err)
 	}
 }
