@@ -233,7 +233,6 @@ func pack(ctx context.Context, cache string, f File, names []string, open func(s
 	slices.Sort(names)
 	err = writeFile(name, func(w io.Writer) error {
 		z := zip.NewWriter(w)
-		var done int64
 		for _, entry := range names {
 			in, err := open(entry)
 			if err != nil {
@@ -246,10 +245,9 @@ func pack(ctx context.Context, cache string, f File, names []string, open func(s
 				header.SetMode(0o644 | info.Mode().Perm()&0o111)
 				if out, err = z.CreateHeader(header); err == nil {
 					_, err = copyContext(ctx, out, metered(in, func(n int64) {
-						send(progress, Progress{State: Packing, File: f, Done: done + n})
+						send(progress, Progress{State: Packing, File: f, Done: n, Total: info.Size()})
 					}))
 				}
-				done += info.Size()
 			}
 			if err = errors.Join(err, in.Close()); err != nil {
 				return err

@@ -33,10 +33,9 @@ const (
 
 // Progress says how far a package is.
 type Progress struct {
-	State State `json:"state"`
-	File  File  `json:"file"`
-	// Done is of Total bytes. While packing, Total is 0: it is not known.
-	Done  int64  `json:"done,omitempty"`
+	State State  `json:"state"`
+	File  File   `json:"file"`
+	Done  int64  `json:"done,omitempty"` // bytes of Total
 	Total int64  `json:"total,omitempty"`
 	Place int    `json:"place,omitempty"` // in the queue, 1 for next, while Waiting
 	Note  string `json:"note,omitempty"`  // why, while Retrying

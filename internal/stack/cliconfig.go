@@ -142,8 +142,7 @@ func mirrorFolders() []string {
 	}
 	folders = append(folders, filepath.Join(xdg.DataHome, "opentofu", "plugins"))
 	if runtime.GOOS != "windows" {
-		folders = append(folders, "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins",
-			"/opt/terraform/plugins", "/opt/tf-plugins")
+		folders = append(folders, systemMirrors...)
 	}
 	var out []string
 	for _, dir := range folders {
@@ -153,6 +152,9 @@ func mirrorFolders() []string {
 	}
 	return out
 }
+
+// systemMirrors is a variable for tests alone.
+var systemMirrors = []string{"/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt/terraform/plugins", "/opt/tf-plugins"}
 
 // mirrors say where each provider comes from.
 type mirrors struct {

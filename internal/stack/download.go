@@ -19,9 +19,9 @@ func watchDownload(emit func(Event)) (dir string, end func(), err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("make a folder for the download: %w", err)
 	}
-	end = watchSize(func() int64 { return sizeOf(dir) }, emit)
+	unwatch := watchSize(func() int64 { return sizeOf(dir) }, emit)
 	return dir, func() {
-		end()
+		unwatch()
 		_ = os.RemoveAll(dir) // in the system's temporary folder, which is cleaned anyway
 	}, nil
 }
