@@ -175,9 +175,9 @@ func provider(ctx context.Context, s *Subject) Check {
 	defer cancel()
 	if err := src.Reach(ctx); err != nil {
 		return failed(fmt.Sprintf("the AWS provider is not on this machine (%s), and %s cannot be reached: %v", size, src.Host, reason(err)),
-			"Connect to the internet, check HTTPS_PROXY, or name a folder that has the provider in WORKSHOP_PROVIDER_MIRROR.")
+			"Connect to the internet, check HTTPS_PROXY, take a bundle with `workshop prefetch --bundle FILE`, or name a folder that has the provider in WORKSHOP_PROVIDER_MIRROR.")
 	}
-	return passed(fmt.Sprintf("the AWS provider comes from %s: %s", src.Host, size))
+	return passed(fmt.Sprintf("the AWS provider comes from %s: %s; `workshop prefetch` does it now", src.Host, size))
 }
 
 func reachable(ctx context.Context, address string) error {
