@@ -47,8 +47,9 @@ func send(progress func(Progress), p Progress) {
 	}
 }
 
-// lock keeps two processes from fetching into one folder at once. unlock gives it back,
-// as the end of the process does.
+// lock keeps two processes from fetching into one folder at once, and removes what a
+// killed one has left, downloads excepted. unlock gives the folder back, as the end of the
+// process does.
 func lock(ctx context.Context, dst string) (unlock func(), err error) {
 	if err := os.MkdirAll(partials(dst), 0o700); err != nil {
 		return nil, err
@@ -56,6 +57,13 @@ func lock(ctx context.Context, dst string) (unlock func(), err error) {
 	l := flock.New(filepath.Join(dst, "mirror.lock"))
 	if _, err := l.TryLockContext(ctx, 200*time.Millisecond); err != nil {
 		return nil, fmt.Errorf("wait for another process that fetches into %s: %w", dst, err)
+	}
+	// A process that was killed leaves as much as an unpacked provider.
+	entries, _ := os.ReadDir(partials(dst))
+	for _, e := range entries {
+		if !validSHA256.MatchString(e.Name()) {
+			_ = os.RemoveAll(filepath.Join(partials(dst), e.Name())) // the next one tries again
+		}
 	}
 	return func() { _ = l.Unlock() }, nil
 }

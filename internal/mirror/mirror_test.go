@@ -313,6 +313,7 @@ func TestResumeLater(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dst := t.TempDir()
 			put(t, filepath.Join(partials(dst), file.SHA256), part, 0o600)
+			put(t, filepath.Join(partials(dst), "unpack-1", "of a process that was killed"), part, 0o600)
 			f, _ := serve(t, Handler(c), dst)
 			if err := f.fetch(t.Context(), all); err != nil {
 				t.Fatal(err)
