@@ -23,7 +23,7 @@ var floors = []struct {
 	{6, []string{"internal/tui"}},
 	{5, []string{"internal/session"}},
 	{4, []string{"internal/fargate", "internal/operation", "internal/doctor"}},
-	{3, []string{"internal/stack", "internal/lesson", "internal/sweep", "internal/room"}},
+	{3, []string{"internal/stack", "internal/lesson", "internal/sweep"}},
 	{2, []string{"internal/workspace", "internal/target", "internal/diagnose", "internal/check", "internal/cost", "internal/mirror"}},
 	{1, []string{"internal/sandbox"}},
 	{0, []string{"internal/clean", "internal/datachannel", "internal/detach", "internal/jsonl", "internal/logline", "internal/regions", "steps", "terraform"}},
