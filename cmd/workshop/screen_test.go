@@ -208,7 +208,7 @@ func TestTheLearnersEditorAndShell(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	editor := filepath.Join(p.home, "editor")
-	if err := os.WriteFile(editor, []byte("#!/bin/sh\nprintf 'here is %s\\n' \"$1\"\nread answer\necho \"# $answer\" >> \"$1\"\n"), 0o700); err != nil {
+	if err := os.WriteFile(editor, []byte("#!/bin/sh\necho >> \"$0.starts\"\nprintf 'start %d: here is %s\\n' $(wc -l < \"$0.starts\") \"$1\"\nread answer\necho \"# $answer\" >> \"$1\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	p.env = append(p.env, "VISUAL=", "EDITOR="+editor, "SHELL=/bin/sh", "PS1=$ ", "ENV=")
@@ -237,11 +237,12 @@ func TestTheLearnersEditorAndShell(t *testing.T) {
 	s.sees(soon, "2 of 11")
 	focus("enter open network.tf")
 	s.types(enter)
-	s.sees(soon, "here is ")
+	s.sees(soon, "start 1: here is ")
 	s.types("\x03") // a signal here, for the editor: it ends, and the workshop goes on
 	s.sees(soon, "ended with an error")
 	s.types(enter)
-	s.sees(soon, "here is ")
+	// The first start's line is on the terminal again before the editor is.
+	s.sees(soon, "start 2: here is ")
 	s.types("my own network" + enter)
 	s.sees(soon, "network.tf is changed")
 	file := filepath.Join(p.home, ".local/state/fargate-workshop/sandbox/terraform/network.tf")
