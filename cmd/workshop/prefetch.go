@@ -27,17 +27,17 @@ func (c *commandLine) prefetchCommand() *cobra.Command {
 		Short: "Fetch Terraform and its providers before the class",
 		Long: `Fetches Terraform and the providers of your configuration into your cache folder,
 so that no later command needs a network for them. What is there is not fetched
-again, and a download that was interrupted goes on where it ended.
+again.
 
-They come from this machine's provider mirrors or Terraform's registry, from a
-room (--from), or from a bundle that somebody gave you (--bundle). --into writes
-such a bundle, for machines without a network:
+They come from this machine's provider mirrors or Terraform's registry, or from a
+bundle that somebody gave you (--bundle). --into writes such a bundle, for machines
+without a network:
 
 	workshop prefetch --platform darwin_arm64 --platform windows_amd64 --into class.tar
 	workshop prefetch --bundle class.tar
 
-Providers and Terraform are programs: take them only from a room or a person that
-you trust.`,
+Providers and Terraform are programs: take them only from a person that you
+trust.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := interruptible(cmd.Context())
@@ -68,6 +68,9 @@ you trust.`,
 	f.StringVar(&pin, "pin", "", "SHA-256 of the room's certificate, in hex; without it your system must trust the certificate")
 	f.StringVar(&bundle, "bundle", "", "take them out of this bundle")
 	f.StringVar(&into, "into", "", "write a bundle of all that is on this machine to this file")
+	for _, name := range []string{"from", "pin"} { // no command serves a room yet
+		f.Lookup(name).Hidden = true
+	}
 	f.StringArrayVar(&platforms, "platform", nil, "fetch for machines of this kind, such as darwin_arm64; may be given several times (default: this machine's)")
 	return cmd
 }

@@ -54,7 +54,7 @@ func lock(ctx context.Context, dst string) (unlock func(), err error) {
 	if err := os.MkdirAll(partials(dst), 0o700); err != nil {
 		return nil, err
 	}
-	l := flock.New(filepath.Join(dst, "mirror.lock"))
+	l := flock.New(filepath.Join(dst, "mirror.lock"), flock.SetPermissions(0o600))
 	if _, err := l.TryLockContext(ctx, 200*time.Millisecond); err != nil {
 		return nil, fmt.Errorf("wait for another process that fetches into %s: %w", dst, err)
 	}

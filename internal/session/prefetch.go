@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"workshop/internal/clean"
 	"workshop/internal/mirror"
@@ -110,28 +109,6 @@ func (s *Session) Content(ctx context.Context, emit func(stack.Event)) (*mirror.
 		return nil, err
 	}
 	return mirror.Find(ctx, st.Sources(), packages(emit))
-}
-
-// PrefetchMissing lists what this machine lacks to run the configuration without a
-// network, such as "Terraform" and the addresses of providers; empty for nothing.
-func (s *Session) PrefetchMissing(ctx context.Context) ([]string, error) {
-	var missing []string
-	tf, err := stack.Find(ctx, s.findOptions(true), nil)
-	switch {
-	case errors.Is(err, stack.ErrNoTerraform):
-		missing = append(missing, "Terraform")
-	case err != nil:
-		return nil, err
-	}
-	st, err := s.openStack(nil, cmp.Or(tf, &stack.Terraform{}), cacheDir())
-	if err != nil {
-		return nil, err
-	}
-	for address := range st.Want(mirror.Platform()).Providers {
-		missing = append(missing, address)
-	}
-	slices.Sort(missing)
-	return missing, nil
 }
 
 // packages tells of packages as of other downloads.

@@ -179,7 +179,7 @@ func findMirrors(wanted map[string]string, folders []string) mirrors {
 
 // mirrorHas reports whether a folder has a version of a provider for this platform.
 func mirrorHas(dir, address, constraint string) bool {
-	return mirrorHasFor(dir, address, constraint, platform())
+	return mirrorHasFor(dir, address, constraint, mirror.Platform())
 }
 
 func mirrorHasFor(dir, address, constraint, platform string) bool {

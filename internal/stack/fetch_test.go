@@ -17,6 +17,8 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/hashicorp/hc-install/releases"
+
+	"workshop/internal/mirror"
 )
 
 // published is a release server with one Terraform, a shell script, and its key.
@@ -44,7 +46,7 @@ func published(t *testing.T, tamper func(name string, body []byte) []byte) relea
 	if err := errors.Join(entity.Serialize(a), a.Close()); err != nil {
 		t.Fatal(err)
 	}
-	zipName := fmt.Sprintf("terraform_%s_%s.zip", pinned, platform())
+	zipName := fmt.Sprintf("terraform_%s_%s.zip", pinned, mirror.Platform())
 	sums := fmt.Sprintf("%x  %s\n", sha256.Sum256(archive.Bytes()), zipName)
 	if err := openpgp.DetachSign(&sig, entity, strings.NewReader(sums), nil); err != nil {
 		t.Fatal(err)

@@ -131,7 +131,7 @@ func (s *Stack) lacks(platforms []string) error {
 // adopt copies a provider that Terraform has unpacked on this machine, where the lock
 // file has its checksum: an init that was killed may have left half of one.
 func (s *Stack) adopt(ctx context.Context, want mirror.Want, address string) (bool, error) {
-	if want.Platform != platform() {
+	if want.Platform != mirror.Platform() {
 		return false, nil
 	}
 	locked := want.Locked[address]

@@ -70,7 +70,7 @@ func TestInitWithWhatARoomServed(t *testing.T) {
 	host := bundled(t, tf)
 	theirs := t.TempDir()
 	install(t, theirs, "5.100.0")
-	put(t, filepath.Join(theirs, filepath.FromSlash(awsAddress), "5.100.0", platform(), "terraform-provider-aws"), "a provider")
+	put(t, filepath.Join(theirs, filepath.FromSlash(awsAddress), "5.100.0", mirror.Platform(), "terraform-provider-aws"), "a provider")
 	t.Setenv(mirrorVariable, theirs)
 	content, err := mirror.Find(t.Context(), host.Sources(), nil)
 	if err != nil && !strings.Contains(err.Error(), "is a script") {
@@ -85,14 +85,14 @@ func TestInitWithWhatARoomServed(t *testing.T) {
 
 	t.Setenv(mirrorVariable, "")
 	s := bundled(t, tf)
-	want := s.Want(platform())
+	want := s.Want(mirror.Platform())
 	if len(want.Providers) != 1 || want.Providers[awsAddress] == "" {
 		t.Fatalf("an empty machine wants %v", want.Providers)
 	}
 	if err := mirror.Fetch(t.Context(), srv.Client(), base, s.opts.CacheDir, want, nil); err != nil {
 		t.Fatal(err)
 	}
-	if want := s.Want(platform()); len(want.Providers) > 0 {
+	if want := s.Want(mirror.Platform()); len(want.Providers) > 0 {
 		t.Errorf("after it the machine still wants %v", want.Providers)
 	}
 	if got := s.ProviderSource().Folder; got != mirror.Providers(s.opts.CacheDir) {
@@ -103,7 +103,7 @@ func TestInitWithWhatARoomServed(t *testing.T) {
 	}
 	// Terraform's own hash in the lock file it has just written holds for the room's package,
 	// and not for another one of the same version.
-	locked := s.Want(platform()).Locked
+	locked := s.Want(mirror.Platform()).Locked
 	if len(locked[awsAddress].Hashes) == 0 {
 		t.Fatalf("the lock file has %v", locked)
 	}
@@ -126,26 +126,26 @@ func TestPrefetch(t *testing.T) {
 	// The script that stands for Terraform does what `providers mirror` does.
 	s.opts.Terraform = fake(t, `echo "$*" >>calls
 for dir; do :; done
-for p in `+platform()+` `+elsewhere+`; do
+for p in `+mirror.Platform()+` `+elsewhere+`; do
 	case "$*" in *-platform=$p*)
 		mkdir -p "$dir/`+awsAddress+`"
 		cp `+filepath.Join(packedProvider(t), "p.zip")+` "$dir/`+awsAddress+`/terraform-provider-aws_5.100.0_$p.zip" ;;
 	esac
 done
 `)
-	if err := s.Prefetch(t.Context(), []string{platform(), elsewhere}, nil); err != nil {
+	if err := s.Prefetch(t.Context(), []string{mirror.Platform(), elsewhere}, nil); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []string{platform(), elsewhere} {
+	for _, p := range []string{mirror.Platform(), elsewhere} {
 		if want := s.Want(p); len(want.Providers) > 0 {
 			t.Errorf("for %s %v is missing", p, want.Providers)
 		}
 	}
-	if err := s.Prefetch(t.Context(), []string{platform(), elsewhere}, nil); err != nil {
+	if err := s.Prefetch(t.Context(), []string{mirror.Platform(), elsewhere}, nil); err != nil {
 		t.Fatal(err)
 	}
 	calls, err := os.ReadFile(filepath.Join(s.opts.Dir, "calls"))
-	if err != nil || strings.Count(string(calls), "\n") != 1 || !strings.Contains(string(calls), "-platform="+platform()+" -platform="+elsewhere) {
+	if err != nil || strings.Count(string(calls), "\n") != 1 || !strings.Contains(string(calls), "-platform="+mirror.Platform()+" -platform="+elsewhere) {
 		t.Errorf("the calls are %q, %v", calls, err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(s.opts.CacheDir, ".mirror-*")); len(left) > 0 {
@@ -155,18 +155,18 @@ done
 	// The plug-in cache.
 	s = bundled(t, fake(t, "exit 1\n"))
 	install(t, s.pluginCache(), "5.100.0")
-	if err := s.Prefetch(t.Context(), []string{platform()}, nil); err == nil {
+	if err := s.Prefetch(t.Context(), []string{mirror.Platform()}, nil); err == nil {
 		t.Error("a package that no lock file knows is taken from the cache")
 	}
-	h1, err := dirhash.HashDir(filepath.Join(s.pluginCache(), filepath.FromSlash(awsAddress), "5.100.0", platform()), "", dirhash.Hash1)
+	h1, err := dirhash.HashDir(filepath.Join(s.pluginCache(), filepath.FromSlash(awsAddress), "5.100.0", mirror.Platform()), "", dirhash.Hash1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	put(t, filepath.Join(s.opts.Dir, lockFile), "provider \""+awsAddress+"\" {\n  version = \"5.100.0\"\n  hashes  = [\""+h1+"\"]\n}\n")
-	if err := s.Prefetch(t.Context(), []string{platform()}, nil); err != nil {
+	if err := s.Prefetch(t.Context(), []string{mirror.Platform()}, nil); err != nil {
 		t.Error(err)
 	}
-	if want := s.Want(platform()); len(want.Providers) > 0 {
+	if want := s.Want(mirror.Platform()); len(want.Providers) > 0 {
 		t.Errorf("after it %v is missing", want.Providers)
 	}
 }
@@ -176,7 +176,7 @@ func packedProvider(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	install(t, dir, "5.100.0")
-	put(t, filepath.Join(dir, filepath.FromSlash(awsAddress), "5.100.0", platform(), "terraform-provider-aws"), "a provider")
+	put(t, filepath.Join(dir, filepath.FromSlash(awsAddress), "5.100.0", mirror.Platform(), "terraform-provider-aws"), "a provider")
 	c, err := mirror.Find(t.Context(), mirror.Sources{Folders: []string{dir}, Providers: map[string]string{awsAddress: ""}, Cache: dir}, nil)
 	if err != nil || len(c.Files()) != 1 {
 		t.Fatal(c.Files(), err)

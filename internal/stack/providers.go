@@ -209,7 +209,7 @@ func (s *Stack) relock(ctx context.Context, o *operation, env []string, problems
 			sources = []string{""}
 		}
 		for _, source := range sources {
-			args := []string{"providers", "lock", "-platform=" + platform()}
+			args := []string{"providers", "lock", "-platform=" + mirror.Platform()}
 			if source != "" {
 				args = append(args, "-fs-mirror="+source)
 			}

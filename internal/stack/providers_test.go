@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"workshop/internal/diagnose"
+	"workshop/internal/mirror"
 )
 
 const (
@@ -43,7 +44,7 @@ func lock(t *testing.T, s *Stack, version string) {
 // install makes the folder of an installed AWS provider.
 func install(t *testing.T, dir, version string) {
 	t.Helper()
-	dir = filepath.Join(dir, filepath.FromSlash(awsAddress), version, platform())
+	dir = filepath.Join(dir, filepath.FromSlash(awsAddress), version, mirror.Platform())
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func TestInitAnswersItsOwnProblems(t *testing.T) {
 				"Error while importing hashicorp/aws v5.100.0 from the shared cache directory: the provider cache at /c has a copy of registry.terraform.io/hashicorp/aws 5.100.0 that doesn't match any of the checksums recorded in the dependency lock file."),
 			version: "5.100.0",
 			calls:   []string{"init", "providers lock", "init"},
-			note:    "no checksums for this machine (" + platform() + ")",
+			note:    "no checksums for this machine (" + mirror.Platform() + ")",
 		},
 		"the registry does not answer": {
 			script:  "case \"$*\" in providers*) echo 'Error: Could not retrieve providers for locking'; exit 1 ;; esac\n" + problem("Failed to install provider", otherChecksums),
@@ -164,17 +165,17 @@ func TestWhatInitAnswers(t *testing.T) {
 // else from the plug-in cache.
 func TestWhereChecksumsComeFrom(t *testing.T) {
 	const version = "5.999.0" // in no folder of any machine
-	mirror, cache := t.TempDir(), t.TempDir()
-	install(t, mirror, version)
+	folder, cache := t.TempDir(), t.TempDir()
+	install(t, folder, version)
 	install(t, filepath.Join(cache, "plugins"), version)
 	for name, tt := range map[string]struct {
 		mirror, cache string
 		want          []string // ends of the commands
 	}{
-		"a mirror":                     {mirror, cache, []string{"-fs-mirror=" + mirror + " " + awsAddress}},
-		"a cache, without a registry":  {"", cache, []string{platform() + " " + awsAddress, "-fs-mirror=" + filepath.Join(cache, "plugins") + " " + awsAddress}},
-		"nothing, without a registry":  {"", "", []string{platform() + " " + awsAddress}},
-		"a mirror with other versions": {t.TempDir(), "", []string{platform() + " " + awsAddress}},
+		"a mirror":                     {folder, cache, []string{"-fs-mirror=" + folder + " " + awsAddress}},
+		"a cache, without a registry":  {"", cache, []string{mirror.Platform() + " " + awsAddress, "-fs-mirror=" + filepath.Join(cache, "plugins") + " " + awsAddress}},
+		"nothing, without a registry":  {"", "", []string{mirror.Platform() + " " + awsAddress}},
+		"a mirror with other versions": {t.TempDir(), "", []string{mirror.Platform() + " " + awsAddress}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := quiet(t)

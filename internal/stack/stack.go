@@ -258,7 +258,7 @@ func (s *Stack) init(ctx context.Context, o *operation, force bool, extra ...str
 		added, lockErr := s.relock(ctx, o, env, problems)
 		if lockErr == nil {
 			send(o.emit, Event{Type: EventNote, Op: OpInit, Message: fmt.Sprintf("%s had no checksums for this machine (%s): `%s providers lock` added those of %s.",
-				lockFile, platform(), s.opts.Terraform.command(), clean.Line(strings.Join(added, ", ")))})
+				lockFile, mirror.Platform(), s.opts.Terraform.command(), clean.Line(strings.Join(added, ", ")))})
 			problems, err = s.initOnce(ctx, o, cli, env, args)
 		} else if err = lockErr; !errors.Is(err, ErrStopped) {
 			err = joinDiagnostics(problems, lockErr)
@@ -335,7 +335,7 @@ func (s *Stack) initialised(conf *configuration, stamp string) bool {
 		return false
 	}
 	for address, v := range locked {
-		dir := filepath.Join(s.opts.Dir, ".terraform", "providers", filepath.FromSlash(address), v, platform())
+		dir := filepath.Join(s.opts.Dir, ".terraform", "providers", filepath.FromSlash(address), v, mirror.Platform())
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) == 0 {
 			return false
 		}

@@ -9,9 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -232,13 +230,13 @@ func fetched(cacheDir string) string {
 func allFetched(cacheDir string) []string {
 	out := []string{fetched(cacheDir)}
 	entries, _ := os.ReadDir(filepath.Join(cacheDir, "terraform"))
-	var versions version.Collection
+	var versions []*version.Version
 	for _, e := range entries {
 		if v, err := version.NewVersion(e.Name()); err == nil && e.IsDir() && e.Name() != pinned {
 			versions = append(versions, v)
 		}
 	}
-	sort.Sort(sort.Reverse(versions))
+	slices.SortFunc(versions, func(a, b *version.Version) int { return b.Compare(a) })
 	for _, v := range versions {
 		out = append(out, filepath.Join(cacheDir, "terraform", v.Original(), mirror.ProgramName()))
 	}
@@ -335,4 +333,3 @@ func tfexecEnv(env []string) map[string]string {
 }
 
 // platform is how Terraform names this machine's.
-func platform() string { return runtime.GOOS + "_" + runtime.GOARCH }

@@ -15,6 +15,7 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"workshop/internal/diagnose"
+	"workshop/internal/mirror"
 )
 
 func lines(t testing.TB, name string) []message {
@@ -428,16 +429,16 @@ func TestGroups(t *testing.T) {
 func TestMirrors(t *testing.T) {
 	full, packed, old := t.TempDir(), t.TempDir(), t.TempDir()
 	for _, dir := range []string{
-		filepath.Join(full, "registry.terraform.io/hashicorp/aws/5.100.0", platform()),
+		filepath.Join(full, "registry.terraform.io/hashicorp/aws/5.100.0", mirror.Platform()),
 		filepath.Join(full, "registry.terraform.io/hashicorp/random/3.1.0", "plan9_386"),
-		filepath.Join(old, "registry.terraform.io/hashicorp/aws/5.99.0", platform()),
+		filepath.Join(old, "registry.terraform.io/hashicorp/aws/5.99.0", mirror.Platform()),
 		filepath.Join(packed, "example.com/me/mine"),
 	} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	put(t, filepath.Join(packed, "example.com/me/mine/terraform-provider-mine_1.2.3_"+platform()+".zip"), "")
+	put(t, filepath.Join(packed, "example.com/me/mine/terraform-provider-mine_1.2.3_"+mirror.Platform()+".zip"), "")
 	wanted := map[string]string{"registry.terraform.io/hashicorp/aws": ">= 5.100, < 7", "registry.terraform.io/hashicorp/random": "", "example.com/me/mine": ">= 1"}
 	m := findMirrors(wanted, []string{old, "/nonexistent", full, packed})
 	want := mirrors{
@@ -543,7 +544,7 @@ func TestFind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if platform()[:3] == "win" {
+	if mirror.Platform()[:3] == "win" {
 		t.Skip("Windows runs no shell scripts")
 	}
 	script("terraform", "1.5.7")
